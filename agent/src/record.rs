@@ -1,0 +1,56 @@
+//! What an episode leaves behind: enough to score it, draw it and replay it.
+
+use serde::{Deserialize, Serialize};
+
+/// One denoising row of a plan, kept when the history was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DenoisingFrame {
+    /// Row of the scheduling matrix (0 = before the first network call).
+    pub row: usize,
+    /// Sampling level of each planned frame's token, from 0 (clean) to `levels` (pure noise).
+    pub level: Vec<u16>,
+    /// Observations `[frames][observation]` in environment units.
+    pub observations: Vec<Vec<f64>>,
+}
+
+/// One plan as it was made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanRecord {
+    /// Environment step at which the plan begins.
+    pub first_step: usize,
+    /// Planned observations `[frames][observation]`, the first one step after `first_step`.
+    pub observations: Vec<Vec<f64>>,
+    /// Planned actions `[frames][action]`.
+    pub actions: Vec<Vec<f64>>,
+    /// The plan's own score; comparable between plans of one planner only.
+    pub value: f64,
+    /// Network evaluations (rows) it took.
+    pub rows: usize,
+    /// Wall-clock seconds; for a batch, the batch's time divided by its size.
+    pub took_s: f64,
+    /// Highest sampling level of [`DenoisingFrame::level`] (0 when there is no history).
+    pub levels: u16,
+    /// Denoising history, first row first; empty unless asked for.
+    pub history: Vec<DenoisingFrame>,
+}
+
+/// One episode.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EpisodeRecord {
+    /// Environment id.
+    pub env_id: String,
+    /// Seed of the environment's reset.
+    pub seed: u64,
+    /// Name of what chose the actions, for example `diffused-action` or `random`.
+    pub executor: String,
+    /// Goal of the episode, if the environment has one.
+    pub goal: Option<Vec<f64>>,
+    /// Observations `[steps + 1][observation]`.
+    pub observations: Vec<Vec<f64>>,
+    /// Commands `[steps][action]` as given to the environment.
+    pub actions: Vec<Vec<f64>>,
+    /// Rewards `[steps]`.
+    pub rewards: Vec<f64>,
+    /// Plans in the order they were made; empty for policies that do not plan.
+    pub plans: Vec<PlanRecord>,
+}

@@ -1,0 +1,66 @@
+//! Errors of environments and data.
+
+use std::path::PathBuf;
+
+/// What can go wrong with an environment or a data file. Each message names the thing and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvError {
+    /// No environment of this name is registered.
+    #[error("unknown environment `{id}`{hint}; known environments: {known}")]
+    UnknownEnvironment {
+        /// What was asked for.
+        id: String,
+        /// ` (did you mean ...?)` or empty.
+        hint: String,
+        /// Comma-separated list of names.
+        known: String,
+    },
+    /// An action of the wrong length.
+    #[error("action has {got} entries, `{id}` takes {want}")]
+    ActionLength {
+        /// Environment id.
+        id: String,
+        /// Expected length.
+        want: usize,
+        /// Given length.
+        got: usize,
+    },
+    /// NaN or infinity where a finite number is needed.
+    #[error("{what}[{index}] is {value}: only finite numbers are accepted")]
+    NonFinite {
+        /// Name of the array.
+        what: String,
+        /// Position in it.
+        index: usize,
+        /// The offending value.
+        value: f64,
+    },
+    /// `step` before `reset`, or after the episode ended.
+    #[error("`{0}` was stepped outside an episode: call reset first")]
+    NeedsReset(String),
+    /// A goal, snapshot or space that does not fit.
+    #[error("{0}")]
+    Mismatch(String),
+    /// A malformed space.
+    #[error("malformed space: {0}")]
+    Space(String),
+    /// A data file or data set that cannot be used.
+    #[error("{path}: {problem}")]
+    Data {
+        /// The file, or a name for data in memory.
+        path: PathBuf,
+        /// What is wrong and what to do about it.
+        problem: String,
+    },
+    /// The operating system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its reason.
+        source: std::io::Error,
+    },
+    /// A worker thread ended without an answer.
+    #[error("an environment worker stopped: {0}")]
+    Worker(String),
+}

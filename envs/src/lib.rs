@@ -1,0 +1,14 @@
+//! Environments, data and their formats for Forethought.
+//!
+//! Nothing in this crate knows of a planner. It holds the [`Environment`] trait that the rest of the
+//! workspace steps, the point-mass mazes in pure Rust (exact against MuJoCo), the offline data
+//! generator, the HDF5 layout of D4RL, and what a sequence model trains on: windows and a normaliser.
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
+mod environment;
+mod error;
+mod space;
+
+pub use environment::{EnvSpec, Environment, ScoreRange, Snapshot, Transition};
+pub use error::EnvError;
+pub use space::BoxSpace;

@@ -98,3 +98,57 @@ pub trait Environment: Send {
     /// Restores a state saved by an environment of the same id.
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvError>;
 }
+
+impl<E: Environment + ?Sized> Environment for Box<E> {
+    fn spec(&self) -> &EnvSpec {
+        (**self).spec()
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
+        (**self).reset(seed)
+    }
+
+    fn step(&mut self, action: &[f64]) -> Result<Transition, EnvError> {
+        (**self).step(action)
+    }
+
+    fn observation(&self) -> &[f64] {
+        (**self).observation()
+    }
+
+    fn goal(&self) -> Option<&[f64]> {
+        (**self).goal()
+    }
+
+    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError> {
+        (**self).set_goal(goal)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        (**self).snapshot()
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvError> {
+        (**self).restore(snapshot)
+    }
+}
+
+/// Refuses an action of the wrong length or with an entry that is not finite.
+pub(crate) fn check_action(spec: &EnvSpec, action: &[f64]) -> Result<(), EnvError> {
+    if action.len() != spec.action.len() {
+        return Err(EnvError::ActionLength {
+            id: spec.id.clone(),
+            want: spec.action.len(),
+            got: action.len(),
+        });
+    }
+    check_finite("action", action)
+}
+
+/// Refuses NaN and infinities.
+pub(crate) fn check_finite(what: &str, values: &[f64]) -> Result<(), EnvError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(EnvError::NonFinite { what: what.to_owned(), index, value: values[index] }),
+        None => Ok(()),
+    }
+}

@@ -5,8 +5,10 @@
 //! generator, the HDF5 layout of D4RL, and what a sequence model trains on: windows and a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod data;
 mod environment;
 mod error;
+pub mod maze;
 mod space;
 
 pub use environment::{EnvSpec, Environment, ScoreRange, Snapshot, Transition};

@@ -56,7 +56,8 @@ impl BoxSpace {
 
     /// Whether `x` has the right length and lies inside; NaN lies outside.
     pub fn contains(&self, x: &[f64]) -> bool {
-        x.len() == self.len() && x.iter().zip(self.low.iter().zip(&self.high)).all(|(v, (l, h))| v >= l && v <= h)
+        x.len() == self.len()
+            && x.iter().zip(self.low.iter().zip(&self.high)).all(|(v, (l, h))| v >= l && v <= h)
     }
 
     /// Moves each entry of `x` to the nearest point inside.

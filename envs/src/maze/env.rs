@@ -1,0 +1,243 @@
+//! The task around the ball: starts, goals, rewards.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+use crate::environment::{check_action, check_finite};
+use crate::maze::{MazeGeometry, PhysicsProfile, PointMass};
+use crate::{BoxSpace, EnvError, EnvSpec, Environment, ScoreRange, Snapshot, Transition};
+
+/// Largest velocity component an observation can hold: [`super::MAX_SPEED`] plus one step's push.
+const OBSERVED_SPEED: f64 = 6.0;
+
+/// Where the goal of an episode comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum GoalRule {
+    /// The layout's `G` cell, exactly.
+    Fixed,
+    /// A uniformly drawn free cell plus uniform noise of this half width on each axis.
+    Random {
+        /// Half width of the noise.
+        noise: f64,
+    },
+}
+
+/// What a suite fixes besides layout and physics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MazeTask {
+    /// Registered name.
+    pub id: String,
+    /// Source of goals.
+    pub goal: GoalRule,
+    /// Half width of the uniform noise around the drawn start cell.
+    pub start_noise: f64,
+    /// Standard deviation of the initial velocity on each axis.
+    pub start_speed: f64,
+    /// Starts nearer to the goal than this are drawn again; negative to allow all.
+    pub min_start_distance: f64,
+    /// Distance within which a step is rewarded with 1.
+    pub goal_radius: f64,
+    /// Reward `exp(-distance)` on each step in place of the sparse one.
+    pub dense: bool,
+    /// Steps of an episode. [`MazeEnv`] itself never ends one.
+    pub max_episode_steps: usize,
+    /// Normalisation of the return.
+    pub score: Option<ScoreRange>,
+}
+
+/// A point-mass maze: observation (x, y, vx, vy), action (ux, uy) clipped to +-1, goal (x, y).
+///
+/// The episode never ends by itself, in either suite: wrap it in [`crate::TimeLimit`], as
+/// [`crate::make`] does. The observation space is bounded by the maze and by what velocities a step from
+/// inside it can reach (both suites declare it unbounded).
+#[derive(Clone, Debug)]
+pub struct MazeEnv {
+    spec: EnvSpec,
+    task: MazeTask,
+    geometry: MazeGeometry,
+    physics: PointMass,
+    state: [f64; 4],
+    goal: [f64; 2],
+    started: bool,
+}
+
+impl MazeEnv {
+    /// Puts task, maze and physics together.
+    ///
+    /// # Errors
+    /// [`EnvError::Layout`] when the task wants the `G` cell of a layout without one, or wants starts
+    /// farther from goals than the maze allows.
+    pub fn new(task: MazeTask, geometry: MazeGeometry, profile: PhysicsProfile) -> Result<Self, EnvError> {
+        let goal = match (task.goal, geometry.goal()) {
+            (_, Some(goal)) => goal,
+            (GoalRule::Random { .. }, None) => geometry.cell_position(geometry.layout().free_cells()[0]),
+            (GoalRule::Fixed, None) => {
+                return Err(EnvError::Layout(format!("`{}` needs a goal cell `G`", task.id)));
+            }
+        };
+        if task.min_start_distance >= 0.0 && geometry.layout().free_cells().len() < 2 {
+            return Err(EnvError::Layout(format!("`{}` needs at least two free cells", task.id)));
+        }
+        let bounds = geometry.bounds();
+        let speed = OBSERVED_SPEED;
+        let observation = BoxSpace::new(
+            vec![bounds.min[0], bounds.min[1], -speed, -speed],
+            vec![bounds.max[0], bounds.max[1], speed, speed],
+        )?;
+        let spec = EnvSpec {
+            id: task.id.clone(),
+            observation,
+            action: BoxSpace::symmetric(2, 1.0),
+            goal_indices: vec![0, 1],
+            goal_radius: Some(task.goal_radius),
+            max_episode_steps: Some(task.max_episode_steps),
+            score: task.score,
+            layout_hash: Some(geometry.layout().hash(profile)),
+        };
+        let physics = PointMass::new(&geometry, profile);
+        Ok(Self { spec, task, geometry, physics, state: [0.0; 4], goal, started: false })
+    }
+
+    /// The maze in observation coordinates.
+    pub fn geometry(&self) -> &MazeGeometry {
+        &self.geometry
+    }
+
+    /// The ball's physics.
+    pub fn physics(&self) -> &PointMass {
+        &self.physics
+    }
+
+    /// Distance from the ball to the goal.
+    pub fn goal_distance(&self) -> f64 {
+        distance([self.state[0], self.state[1]], self.goal)
+    }
+
+    fn draw_cell(&self, rng: &mut ChaCha8Rng, noise: f64) -> [f64; 2] {
+        let cells = self.geometry.layout().free_cells();
+        let [x, y] = self.geometry.cell_position(cells[rng.random_range(0..cells.len())]);
+        [x + symmetric(rng, noise), y + symmetric(rng, noise)]
+    }
+
+    fn reward(&self) -> f64 {
+        let distance = self.goal_distance();
+        if self.task.dense {
+            (-distance).exp()
+        } else if distance <= self.task.goal_radius {
+            1.0
+        } else {
+            0.0
+        }
+    }
+}
+
+impl Environment for MazeEnv {
+    fn spec(&self) -> &EnvSpec {
+        &self.spec
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        self.goal = match (self.task.goal, self.geometry.goal()) {
+            (GoalRule::Fixed, Some(goal)) => goal,
+            (GoalRule::Fixed, None) => self.goal,
+            (GoalRule::Random { noise }, _) => self.draw_cell(&mut rng, noise),
+        };
+        let mut start = self.draw_cell(&mut rng, 0.0);
+        while distance(start, self.goal) <= self.task.min_start_distance {
+            start = self.draw_cell(&mut rng, 0.0);
+        }
+        for axis in 0..2 {
+            self.state[axis] = start[axis] + symmetric(&mut rng, self.task.start_noise);
+            let unit: f64 = rng.sample(StandardNormal);
+            self.state[2 + axis] = self.task.start_speed * unit;
+        }
+        self.started = true;
+        Ok(())
+    }
+
+    fn step(&mut self, action: &[f64]) -> Result<Transition, EnvError> {
+        check_action(&self.spec, action)?;
+        if !self.started {
+            return Err(EnvError::NeedsReset(self.spec.id.clone()));
+        }
+        self.physics.step(&mut self.state, [action[0], action[1]]);
+        Ok(Transition { reward: self.reward(), terminated: false, truncated: false })
+    }
+
+    fn observation(&self) -> &[f64] {
+        &self.state
+    }
+
+    fn goal(&self) -> Option<&[f64]> {
+        Some(&self.goal)
+    }
+
+    /// # Errors
+    /// [`EnvError::Mismatch`] unless the goal is two numbers inside the maze's bounds,
+    /// [`EnvError::NonFinite`] on NaN or infinity.
+    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError> {
+        let &[x, y] = goal else {
+            return Err(EnvError::Mismatch(format!(
+                "goal of `{}` is (x, y): {} numbers were given",
+                self.spec.id,
+                goal.len()
+            )));
+        };
+        check_finite("goal", goal)?;
+        let bounds = self.geometry.bounds();
+        let inside = x >= bounds.min[0] && x <= bounds.max[0] && y >= bounds.min[1] && y <= bounds.max[1];
+        if !inside {
+            return Err(EnvError::Mismatch(format!(
+                "goal ({x}, {y}) lies outside `{}`, which spans x in [{:.2}, {:.2}], y in [{:.2}, {:.2}]",
+                self.spec.id, bounds.min[0], bounds.max[0], bounds.min[1], bounds.max[1]
+            )));
+        }
+        self.goal = [x, y];
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let [x, y, vx, vy] = self.state;
+        Snapshot {
+            env_id: self.spec.id.clone(),
+            state: vec![x, y, vx, vy, self.goal[0], self.goal[1]],
+            words: vec![u64::from(self.started)],
+        }
+    }
+
+    /// State: x, y, vx, vy, goal x, goal y. Words: whether the episode has started.
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvError> {
+        let (&[x, y, vx, vy, gx, gy], &[started]) = (snapshot.state.as_slice(), snapshot.words.as_slice())
+        else {
+            return Err(EnvError::Mismatch(format!(
+                "a snapshot of `{}` has 6 numbers and 1 word, this one has {} and {}",
+                self.spec.id,
+                snapshot.state.len(),
+                snapshot.words.len()
+            )));
+        };
+        if snapshot.env_id != self.spec.id {
+            return Err(EnvError::Mismatch(format!(
+                "snapshot was taken in `{}`, not in `{}`",
+                snapshot.env_id, self.spec.id
+            )));
+        }
+        check_finite("snapshot state", &snapshot.state)?;
+        self.state = [x, y, vx, vy];
+        self.goal = [gx, gy];
+        self.started = started != 0;
+        Ok(())
+    }
+}
+
+fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
+    let (dx, dy) = (a[0] - b[0], a[1] - b[1]);
+    (dx * dx + dy * dy).sqrt()
+}
+
+/// Uniform in `[-half, half)`.
+fn symmetric(rng: &mut impl Rng, half: f64) -> f64 {
+    half * (2.0 * rng.random::<f64>() - 1.0)
+}

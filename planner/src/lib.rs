@@ -1,1 +1,26 @@
-//! TODO
+//! Diffusion Forcing as a planner (Chen et al., NeurIPS 2024, arXiv 2407.01392).
+//!
+//! A sequence diffusion model in which every token has its own noise level. Read in this order:
+//! [`TokenLayout`] (what a token is), [`noise`] (levels), [`SchedulingMatrix`] (which token is denoised when),
+//! [`Sampler`] (one row of it), [`guidance`] and [`Guidance`] (steering, Monte Carlo guidance),
+//! [`DiffusionPlanner`] (plans from observations), [`training`] and [`checkpoint`].
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
+mod denoiser;
+mod error;
+mod layout;
+mod matrix;
+mod monte_carlo;
+mod sampler;
+
+pub mod guidance;
+pub mod network;
+pub mod noise;
+pub mod random;
+
+pub use denoiser::{Cotangent, Denoiser, NoisyBatch};
+pub use error::PlannerError;
+pub use layout::{FIRST_CHUNK, GOAL, STATE, TokenLayout};
+pub use matrix::{MatrixKind, SchedulingMatrix};
+pub use monte_carlo::Guidance;
+pub use sampler::{OnRow, Sampler, Sequences};

@@ -1,0 +1,67 @@
+//! The interface between sampling and the network: a clean estimate of every token, and its pullback.
+
+use crate::error::check_len;
+use crate::{PlannerError, TokenLayout};
+
+/// A batch of noisy sequences, as the network sees them.
+///
+/// Shapes: `x_btd` is `[batch, tokens, width]`, `level_bt` is `[batch, tokens]` of *training* levels.
+/// Chunks at or past a sequence's `chunks_b` are invisible to every other token, and so is the goal token
+/// of a sequence without a goal: nothing that is written there can change what is visible.
+#[derive(Clone, Copy, Debug)]
+pub struct NoisyBatch<'a> {
+    /// Number of sequences.
+    pub batch: usize,
+    /// Tokens of each sequence.
+    pub tokens: usize,
+    /// Noisy tokens.
+    pub x_btd: &'a [f64],
+    /// Training noise level of each token.
+    pub level_bt: &'a [u16],
+    /// Visible chunks of each sequence.
+    pub chunks_b: &'a [usize],
+    /// Whether each sequence's goal token is visible.
+    pub goal_b: &'a [bool],
+}
+
+impl NoisyBatch<'_> {
+    /// Checks that the arrays fit each other and the token width.
+    pub fn check(&self, width: usize) -> Result<(), PlannerError> {
+        check_len("noisy tokens", self.batch * self.tokens * width, self.x_btd.len())?;
+        check_len("noise levels", self.batch * self.tokens, self.level_bt.len())?;
+        check_len("visible chunks", self.batch, self.chunks_b.len())?;
+        check_len("visible goals", self.batch, self.goal_b.len())
+    }
+}
+
+/// Gradient of a score with respect to one sequence's clean estimate: `(sequence, x0_td, gradient_td)`.
+/// `gradient_td` holds zeros on entry. Called once per sequence, from any thread, in any order.
+pub type Cotangent<'a> = dyn Fn(usize, &[f64], &mut [f64]) + Sync + 'a;
+
+/// A denoiser: from noisy tokens with their levels to an estimate of the clean tokens.
+///
+/// Arrays are on the host in `f64`; an implementation is free to compute in less. It must be a pure
+/// function of the batch, the same for any split of it.
+pub trait Denoiser: Send {
+    /// Token layout it was made for.
+    fn layout(&self) -> &TokenLayout;
+
+    /// Writes the clean estimate into `x0_btd`.
+    ///
+    /// # Errors
+    /// [`PlannerError::Length`] where arrays do not fit.
+    fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError>;
+
+    /// As [`Denoiser::denoise`], then writes into `pulled_btd` the vector-Jacobian product
+    /// `(d x0 / d x)^T g`, where `cotangent` fills `g` given the clean estimate.
+    ///
+    /// # Errors
+    /// [`PlannerError::Length`] where arrays do not fit.
+    fn denoise_and_pull(
+        &mut self,
+        batch: &NoisyBatch<'_>,
+        x0_btd: &mut [f64],
+        cotangent: &Cotangent<'_>,
+        pulled_btd: &mut [f64],
+    ) -> Result<(), PlannerError>;
+}

@@ -1,0 +1,120 @@
+//! Objectives: differentiable scores of the clean estimate of a plan.
+//!
+//! Each objective is a sum over chunks of a *mean over the chunk's frames*. The push on one token then
+//! depends neither on the horizon nor on the frame stack, and a guidance scale keeps its meaning when
+//! either changes.
+
+use forethought_envs::data::Normalizer;
+
+use crate::layout::FIRST_CHUNK;
+use crate::{PlannerError, TokenLayout};
+
+/// A score `J(x0)` of one sequence, larger is better.
+pub trait Objective: Send + Sync {
+    /// Returns `J` of the clean estimate `x0_td` (`[tokens, width]`, of which the first `chunks` chunks
+    /// count) and writes `dJ/dx0` into `gradient_td`, which holds zeros on entry.
+    fn value_and_gradient(&self, x0_td: &[f64], chunks: usize, gradient_td: &mut [f64]) -> f64;
+}
+
+/// Reach the goal and stay: `J = -sum_t mean_f tanh(d / (2 r))`, with `d` the distance of the planned
+/// position to the goal.
+///
+/// The squashing keeps far tokens from dominating ("any step may be the one that arrives"). Units: `d`
+/// and `r` in observation units.
+#[derive(Clone, Debug)]
+pub struct ReachGoal {
+    layout: TokenLayout,
+    goal: Vec<f64>,
+    shift: Vec<f64>,
+    scale: Vec<f64>,
+    radius: f64,
+}
+
+impl ReachGoal {
+    /// Objective for `goal`, in observation units and the order of [`TokenLayout::goal_indices`].
+    ///
+    /// # Errors
+    /// [`PlannerError::Length`] when the goal does not fit; [`PlannerError::NonFinite`] when it is not
+    /// finite; [`PlannerError::Setting`] for a radius that is not positive.
+    pub fn new(layout: &TokenLayout, normalizer: &Normalizer, goal: &[f64], radius: f64) -> Result<Self, PlannerError> {
+        crate::error::check_len("goal", layout.goal_indices.len(), goal.len())?;
+        crate::error::check_finite("goal", goal)?;
+        if !(radius.is_finite() && radius > 0.0) {
+            return Err(PlannerError::Setting {
+                name: "plan.guidance_radius",
+                value: radius.to_string(),
+                remedy: "give a positive distance in observation units".into(),
+            });
+        }
+        let pick = |values: &[f64]| layout.goal_indices.iter().map(|&i| values[i]).collect::<Vec<f64>>();
+        Ok(Self {
+            layout: layout.clone(),
+            goal: goal.to_vec(),
+            shift: pick(&normalizer.shift()),
+            scale: pick(&normalizer.scale()),
+            radius,
+        })
+    }
+}
+
+impl Objective for ReachGoal {
+    fn value_and_gradient(&self, x0_td: &[f64], chunks: usize, gradient_td: &mut [f64]) -> f64 {
+        let layout = &self.layout;
+        let (width, per_frame) = (layout.width(), 1.0 / layout.frame_stack as f64);
+        let mut value = 0.0;
+        for t in FIRST_CHUNK..FIRST_CHUNK + chunks {
+            for frame in 0..layout.frame_stack {
+                let at = t * width + layout.observation_at(frame);
+                let offset = |g: usize| x0_td[at + layout.goal_indices[g]] * self.scale[g] + self.shift[g] - self.goal[g];
+                let distance = (0..self.goal.len()).map(|g| offset(g).powi(2)).sum::<f64>().sqrt();
+                let squashed = (distance / (2.0 * self.radius)).tanh();
+                value -= per_frame * squashed;
+                // At the goal itself the distance has no gradient; zero is its mean over directions.
+                if distance > 0.0 {
+                    let slope = per_frame * (1.0 - squashed * squashed) / (2.0 * self.radius * distance);
+                    for g in 0..self.goal.len() {
+                        gradient_td[at + layout.goal_indices[g]] -= slope * offset(g) * self.scale[g];
+                    }
+                }
+            }
+        }
+        value
+    }
+}
+
+/// The planned reward: `J = sum_t mean_f r`, from the reward slots of a layout that has them.
+#[derive(Clone, Debug)]
+pub struct PlannedReward {
+    layout: TokenLayout,
+}
+
+impl PlannedReward {
+    /// Objective over the reward slots.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] when the layout carries no reward.
+    pub fn new(layout: &TokenLayout) -> Result<Self, PlannerError> {
+        if !layout.reward {
+            return Err(PlannerError::Setting {
+                name: "plan.objective",
+                value: "reward".into(),
+                remedy: "this checkpoint's tokens carry no reward: train with model.reward = true".into(),
+            });
+        }
+        Ok(Self { layout: layout.clone() })
+    }
+}
+
+impl Objective for PlannedReward {
+    fn value_and_gradient(&self, x0_td: &[f64], chunks: usize, gradient_td: &mut [f64]) -> f64 {
+        let per_frame = 1.0 / self.layout.frame_stack as f64;
+        let mut value = 0.0;
+        for t in FIRST_CHUNK..FIRST_CHUNK + chunks {
+            for at in (0..self.layout.frame_stack).filter_map(|frame| self.layout.reward_at(frame)) {
+                value += per_frame * x0_td[t * self.layout.width() + at];
+                gradient_td[t * self.layout.width() + at] += per_frame;
+            }
+        }
+        value
+    }
+}

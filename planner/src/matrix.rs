@@ -1,0 +1,210 @@
+//! Scheduling matrices: which noise level each token has after each row of sampling.
+//!
+//! Chen et al., NeurIPS 2024, section 3.3 and appendix. Rows are `m`, tokens are `t`, an entry is a
+//! *sampling* level from 0 (clean) to `S` (pure noise).
+
+use serde::{Deserialize, Serialize};
+
+use crate::PlannerError;
+
+/// Order in which tokens are denoised.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum MatrixKind {
+    /// All tokens together: ordinary diffusion, as in Diffuser.
+    FullSequence,
+    /// One token after the other: next-token prediction. A pyramid with `uncertainty = S`.
+    Autoregressive,
+    /// Token `t` starts `floor(t * uncertainty)` rows after token 0: near future firm, far future uncertain.
+    Pyramid {
+        /// Rows between the starts of neighbouring tokens.
+        uncertainty: f64,
+    },
+    /// The pyramid from both ends at once: start and goal known, the middle last.
+    Trapezoid {
+        /// Rows between the starts of neighbouring tokens.
+        uncertainty: f64,
+    },
+}
+
+impl Default for MatrixKind {
+    fn default() -> Self {
+        Self::Pyramid { uncertainty: 1.0 }
+    }
+}
+
+/// A matrix of sampling levels, monotone down each column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchedulingMatrix {
+    tokens: usize,
+    levels: u16,
+    entries: Vec<u16>,
+}
+
+impl SchedulingMatrix {
+    /// Matrix for `tokens` tokens that all start as pure noise (level `levels`) and all end clean.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for zero tokens or levels, or an uncertainty that is negative or NaN.
+    pub fn new(kind: MatrixKind, tokens: usize, levels: u16) -> Result<Self, PlannerError> {
+        Self::from_levels(kind, &vec![levels; tokens], levels)
+    }
+
+    /// Matrix for tokens that start at the given levels, each at most `levels`.
+    ///
+    /// This is the warm start: a token whose column begins below `S` skips the rows above its level, and
+    /// rows in which nothing would change are left out.
+    ///
+    /// # Errors
+    /// As [`SchedulingMatrix::new`]; and for a start above `levels`.
+    pub fn from_levels(kind: MatrixKind, start: &[u16], levels: u16) -> Result<Self, PlannerError> {
+        let tokens = start.len();
+        let bad = |name, value: String, remedy: &str| Err(PlannerError::Setting { name, value, remedy: remedy.into() });
+        if tokens == 0 {
+            return bad("plan.horizon", "0".into(), "a plan needs at least one token");
+        }
+        if levels == 0 {
+            return bad("plan.levels", "0".into(), "sampling needs at least one level");
+        }
+        if let Some(level) = start.iter().find(|&&level| level > levels) {
+            return bad("plan.start_level", level.to_string(), "a start level cannot exceed plan.levels");
+        }
+        let uncertainty = match kind {
+            MatrixKind::FullSequence => 0.0,
+            MatrixKind::Autoregressive => f64::from(levels),
+            MatrixKind::Pyramid { uncertainty } | MatrixKind::Trapezoid { uncertainty } => uncertainty,
+        };
+        // The upper bound keeps the row count in range; beyond S rows apart nothing changes any more.
+        if uncertainty.is_nan() || uncertainty < 0.0 {
+            return bad("plan.uncertainty", uncertainty.to_string(), "give a number of rows, zero or more");
+        }
+        let uncertainty = uncertainty.min(f64::from(levels));
+        let delay = |t: usize| {
+            let from_end = if matches!(kind, MatrixKind::Trapezoid { .. }) { t.min(tokens - 1 - t) } else { t };
+            (from_end as f64 * uncertainty).floor() as usize
+        };
+        let rows = usize::from(levels) + (0..tokens).map(delay).max().unwrap_or(0);
+        let mut entries: Vec<u16> = start.to_vec();
+        for m in 1..=rows {
+            let row: Vec<u16> = (0..tokens)
+                .map(|t| {
+                    let level = (usize::from(levels) + delay(t)).saturating_sub(m).min(usize::from(levels));
+                    start[t].min(level as u16)
+                })
+                .collect();
+            if row != entries[entries.len() - tokens..] {
+                entries.extend(row);
+            }
+        }
+        Ok(Self { tokens, levels, entries })
+    }
+
+    /// Number of tokens.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Level of pure noise, `S`.
+    pub fn levels(&self) -> u16 {
+        self.levels
+    }
+
+    /// Number of denoising steps: one less than the number of rows of levels.
+    pub fn steps(&self) -> usize {
+        self.entries.len() / self.tokens - 1
+    }
+
+    /// Levels before step `m`; `row(steps())` is the final one.
+    pub fn row(&self, m: usize) -> &[u16] {
+        let m = m.min(self.steps());
+        &self.entries[m * self.tokens..(m + 1) * self.tokens]
+    }
+
+    /// First row at which tokens `0..tokens` are all clean.
+    pub fn clean_after(&self, tokens: usize) -> usize {
+        let tokens = tokens.min(self.tokens);
+        (0..=self.steps()).find(|&m| self.row(m)[..tokens].iter().all(|&level| level == 0)).unwrap_or(self.steps())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn matrix(kind: MatrixKind, tokens: usize, levels: u16) -> SchedulingMatrix {
+        SchedulingMatrix::new(kind, tokens, levels).unwrap()
+    }
+
+    #[test]
+    fn full_sequence_lowers_all_tokens_together() {
+        let m = matrix(MatrixKind::FullSequence, 3, 4);
+        assert_eq!(m.steps(), 4);
+        for row in 0..=4 {
+            assert_eq!(m.row(row), [4 - row as u16; 3]);
+        }
+    }
+
+    #[test]
+    fn pyramid_entries_are_the_formula() {
+        for uncertainty in [0.3, 1.0, 2.5] {
+            let m = matrix(MatrixKind::Pyramid { uncertainty }, 6, 5);
+            for row in 0..=m.steps() {
+                for t in 0..6 {
+                    let want = (5.0 + (t as f64 * uncertainty).floor() - row as f64).clamp(0.0, 5.0);
+                    assert_eq!(m.row(row)[t], want as u16, "u {uncertainty} row {row} token {t}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn autoregressive_finishes_a_token_before_the_next_begins() {
+        let m = matrix(MatrixKind::Autoregressive, 3, 4);
+        assert_eq!(m.steps(), 12);
+        assert_eq!(m.row(4), [0, 4, 4]);
+        assert_eq!(m.row(8), [0, 0, 4]);
+    }
+
+    #[test]
+    fn trapezoid_is_symmetric() {
+        let m = matrix(MatrixKind::Trapezoid { uncertainty: 1.0 }, 5, 3);
+        for row in 0..=m.steps() {
+            let mut mirrored = m.row(row).to_vec();
+            mirrored.reverse();
+            assert_eq!(m.row(row), mirrored);
+        }
+    }
+
+    #[test]
+    fn unusable_settings_are_refused() {
+        assert!(SchedulingMatrix::new(MatrixKind::FullSequence, 0, 4).is_err());
+        assert!(SchedulingMatrix::new(MatrixKind::FullSequence, 2, 0).is_err());
+        assert!(SchedulingMatrix::new(MatrixKind::Pyramid { uncertainty: f64::NAN }, 2, 4).is_err());
+        assert!(SchedulingMatrix::new(MatrixKind::Pyramid { uncertainty: -1.0 }, 2, 4).is_err());
+        assert!(SchedulingMatrix::from_levels(MatrixKind::FullSequence, &[5], 4).is_err());
+    }
+
+    fn any_kind() -> impl Strategy<Value = MatrixKind> {
+        prop_oneof![
+            Just(MatrixKind::FullSequence),
+            Just(MatrixKind::Autoregressive),
+            (0.0..4.0f64).prop_map(|uncertainty| MatrixKind::Pyramid { uncertainty }),
+            (0.0..4.0f64).prop_map(|uncertainty| MatrixKind::Trapezoid { uncertainty }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_matrix_is_monotone_and_ends_clean(kind in any_kind(), start in prop::collection::vec(0u16..=9, 1..12)) {
+            let m = SchedulingMatrix::from_levels(kind, &start, 9).unwrap();
+            prop_assert_eq!(m.row(0), &start[..]);
+            prop_assert!(m.row(m.steps()).iter().all(|&level| level == 0));
+            for row in 1..=m.steps() {
+                prop_assert!(m.row(row).iter().zip(m.row(row - 1)).all(|(now, before)| now <= before));
+                prop_assert!(m.row(row) != m.row(row - 1));
+            }
+        }
+    }
+}

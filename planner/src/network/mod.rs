@@ -1,0 +1,127 @@
+//! Denoising networks in Burn. Nothing here names a backend: the device is a run-time value.
+//!
+//! Shapes in names: `B` sequences, `T` tokens, `D` token width, `W` network width, `H` heads.
+
+mod conditioning;
+mod conditions;
+mod denoiser;
+mod parameters;
+mod recurrent;
+mod transformer;
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+use serde::{Deserialize, Serialize};
+
+pub use conditions::Conditions;
+pub use denoiser::NetworkDenoiser;
+pub use parameters::{ParameterLayout, ParameterSlot};
+pub use recurrent::Recurrent;
+pub use transformer::Transformer;
+
+use crate::{PlannerError, TokenLayout};
+
+/// Which network, and how large.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Architecture.
+    pub kind: NetworkKind,
+    /// Width `W`.
+    pub width: usize,
+    /// Layers (transformer blocks, or stacked recurrent layers).
+    pub layers: usize,
+    /// Attention heads (transformer only).
+    pub heads: usize,
+    /// Whether a token sees only the tokens before it. The recurrent network always is.
+    pub causal: bool,
+}
+
+/// Architectures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkKind {
+    /// Pre-norm transformer with learned positions.
+    #[default]
+    Transformer,
+    /// Gated recurrent units, the network of the paper's first experiments.
+    Gru,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self { kind: NetworkKind::Transformer, width: 128, layers: 4, heads: 4, causal: false }
+    }
+}
+
+impl NetworkConfig {
+    /// Refuses sizes that cannot be built.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] naming the setting.
+    pub fn check(&self) -> Result<(), PlannerError> {
+        let bad = |name, value: usize, remedy: String| Err(PlannerError::Setting { name, value: value.to_string(), remedy });
+        for (name, value, most) in [
+            ("model.width", self.width, 4096),
+            ("model.layers", self.layers, 64),
+            ("model.heads", self.heads, 64),
+        ] {
+            if value == 0 || value > most {
+                return bad(name, value, format!("between 1 and {most} are accepted"));
+            }
+        }
+        if !self.width.is_multiple_of(self.heads) || !self.width.is_multiple_of(2) {
+            return bad("model.width", self.width, format!("an even multiple of model.heads ({}) is needed", self.heads));
+        }
+        Ok(())
+    }
+}
+
+/// What a network sees. All on one device.
+#[derive(Clone, Debug)]
+pub struct NetworkInput {
+    /// Noisy tokens `[B, T, D]`.
+    pub x_btd: Tensor<3>,
+    /// Noise level of each token as a share of pure noise, `[B, T]` in `[0, 1]`.
+    pub level_bt: Tensor<2>,
+    /// Chunks from each token to the end of its sequence, `[B, T]`; 0 for state, goal and last chunk.
+    pub remaining_bt: Tensor<2, Int>,
+    /// 0 where token `t` may see token `s`, a large negative number where not: `[B, 1, T, T]`.
+    pub mask_b1tt: Tensor<4>,
+    /// 1 where a token is visible at all, else 0: `[B, T, 1]`.
+    pub visible_bt1: Tensor<3>,
+}
+
+/// A denoising network.
+#[derive(Module, Debug)]
+pub enum Network {
+    /// See [`Transformer`].
+    Transformer(Transformer),
+    /// See [`Recurrent`].
+    Recurrent(Recurrent),
+}
+
+impl Network {
+    /// Network with weights drawn from `seed`.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for sizes that cannot be built.
+    pub fn new(config: &NetworkConfig, layout: &TokenLayout, seed: u64, device: &Device) -> Result<Self, PlannerError> {
+        config.check()?;
+        let network = match config.kind {
+            NetworkKind::Transformer => Self::Transformer(Transformer::new(config, layout, device)),
+            NetworkKind::Gru => Self::Recurrent(Recurrent::new(config, layout, device)),
+        };
+        let parameters = ParameterLayout::of(&network);
+        let weights = parameters.draw(seed);
+        parameters.load(network, &weights, device)
+    }
+
+    /// Raw output `[B, T, D]`: the training target's estimate.
+    pub fn forward(&self, input: NetworkInput) -> Tensor<3> {
+        match self {
+            Self::Transformer(network) => network.forward(input),
+            Self::Recurrent(network) => network.forward(input),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What is drawn: the maze and the points in it.
+
+/// Geometry of a maze in observation coordinates (metres).
+#[derive(Clone, Debug, PartialEq)]
+pub struct MazeScene {
+    /// Wall rectangles `(x0, y0, x1, y1)`.
+    pub walls: Vec<[f64; 4]>,
+    /// The part of the plane to show, `(x0, y0, x1, y1)`.
+    pub bounds: [f64; 4],
+    /// Radius of the ball.
+    pub ball_radius: f64,
+    /// Distance from the goal that counts as reaching it.
+    pub goal_radius: f64,
+}
+
+/// A position that can be drawn.
+pub(super) type Point = [f64; 2];
+
+/// The position in an observation: its first two numbers, if they are there and finite.
+pub(super) fn position(observation: &[f64]) -> Option<Point> {
+    match observation {
+        [x, y, ..] if x.is_finite() && y.is_finite() => Some([*x, *y]),
+        _ => None,
+    }
+}
+
+/// Positions of a run of observations and how many of them cannot be drawn. Places in time are kept.
+pub(super) fn positions(observations: &[Vec<f64>]) -> (Vec<Option<Point>>, usize) {
+    let points: Vec<_> = observations.iter().map(|observation| position(observation)).collect();
+    let skipped = points.iter().filter(|point| point.is_none()).count();
+    (points, skipped)
+}
+
+impl MazeScene {
+    /// Bounds that can be drawn: as given, or the unit square when they are empty or not finite.
+    pub(super) fn drawable_bounds(&self) -> [f64; 4] {
+        let [x0, y0, x1, y1] = self.bounds;
+        let sound = self.bounds.iter().all(|bound| bound.abs() < 1e6) && x1 - x0 > 1e-6 && y1 - y0 > 1e-6;
+        if sound { self.bounds } else { [0.0, 0.0, 1.0, 1.0] }
+    }
+
+    /// Walls without those that are not finite.
+    pub(super) fn drawable_walls(&self) -> impl Iterator<Item = [f64; 4]> + '_ {
+        self.walls.iter().copied().filter(|wall| wall.iter().all(|side| side.is_finite()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_keep_their_place_when_some_cannot_be_drawn() {
+        let observations = [vec![1.0, 2.0, 9.0], vec![f64::NAN, 0.0], vec![3.0], vec![4.0, 5.0]];
+        assert_eq!(positions(&observations), (vec![Some([1.0, 2.0]), None, None, Some([4.0, 5.0])], 2));
+    }
+
+    #[test]
+    fn bounds_that_cannot_be_drawn_become_the_unit_square() {
+        let mut scene =
+            MazeScene { walls: Vec::new(), bounds: [0.0, 0.0, 4.0, 3.0], ball_radius: 0.1, goal_radius: 0.5 };
+        assert_eq!(scene.drawable_bounds(), [0.0, 0.0, 4.0, 3.0]);
+        for bounds in [[0.0; 4], [1.0, 0.0, 0.0, 1.0], [0.0, 0.0, f64::NAN, 1.0], [0.0, 0.0, 1e300, 1.0]] {
+            scene.bounds = bounds;
+            assert_eq!(scene.drawable_bounds(), [0.0, 0.0, 1.0, 1.0], "{bounds:?}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Putting back the observations that D4RL's maze2d files record twice.
+
+use super::Dataset;
+use crate::EnvError;
+
+impl Dataset {
+    /// Replaces every repeated observation after a goal switch by the simulator's state at that row, so
+    /// that each observation is what the previous row's action led to. Returns how many were replaced.
+    ///
+    /// D4RL's generator does not refresh the observation when the target changes, and its actions go on
+    /// acting on the real state: without the repair neither the step into nor the step out of such a row
+    /// is one that the physics could make. Rewards are left as recorded (they belong to the repeated
+    /// observation). Repairing twice changes nothing.
+    ///
+    /// # Errors
+    /// [`EnvError::Data`] when the file carries no `infos/qpos` and `infos/qvel`, when an observation is
+    /// not their concatenation, or when one differs from them elsewhere than after a time-out. The data
+    /// are untouched then.
+    pub fn repair_stale_observations(&mut self) -> Result<usize, EnvError> {
+        self.check()?;
+        let Some(simulator) = &self.simulator else {
+            return Err(self.problem(
+                "repeated observations cannot be put back without infos/qpos and infos/qvel; use windows \
+                 that end at goal switches instead"
+                    .into(),
+            ));
+        };
+        let width = self.observation_dim;
+        if simulator.dim.checked_mul(2) != Some(width) {
+            return Err(self.problem(format!(
+                "observations have {width} entries, infos/qpos and infos/qvel {} each; only observations \
+                 that are position and velocity can be put back",
+                simulator.dim
+            )));
+        }
+        let mut stale = Vec::new();
+        let states = simulator.positions.chunks_exact(simulator.dim);
+        let states = states.zip(simulator.velocities.chunks_exact(simulator.dim));
+        for (row, (recorded, (position, velocity))) in
+            self.observations.chunks_exact(width).zip(states).enumerate()
+        {
+            let same =
+                recorded.iter().zip(position.iter().chain(velocity)).all(|(a, b)| a.to_bits() == b.to_bits());
+            if same {
+                continue;
+            }
+            if !row.checked_sub(1).and_then(|r| self.timeouts.get(r)).copied().unwrap_or(false) {
+                return Err(self.problem(format!(
+                    "the observation of row {row} is not infos/qpos and infos/qvel, though the row does \
+                     not follow a goal switch; this is not a D4RL maze2d recording"
+                )));
+            }
+            stale.push((row, position.iter().chain(velocity).copied().collect::<Vec<f32>>()));
+        }
+        for (row, state) in &stale {
+            if let Some(recorded) = self.observations.get_mut(row * width..(row + 1) * width) {
+                recorded.copy_from_slice(state);
+            }
+        }
+        Ok(stale.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dataset::tests::counter;
+    use super::super::{Dataset, SimulatorState};
+
+    /// A counter whose row 3 repeats row 2.
+    fn recorded_twice() -> Dataset {
+        let mut data = counter(6);
+        data.simulator = Some(SimulatorState {
+            dim: 1,
+            positions: data.observations.iter().step_by(2).copied().collect(),
+            velocities: data.observations.iter().skip(1).step_by(2).copied().collect(),
+        });
+        data.timeouts[2] = true;
+        data.observations[6] = 2.0;
+        data
+    }
+
+    #[test]
+    fn puts_back_the_repeated_row_once() {
+        let mut data = recorded_twice();
+        assert_eq!(data.repair_stale_observations().unwrap(), 1);
+        assert_eq!(data.observations, counter(6).observations);
+        assert_eq!(data.repair_stale_observations().unwrap(), 0);
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_explain_and_changes_nothing() {
+        let mut data = recorded_twice();
+        data.observations[9] = 7.0;
+        let before = data.clone();
+        let message = data.repair_stale_observations().unwrap_err().to_string();
+        assert!(message.contains("row 4"), "{message}");
+        assert_eq!(data, before);
+        data.simulator = None;
+        assert!(data.repair_stale_observations().unwrap_err().to_string().contains("infos/qpos"));
+    }
+}

@@ -8,9 +8,17 @@
 pub mod data;
 mod environment;
 mod error;
+#[cfg(feature = "gymnasium")]
+pub mod gymnasium;
 pub mod maze;
+mod registry;
 mod space;
+mod time_limit;
+mod vector;
 
 pub use environment::{EnvSpec, Environment, ScoreRange, Snapshot, Transition};
 pub use error::EnvError;
+pub use registry::{known, make, make_maze, make_with_profile, maze_layout};
 pub use space::BoxSpace;
+pub use time_limit::TimeLimit;
+pub use vector::VectorEnv;

@@ -16,4 +16,5 @@ pub use geometry::{MazeFrame, MazeGeometry, WallBox};
 pub use layout::{Cell, MazeLayout, MazeSize};
 pub use maze2d::{Maze2dTask, maze2d, maze2d_layout};
 pub use physics::{BALL_RADIUS, MAX_SPEED, PhysicsProfile, PointMass, STEP_SECONDS};
+pub(crate) use point_maze::point_maze_id;
 pub use point_maze::{point_maze, point_maze_layout};

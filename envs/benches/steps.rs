@@ -1,0 +1,48 @@
+//! Steps per second of the point-mass maze on one core, contacts included.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use forethought_envs::Environment;
+use forethought_envs::maze::{Maze2dTask, MazeSize, PhysicsProfile, maze2d};
+
+/// Steps per measured iteration.
+const STEPS: usize = 10_000;
+/// Steps between changes of the action: long enough to press the ball against walls.
+const HOLD: usize = 20;
+
+fn actions() -> Vec<[f64; 2]> {
+    // A small linear congruential generator: the benchmark needs variety, not quality.
+    let mut word = 7_u64;
+    let mut next = move || {
+        word = word.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (word >> 40) as f64 / (1_u64 << 23) as f64 - 1.0
+    };
+    (0..STEPS / HOLD).map(|_| [next(), next()]).collect()
+}
+
+fn steps(criterion: &mut Criterion) {
+    let actions = actions();
+    for profile in [PhysicsProfile::MuJoCo2, PhysicsProfile::MuJoCo3] {
+        let mut env = maze2d(MazeSize::Large, Maze2dTask::Sparse, profile).expect("a shipped layout");
+        env.reset(0).expect("reset cannot fail");
+        let mut state: [f64; 4] = env.observation().try_into().expect("four numbers");
+        let touching = (0..STEPS).filter(|k| env.physics().step(&mut state, actions[k / HOLD]) > 0).count();
+        println!("{} % of the steps touch a wall", 100 * touching / STEPS);
+        let mut group = criterion.benchmark_group("maze2d-large-v1");
+        group.throughput(Throughput::Elements(STEPS as u64));
+        group.bench_function(profile.name(), |bencher| {
+            bencher.iter(|| {
+                let mut total = 0.0;
+                for k in 0..STEPS {
+                    total += env.step(black_box(&actions[k / HOLD])).map_or(f64::NAN, |step| step.reward);
+                }
+                total
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, steps);
+criterion_main!(benches);

@@ -11,16 +11,24 @@ mod error;
 mod layout;
 mod matrix;
 mod monte_carlo;
+mod plan;
+mod plan_config;
+mod planner;
 mod sampler;
 
+pub mod checkpoint;
 pub mod guidance;
 pub mod network;
 pub mod noise;
 pub mod random;
+pub mod training;
 
 pub use denoiser::{Cotangent, Denoiser, NoisyBatch};
 pub use error::PlannerError;
 pub use layout::{FIRST_CHUNK, GOAL, STATE, TokenLayout};
 pub use matrix::{MatrixKind, SchedulingMatrix};
 pub use monte_carlo::Guidance;
+pub use plan::{Plan, PlanRequest, PlanRow, Planner};
+pub use plan_config::{ObjectiveKind, PlanConfig};
+pub use planner::DiffusionPlanner;
 pub use sampler::{OnRow, Sampler, Sequences};

@@ -99,6 +99,14 @@ impl SchedulingMatrix {
         Ok(Self { tokens, levels, entries })
     }
 
+    /// The same matrix behind `known` tokens that are clean throughout.
+    #[must_use]
+    pub fn after_known(&self, known: usize) -> Self {
+        let rows = self.entries.chunks_exact(self.tokens);
+        let entries = rows.flat_map(|row| std::iter::repeat_n(0, known).chain(row.iter().copied())).collect();
+        Self { tokens: self.tokens + known, levels: self.levels, entries }
+    }
+
     /// Number of tokens.
     pub fn tokens(&self) -> usize {
         self.tokens

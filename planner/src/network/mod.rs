@@ -14,6 +14,7 @@ use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use conditions::Conditions;
+pub(crate) use denoiser::single_thread_pool;
 pub use denoiser::NetworkDenoiser;
 pub use parameters::{ParameterLayout, ParameterSlot};
 pub use recurrent::Recurrent;

@@ -1,0 +1,248 @@
+//! Saving and loading checkpoint folders.
+//!
+//! A save writes into a temporary folder beside the target, syncs every file and the folder, and renames it
+//! into place. After a fault at any moment the folders named `step-*` are all complete; what was left under
+//! a temporary name is ignored and removed by the next save.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use sha2::{Digest, Sha256};
+
+use super::manifest::{FileRecord, Manifest};
+use super::tensors;
+use crate::PlannerError;
+use crate::network::{Network, ParameterLayout};
+use crate::training::TrainState;
+
+const MANIFEST: &str = "manifest.json";
+const MODEL: &str = "model.safetensors";
+const TRAINING: &str = "training.safetensors";
+const TEMPORARY: &str = ".unfinished-";
+const FINISHED: &str = "step-";
+/// Largest file that is read: far above any network this crate builds, far below what would hurt a machine.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// A checkpoint ready for planning.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// Its folder.
+    pub path: PathBuf,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// The network with the averaged weights.
+    pub network: Network,
+    /// SHA-256 of the weights file: the checkpoint's identity in protocol records.
+    pub hash: String,
+}
+
+/// Saves a training checkpoint as `folder/step-N` and removes all but the latest two.
+///
+/// # Errors
+/// [`PlannerError::Io`] or [`PlannerError::Checkpoint`]; earlier checkpoints are untouched then.
+pub fn save(folder: &Path, manifest: &Manifest, parameters: &ParameterLayout, state: &TrainState) -> Result<PathBuf, PlannerError> {
+    let refuse = |problem| PlannerError::Checkpoint { path: folder.to_owned(), problem };
+    let training = tensors::write(parameters, &[("weights.", &state.weights), ("first.", &state.first), ("second.", &state.second)])
+        .map_err(refuse)?;
+    let model = tensors::write(parameters, &[("", &state.average)]).map_err(refuse)?;
+    let target = folder.join(format!("{FINISHED}{:08}", state.step));
+    write_folder(&target, manifest, &[(MODEL, model), (TRAINING, training)])?;
+    let mut finished = finished(folder)?;
+    finished.truncate(finished.len().saturating_sub(2));
+    for (_, old) in finished {
+        fs::remove_dir_all(&old).map_err(|source| PlannerError::Io { path: old, source })?;
+    }
+    Ok(target)
+}
+
+/// Saves only what planning needs, as folder `target`, which must not exist.
+///
+/// # Errors
+/// [`PlannerError::Io`] or [`PlannerError::Checkpoint`]; nothing is left behind then.
+pub fn save_model(target: &Path, manifest: &Manifest, parameters: &ParameterLayout, average: &[f32]) -> Result<(), PlannerError> {
+    let refuse = |problem| PlannerError::Checkpoint { path: target.to_owned(), problem };
+    if target.exists() {
+        return Err(refuse("exists already: remove it first or choose another name".into()));
+    }
+    let model = tensors::write(parameters, &[("", average)]).map_err(refuse)?;
+    write_folder(target, manifest, &[(MODEL, model)])
+}
+
+/// The latest finished checkpoint under `folder`, or `None`.
+///
+/// # Errors
+/// [`PlannerError::Io`] when the folder cannot be listed.
+pub fn latest(folder: &Path) -> Result<Option<PathBuf>, PlannerError> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    Ok(finished(folder)?.pop().map(|(_, path)| path))
+}
+
+/// Loads a checkpoint for planning. `path` is a checkpoint folder, or a training run's folder, of which the
+/// latest checkpoint is taken.
+///
+/// # Errors
+/// [`PlannerError::Checkpoint`] naming file and tensor for anything missing, corrupted, of the wrong shape,
+/// not finite, or from a newer version.
+pub fn load(path: &Path, device: &Device) -> Result<Checkpoint, PlannerError> {
+    let path = resolve(path)?;
+    let manifest = read_manifest(&path)?;
+    let network = Network::new(&manifest.model.network, &manifest.layout, 0, device)?;
+    let parameters = ParameterLayout::of(&network);
+    let file = path.join(MODEL);
+    let bytes = read_checked(&file, &manifest, MODEL)?;
+    let mut vectors = tensors::read(&file, &bytes, &parameters, &[""])?;
+    let network = parameters.load(network, &vectors.swap_remove(0), device)?;
+    let hash = manifest.files.get(MODEL).map(|record| record.sha256.clone()).unwrap_or_default();
+    Ok(Checkpoint { path, manifest, network, hash })
+}
+
+/// Loads the training state of a checkpoint.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_training(path: &Path, parameters: &ParameterLayout) -> Result<(Manifest, TrainState), PlannerError> {
+    let manifest = read_manifest(path)?;
+    let (model, training) = (path.join(MODEL), path.join(TRAINING));
+    let mut average = tensors::read(&model, &read_checked(&model, &manifest, MODEL)?, parameters, &[""])?;
+    let bytes = read_checked(&training, &manifest, TRAINING)?;
+    let mut rest = tensors::read(&training, &bytes, parameters, &["weights.", "first.", "second."])?;
+    let mut next = || rest.drain(..1).next().unwrap_or_default();
+    let state = TrainState {
+        step: manifest.step,
+        average: average.swap_remove(0),
+        weights: next(),
+        first: next(),
+        second: next(),
+    };
+    Ok((manifest, state))
+}
+
+fn resolve(path: &Path) -> Result<PathBuf, PlannerError> {
+    if path.join(MANIFEST).is_file() {
+        return Ok(path.to_owned());
+    }
+    for folder in [path.to_owned(), path.join("checkpoints")] {
+        if let Some(found) = latest(&folder)? {
+            return Ok(found);
+        }
+    }
+    let problem = if path.exists() {
+        format!("holds no {MANIFEST} and no finished checkpoint: give a folder that `forethought train` wrote")
+    } else {
+        "does not exist: give a folder that `forethought train` wrote".into()
+    };
+    Err(PlannerError::Checkpoint { path: path.to_owned(), problem })
+}
+
+/// Finished checkpoints by step, oldest first.
+fn finished(folder: &Path) -> Result<Vec<(u64, PathBuf)>, PlannerError> {
+    let io = |source| PlannerError::Io { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    if folder.is_dir() {
+        for entry in fs::read_dir(folder).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let step = name.strip_prefix(FINISHED).and_then(|step| step.parse().ok());
+            if let (Some(step), true) = (step, path.join(MANIFEST).is_file()) {
+                found.push((step, path));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn write_folder(target: &Path, manifest: &Manifest, files: &[(&str, Vec<u8>)]) -> Result<(), PlannerError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| PlannerError::Io { path, source }
+    };
+    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = target.file_name().and_then(|name| name.to_str()).unwrap_or("checkpoint");
+    let temporary = parent.join(format!("{TEMPORARY}{name}"));
+    fs::create_dir_all(parent).map_err(io(parent))?;
+    if temporary.exists() {
+        fs::remove_dir_all(&temporary).map_err(io(&temporary))?;
+    }
+    fs::create_dir(&temporary).map_err(io(&temporary))?;
+    let mut manifest = manifest.clone();
+    manifest.files = BTreeMap::new();
+    let written = (|| {
+        for (name, bytes) in files {
+            write_synced(&temporary.join(name), bytes)?;
+            let record = FileRecord { bytes: bytes.len() as u64, sha256: hex(&Sha256::digest(bytes)) };
+            manifest.files.insert((*name).to_owned(), record);
+        }
+        let mut json = serde_json::to_vec_pretty(&manifest)
+            .map_err(|error| PlannerError::Checkpoint { path: target.to_owned(), problem: error.to_string() })?;
+        json.push(b'\n');
+        write_synced(&temporary.join(MANIFEST), &json)?;
+        sync_folder(&temporary)?;
+        // A folder of the same step is from before the resume that repeats it, and is equal.
+        if target.exists() {
+            fs::remove_dir_all(target).map_err(io(target))?;
+        }
+        fs::rename(&temporary, target).map_err(io(target))?;
+        sync_folder(parent)
+    })();
+    if written.is_err() {
+        // The error that is reported is the one that matters; the leftover is ignored by every reader.
+        let _ = fs::remove_dir_all(&temporary);
+    }
+    written
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), PlannerError> {
+    let io = |source| PlannerError::Io { path: path.to_owned(), source };
+    let mut file = File::create(path).map_err(io)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io)
+}
+
+fn sync_folder(path: &Path) -> Result<(), PlannerError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| PlannerError::Io { path: path.to_owned(), source })
+}
+
+fn read_manifest(folder: &Path) -> Result<Manifest, PlannerError> {
+    let path = folder.join(MANIFEST);
+    let bytes = read_capped(&path)?;
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| PlannerError::Checkpoint {
+        path: path.clone(),
+        problem: format!("unreadable ({error}): it is corrupted or from another version; restore it or train again"),
+    })?;
+    manifest.check(&path)?;
+    Ok(manifest)
+}
+
+fn read_checked(path: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, PlannerError> {
+    let refuse = |problem: String| PlannerError::Checkpoint { path: path.to_owned(), problem };
+    let record = manifest.files.get(name).ok_or_else(|| refuse("is not listed in the manifest: this checkpoint was exported for planning only".into()))?;
+    let bytes = read_capped(path)?;
+    if bytes.len() as u64 != record.bytes {
+        return Err(refuse(format!("has {} bytes, its manifest says {}: it is truncated or replaced", bytes.len(), record.bytes)));
+    }
+    if hex(&Sha256::digest(&bytes)) != record.sha256 {
+        return Err(refuse("does not match the SHA-256 of its manifest: it is corrupted; restore it or train again".into()));
+    }
+    Ok(bytes)
+}
+
+fn read_capped(path: &Path) -> Result<Vec<u8>, PlannerError> {
+    let io = |source| PlannerError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    if size > MAX_BYTES {
+        return Err(PlannerError::Checkpoint { path: path.to_owned(), problem: format!("has {size} bytes; at most {MAX_BYTES} are read") });
+    }
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(io)?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,12 @@
+//! Checkpoints: a folder with a JSON manifest and safetensors files, written whole or not at all.
+//!
+//! Nothing that is loaded is ever executed. A checkpoint carries everything that planning needs: weights,
+//! normaliser, token layout, environment id and layout hash, noise levels; and, while training, what makes
+//! a resumed run identical to an uninterrupted one.
+
+mod folder;
+mod manifest;
+mod tensors;
+
+pub use folder::{Checkpoint, latest, load, load_training, save, save_model};
+pub use manifest::{DataRecord, FORMAT, FileRecord, Manifest, SlotLimits};

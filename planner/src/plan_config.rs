@@ -1,0 +1,101 @@
+//! Settings of the diffusion planner.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{MatrixKind, PlannerError};
+
+/// How plans are made. Every default has its reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanConfig {
+    /// Sampling levels `S`: denoising steps of one token.
+    pub levels: u16,
+    /// Order in which tokens are denoised.
+    pub matrix: MatrixKind,
+    /// Training level at which clean tokens are shown to the network.
+    pub stabilization: u16,
+    /// Guidance scale; 0 plans without guidance.
+    pub guidance: f64,
+    /// Completions of Monte Carlo guidance, `N`; 1 is ordinary guidance.
+    pub completions: usize,
+    /// Distance at which the goal objective's pull is halfway squashed, in units of the goal radius.
+    pub reach: f64,
+    /// What is maximised: `goal` or `reward`.
+    pub objective: ObjectiveKind,
+    /// Whether the goal is also shown to the network as a clean token at the plan's end.
+    pub goal_token: bool,
+    /// Horizons of the candidates, in chunks; empty is the longest the checkpoint has.
+    pub horizons: Vec<usize>,
+    /// Candidates per horizon.
+    pub samples: usize,
+    /// Level, as a share of `levels`, at which the nearest token of a warm start begins; 1 plans afresh.
+    pub warm_start: f64,
+    /// Share of `levels` by which each later token of a warm start begins higher.
+    pub warm_slope: f64,
+}
+
+/// Objectives by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ObjectiveKind {
+    /// [`crate::guidance::ReachGoal`].
+    #[default]
+    Goal,
+    /// [`crate::guidance::PlannedReward`].
+    Reward,
+}
+
+impl Default for PlanConfig {
+    fn default() -> Self {
+        Self {
+            levels: 20,
+            matrix: MatrixKind::default(),
+            stabilization: 10,
+            guidance: 4.0,
+            completions: 4,
+            reach: 2.0,
+            objective: ObjectiveKind::Goal,
+            goal_token: false,
+            horizons: Vec::new(),
+            samples: 1,
+            warm_start: 1.0,
+            warm_slope: 0.0,
+        }
+    }
+}
+
+impl PlanConfig {
+    /// Refuses settings that cannot be planned with; `chunks` is the longest horizon of the checkpoint.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] naming the setting and the remedy.
+    pub fn check(&self, chunks: usize, training_levels: usize) -> Result<(), PlannerError> {
+        let bad = |name, value: String, remedy: String| Err(PlannerError::Setting { name, value, remedy });
+        if self.levels == 0 || usize::from(self.levels) > training_levels {
+            return bad("plan.levels", self.levels.to_string(), format!("between 1 and {training_levels} are accepted"));
+        }
+        for (name, value) in [("plan.completions", self.completions), ("plan.samples", self.samples)] {
+            if value == 0 || value > 4096 {
+                return bad(name, value.to_string(), "between 1 and 4096 are accepted".into());
+            }
+        }
+        if usize::from(self.stabilization) > training_levels {
+            return bad("plan.stabilization", self.stabilization.to_string(), format!("at most {training_levels}"));
+        }
+        if let Some(horizon) = self.horizons.iter().find(|&&h| h == 0 || h > chunks) {
+            return bad("plan.horizons", horizon.to_string(), format!("the checkpoint plans between 1 and {chunks} chunks"));
+        }
+        if !(self.guidance.is_finite() && self.guidance >= 0.0) {
+            return bad("plan.guidance", self.guidance.to_string(), "give zero or a positive number".into());
+        }
+        if !(self.reach.is_finite() && self.reach > 0.0) {
+            return bad("plan.reach", self.reach.to_string(), "give a positive number".into());
+        }
+        for (name, value) in [("plan.warm_start", self.warm_start), ("plan.warm_slope", self.warm_slope)] {
+            if !(0.0..=1.0).contains(&value) {
+                return bad(name, value.to_string(), "give a number between 0 and 1".into());
+            }
+        }
+        Ok(())
+    }
+}

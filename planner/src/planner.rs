@@ -1,0 +1,316 @@
+//! The diffusion planner: from observations to plans.
+//!
+//! 1. Each request becomes sequences `[state, goal, chunks]`, one per candidate: the state clean, the goal
+//!    clean or hidden, the chunks pure noise or, in a warm start, the previous plan put back to a pyramid of
+//!    levels.
+//! 2. All candidates of one horizon walk the scheduling matrix together ([`Sampler`]), guided by the mean
+//!    over Monte Carlo completions ([`Guidance`]).
+//! 3. Each request keeps the candidate with the largest estimated return.
+
+use forethought_envs::data::DatasetNormalizer;
+
+use crate::checkpoint::SlotLimits;
+use crate::denoiser::Denoiser;
+use crate::error::{check_finite, check_len};
+use crate::guidance::{Objective, PlannedReward, ReachGoal};
+use crate::layout::{FIRST_CHUNK, GOAL, STATE};
+use crate::noise::NoiseSchedule;
+use crate::plan::{Plan, PlanRequest, PlanRow, Planner};
+use crate::plan_config::{ObjectiveKind, PlanConfig};
+use crate::{Guidance, PlannerError, Sampler, SchedulingMatrix, Sequences, TokenLayout, random};
+
+/// Names the stream of a plan's initial noise apart from that of its completions.
+const NOISE_STREAM: u64 = 1 << 32;
+
+/// A denoiser with everything needed to plan in one environment.
+pub struct DiffusionPlanner {
+    denoiser: Box<dyn Denoiser>,
+    schedule: NoiseSchedule,
+    normalizer: DatasetNormalizer,
+    low: Vec<f64>,
+    high: Vec<f64>,
+    goal_radius: f64,
+    config: PlanConfig,
+}
+
+impl DiffusionPlanner {
+    /// Planner around a denoiser. `goal_radius` is the distance that counts as arrived, in observation units.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for settings the checkpoint cannot plan with.
+    pub fn new(
+        denoiser: Box<dyn Denoiser>,
+        schedule: NoiseSchedule,
+        normalizer: DatasetNormalizer,
+        limits: &SlotLimits,
+        goal_radius: f64,
+        config: PlanConfig,
+    ) -> Result<Self, PlannerError> {
+        let layout = denoiser.layout();
+        config.check(layout.chunks, schedule.levels())?;
+        check_len("value limits", layout.frame(), limits.low.len())?;
+        check_len("value limits", layout.frame(), limits.high.len())?;
+        if config.objective == ObjectiveKind::Reward {
+            PlannedReward::new(layout)?;
+        }
+        let repeat = |frame: &[f64]| frame.repeat(layout.frame_stack);
+        let (low, high) = (repeat(&limits.low), repeat(&limits.high));
+        Ok(Self { denoiser, schedule, normalizer, low, high, goal_radius, config })
+    }
+
+    /// Settings in force.
+    pub fn config(&self) -> &PlanConfig {
+        &self.config
+    }
+
+    /// Replaces the settings.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for settings the checkpoint cannot plan with; the old ones stay then.
+    pub fn set_config(&mut self, config: PlanConfig) -> Result<(), PlannerError> {
+        config.check(self.denoiser.layout().chunks, self.schedule.levels())?;
+        self.config = config;
+        Ok(())
+    }
+
+    fn layout(&self) -> &TokenLayout {
+        self.denoiser.layout()
+    }
+
+    fn check(&self, request: &PlanRequest<'_>) -> Result<(), PlannerError> {
+        check_len("observation", self.layout().observation, request.observation.len())?;
+        check_finite("observation", request.observation)?;
+        if let Some(goal) = request.goal {
+            check_len("goal", self.layout().goal_indices.len(), goal.len())?;
+            check_finite("goal", goal)?;
+        }
+        Ok(())
+    }
+
+    /// Samples one candidate of `chunks` chunks for every request.
+    fn sample(
+        &mut self,
+        requests: &[PlanRequest<'_>],
+        chunks: usize,
+        candidate: u64,
+        history: bool,
+    ) -> Result<Vec<Plan>, PlannerError> {
+        let layout = self.layout().clone();
+        let (tokens, width) = (layout.tokens(chunks), layout.width());
+        let warm = self.config.warm_start < 1.0 && requests.iter().all(|request| request.previous.is_some());
+        let matrix = self.matrix(chunks, warm)?;
+        let mut x_btd = vec![0.0; requests.len() * tokens * width];
+        for (request, x_td) in requests.iter().zip(x_btd.chunks_exact_mut(tokens * width)) {
+            self.begin(request, &matrix, candidate, warm, x_td)?;
+        }
+        let shown_goal = |request: &PlanRequest<'_>| self.config.goal_token && request.goal.is_some();
+        let mut sequences = Sequences {
+            batch: requests.len(),
+            x0_btd: x_btd.clone(),
+            x_btd,
+            chunks_b: vec![chunks; requests.len()],
+            goal_b: requests.iter().map(shown_goal).collect(),
+        };
+        let objectives = self.objectives(requests)?;
+        let seeds: Vec<u64> = requests.iter().map(|request| request.seed ^ candidate.wrapping_mul(NOISE_STREAM)).collect();
+        let guided = self.config.guidance > 0.0 && objectives.len() == requests.len();
+        let guidance = Guidance {
+            objectives: &objectives,
+            scale: self.config.guidance,
+            completions: self.config.completions,
+            seeds: &seeds,
+        };
+        let sampler = Sampler {
+            schedule: &self.schedule,
+            matrix: &matrix,
+            stabilization: self.config.stabilization,
+            limits: Some((&self.low, &self.high)),
+        };
+        let mut rows: Vec<Vec<PlanRow>> = vec![Vec::new(); requests.len()];
+        let normalizer = &self.normalizer;
+        let mut on_row = |row: usize, sequences: &Sequences| {
+            if history {
+                for (b, rows) in rows.iter_mut().enumerate() {
+                    let x0_td = &sequences.x0_btd[b * tokens * width..(b + 1) * tokens * width];
+                    rows.extend(snapshot(&layout, normalizer, row, matrix.row(row), x0_td));
+                }
+            }
+            true
+        };
+        let walked = sampler.run(self.denoiser.as_mut(), guided.then_some(&guidance), &mut sequences, &mut on_row)?;
+        let finished = sequences.x_btd.chunks_exact(tokens * width).zip(requests).zip(rows).enumerate();
+        finished
+            .map(|(b, ((x_td, request), history))| {
+                let mut plan = decode(&layout, &self.normalizer, &x_td[FIRST_CHUNK * width..])?;
+                plan.rows = walked;
+                plan.history = history;
+                self.judge(&mut plan, request, objectives.get(b), x_td, chunks);
+                Ok(plan)
+            })
+            .collect()
+    }
+
+    /// Scheduling matrix of all tokens: known ones clean throughout, chunks from noise or a warm pyramid.
+    fn matrix(&self, chunks: usize, warm: bool) -> Result<SchedulingMatrix, PlannerError> {
+        let levels = self.config.levels;
+        let start: Vec<u16> = (0..chunks)
+            .map(|t| {
+                let share = if warm { self.config.warm_start + self.config.warm_slope * t as f64 } else { 1.0 };
+                (f64::from(levels) * share.min(1.0)).round() as u16
+            })
+            .collect();
+        Ok(SchedulingMatrix::from_levels(self.config.matrix, &start, levels)?.after_known(FIRST_CHUNK))
+    }
+
+    /// Fills one sequence: known tokens, and chunks at the levels of the matrix's first row.
+    fn begin(
+        &self,
+        request: &PlanRequest<'_>,
+        matrix: &SchedulingMatrix,
+        candidate: u64,
+        warm: bool,
+        x_td: &mut [f64],
+    ) -> Result<(), PlannerError> {
+        let (layout, width) = (self.layout(), self.layout().width());
+        let mut observation = request.observation.to_vec();
+        self.normalizer.observation.normalize(&mut observation)?;
+        layout.write_state(&observation, &mut x_td[STATE * width..(STATE + 1) * width]);
+        if let Some(goal) = request.goal {
+            let (shift, scale) = (self.normalizer.observation.shift(), self.normalizer.observation.scale());
+            let goal: Vec<f64> =
+                layout.goal_indices.iter().zip(goal).map(|(&i, value)| (value - shift[i]) / scale[i]).collect();
+            layout.write_goal(&goal, &mut x_td[GOAL * width..(GOAL + 1) * width]);
+        }
+        let mut rng = random::stream(request.seed, &[NOISE_STREAM, candidate]);
+        let chunks = &mut x_td[FIRST_CHUNK * width..];
+        random::fill_normal(&mut rng, chunks);
+        if let (true, Some((previous, executed))) = (warm, request.previous) {
+            let shifted = previous.x0_cd.get(executed * layout.frame()..).unwrap_or_default();
+            for (chunk, x) in chunks.chunks_exact_mut(width).enumerate() {
+                // A chunk that the previous plan does not reach stays pure noise at its level's amplitude.
+                let level = matrix.row(0)[FIRST_CHUNK + chunk];
+                let k = self.schedule.training_level(usize::from(level), usize::from(matrix.levels()));
+                let (signal, noise) = (self.schedule.abar(k).sqrt(), (1.0 - self.schedule.abar(k)).sqrt());
+                let last = shifted.len().saturating_sub(layout.frame());
+                for (d, value) in x.iter_mut().enumerate() {
+                    // Past its end the previous plan holds its last frame.
+                    let at = chunk * width + d;
+                    let clean = shifted.get(at).or_else(|| shifted.get(last + at % layout.frame()));
+                    *value = signal * clean.copied().unwrap_or(0.0) + noise * *value;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn objectives(&self, requests: &[PlanRequest<'_>]) -> Result<Vec<Box<dyn Objective>>, PlannerError> {
+        let mut objectives: Vec<Box<dyn Objective>> = Vec::new();
+        for request in requests {
+            match (self.config.objective, request.goal) {
+                (ObjectiveKind::Reward, _) => objectives.push(Box::new(PlannedReward::new(self.layout())?)),
+                (ObjectiveKind::Goal, Some(goal)) => {
+                    let radius = self.config.reach * self.goal_radius;
+                    objectives.push(Box::new(ReachGoal::new(self.layout(), &self.normalizer.observation, goal, radius)?));
+                }
+                (ObjectiveKind::Goal, None) => {}
+            }
+        }
+        Ok(objectives)
+    }
+
+    /// Estimated return of a finished plan.
+    fn judge(
+        &self,
+        plan: &mut Plan,
+        request: &PlanRequest<'_>,
+        objective: Option<&Box<dyn Objective>>,
+        x_td: &[f64],
+        chunks: usize,
+    ) {
+        let layout = self.layout();
+        let Some(goal) = request.goal else {
+            let mut unused = vec![0.0; x_td.len()];
+            plan.value = objective.map_or(0.0, |objective| objective.value_and_gradient(x_td, chunks, &mut unused));
+            return;
+        };
+        let distances: Vec<f64> = plan
+            .observations
+            .chunks_exact(layout.observation)
+            .map(|o| layout.goal_indices.iter().zip(goal).map(|(&i, g)| (o[i] - g).powi(2)).sum::<f64>().sqrt())
+            .collect();
+        let inside = |distance: &f64| *distance <= self.goal_radius;
+        plan.arrival = distances.iter().position(inside);
+        let frames_inside = distances.iter().filter(|d| inside(d)).count() as f64;
+        let stays = distances.last().is_some_and(inside);
+        let longest = layout.chunks * layout.frame_stack;
+        let after = if stays { longest.saturating_sub(plan.frames) as f64 } else { 0.0 };
+        // Among plans that never arrive, the one that comes closest: less than one frame's worth.
+        let closest = distances.iter().copied().fold(f64::INFINITY, f64::min);
+        plan.value = frames_inside + after - closest / (1.0 + closest);
+    }
+}
+
+impl Planner for DiffusionPlanner {
+    fn plan(&mut self, requests: &[PlanRequest<'_>], history: bool) -> Result<Vec<Plan>, PlannerError> {
+        requests.iter().try_for_each(|request| self.check(request))?;
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let horizons = match self.config.horizons.as_slice() {
+            [] => vec![self.layout().chunks],
+            list => list.to_vec(),
+        };
+        let mut best: Vec<Plan> = Vec::new();
+        let mut candidates = 0;
+        for chunks in horizons {
+            for _ in 0..self.config.samples {
+                let plans = self.sample(requests, chunks, candidates as u64, history)?;
+                candidates += 1;
+                if best.is_empty() {
+                    best = plans;
+                    continue;
+                }
+                for (best, plan) in best.iter_mut().zip(plans) {
+                    if plan.value > best.value {
+                        *best = plan;
+                    }
+                }
+            }
+        }
+        best.iter_mut().for_each(|plan| plan.candidates = candidates);
+        Ok(best)
+    }
+
+    fn levels(&self) -> u16 {
+        self.config.levels
+    }
+}
+
+/// Normalised chunks `[chunks, width]` to a plan in environment units.
+fn decode(layout: &TokenLayout, normalizer: &DatasetNormalizer, x0_cd: &[f64]) -> Result<Plan, PlannerError> {
+    let mut plan = Plan { x0_cd: x0_cd.to_vec(), ..Plan::default() };
+    for chunk in x0_cd.chunks_exact(layout.width()) {
+        for frame in 0..layout.frame_stack {
+            let (action, observation) = (layout.action_at(frame), layout.observation_at(frame));
+            plan.actions.extend_from_slice(&chunk[action..action + layout.action]);
+            plan.observations.extend_from_slice(&chunk[observation..observation + layout.observation]);
+            plan.frames += 1;
+        }
+    }
+    normalizer.action.denormalize(&mut plan.actions)?;
+    normalizer.observation.denormalize(&mut plan.observations)?;
+    Ok(plan)
+}
+
+/// The plan as one row shows it.
+fn snapshot(
+    layout: &TokenLayout,
+    normalizer: &DatasetNormalizer,
+    row: usize,
+    levels: &[u16],
+    x0_td: &[f64],
+) -> Option<PlanRow> {
+    let plan = decode(layout, normalizer, &x0_td[FIRST_CHUNK * layout.width()..]).ok()?;
+    let level = levels[FIRST_CHUNK..].iter().flat_map(|&level| std::iter::repeat_n(level, layout.frame_stack)).collect();
+    Some(PlanRow { row, level, observations: plan.observations })
+}

@@ -1,0 +1,172 @@
+//! Training batches: windows of data, noised to independent levels.
+
+use forethought_envs::data::{Dataset, DatasetNormalizer, WindowIndex, WindowOptions};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::{ModelConfig, TrainConfig};
+use crate::layout::{FIRST_CHUNK, GOAL, STATE};
+use crate::noise::NoiseSchedule;
+use crate::{PlannerError, TokenLayout, random};
+
+/// Names the stream of data order and noise apart from that of the weights.
+const DATA_STREAM: u64 = 1;
+
+/// One batch on the host. Shapes `[B, T, D]`, `[B, T]`, `[B]`.
+#[derive(Clone, Debug)]
+pub struct TrainBatch {
+    /// Noised tokens.
+    pub x_btd: Vec<f32>,
+    /// What the network is to predict.
+    pub target_btd: Vec<f32>,
+    /// Weight of each squared error, normalised so that the loss is a weighted mean over existing slots.
+    pub weight_btd: Vec<f32>,
+    /// Training level of each token.
+    pub level_bt: Vec<u16>,
+    /// Visible chunks of each sequence.
+    pub chunks_b: Vec<usize>,
+    /// Whether each sequence has a goal token.
+    pub goal_b: Vec<bool>,
+}
+
+/// Makes the batch of any step, from the step's number alone.
+pub struct BatchMaker {
+    observations: Vec<f32>,
+    actions: Vec<f32>,
+    rewards: Vec<f32>,
+    windows: WindowIndex,
+    layout: TokenLayout,
+    schedule: NoiseSchedule,
+    model: ModelConfig,
+    train: TrainConfig,
+}
+
+impl BatchMaker {
+    /// Batches from `dataset`, whose observations must follow one another (see
+    /// [`Dataset::repair_stale_observations`]), scaled by `normalizer`.
+    ///
+    /// # Errors
+    /// [`PlannerError::Env`] when the data hold no window of the plan's length or do not fit the layout.
+    pub fn new(
+        dataset: &Dataset,
+        normalizer: &DatasetNormalizer,
+        layout: &TokenLayout,
+        model: &ModelConfig,
+        train: &TrainConfig,
+    ) -> Result<Self, PlannerError> {
+        crate::error::check_len("data observation", layout.observation, dataset.observation_dim)?;
+        crate::error::check_len("data action", layout.action, dataset.action_dim)?;
+        let windows =
+            WindowIndex::new(dataset, layout.chunks * layout.frame_stack + 1, WindowOptions::default())?;
+        let (mut observations, mut actions) = (dataset.observations.clone(), dataset.actions.clone());
+        normalizer.observation.normalize_f32(&mut observations)?;
+        normalizer.action.normalize_f32(&mut actions)?;
+        Ok(Self {
+            observations,
+            actions,
+            rewards: dataset.rewards.clone(),
+            windows,
+            layout: layout.clone(),
+            schedule: model.noise()?,
+            model: model.clone(),
+            train: train.clone(),
+        })
+    }
+
+    /// Tokens per sequence.
+    pub fn tokens(&self) -> usize {
+        self.layout.tokens(self.layout.chunks)
+    }
+
+    /// The batch of step `step`.
+    pub fn batch(&self, step: u64) -> TrainBatch {
+        let (b, t, d) = (self.train.batch, self.tokens(), self.layout.width());
+        let mut batch = TrainBatch {
+            x_btd: vec![0.0; b * t * d],
+            target_btd: vec![0.0; b * t * d],
+            weight_btd: vec![0.0; b * t * d],
+            level_bt: vec![0; b * t],
+            chunks_b: vec![0; b],
+            goal_b: vec![false; b],
+        };
+        let mut existing = 0usize;
+        for sequence in 0..b {
+            let mut rng = random::stream(self.train.seed, &[DATA_STREAM, step, sequence as u64]);
+            existing += self.sequence(&mut rng, sequence, &mut batch);
+        }
+        let scale = 1.0 / existing.max(1) as f32;
+        batch.weight_btd.iter_mut().for_each(|weight| *weight *= scale);
+        batch
+    }
+
+    /// Fills one sequence; returns the number of slots that weigh in.
+    fn sequence(&self, rng: &mut ChaCha8Rng, sequence: usize, batch: &mut TrainBatch) -> usize {
+        let (layout, t, d) = (&self.layout, self.tokens(), self.layout.width());
+        let chunks = if self.train.random_ends { rng.random_range(1..=layout.chunks) } else { layout.chunks };
+        let goal = !layout.goal_indices.is_empty() && !rng.random_bool(self.train.no_goal);
+        (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
+        let start = self.windows.sample(rng).start;
+        let levels = &mut batch.level_bt[sequence * t..(sequence + 1) * t];
+        for level in levels.iter_mut() {
+            *level = rng.random_range(1..=self.model.levels) as u16;
+        }
+        let clean_quarter = (self.model.levels / 4).max(1);
+        for (token, probability) in [(STATE, self.train.known_state), (GOAL, self.train.known_goal)] {
+            if rng.random_bool(probability) {
+                levels[token] = rng.random_range(1..=clean_quarter) as u16;
+            }
+        }
+        let mut weight_t = vec![0.0; t];
+        self.train.weight.weights(&self.schedule, self.model.target, levels, layout.frame_stack, &mut weight_t);
+        let mut existing = 0;
+        for token in 0..t {
+            let visible = if token == GOAL { goal } else { token < FIRST_CHUNK + chunks };
+            if !visible {
+                continue;
+            }
+            let at = (sequence * t + token) * d;
+            self.clean(token, start, chunks, &mut batch.target_btd[at..at + d]);
+            let abar = self.schedule.abar(usize::from(levels[token]));
+            let (signal, noise) = (abar.sqrt() as f32, (1.0 - abar).sqrt() as f32);
+            let (on_x0, on_noise) = self.model.target.mixture(abar);
+            for i in (0..d).filter(|&i| layout.exists(token, i)) {
+                let z: f64 = StandardNormal.sample(rng);
+                let (x0, e) = (batch.target_btd[at + i], z as f32);
+                batch.x_btd[at + i] = signal * x0 + noise * e;
+                batch.target_btd[at + i] = on_x0 as f32 * x0 + on_noise as f32 * e;
+                batch.weight_btd[at + i] = weight_t[token] as f32;
+                existing += 1;
+            }
+        }
+        existing
+    }
+
+    /// Writes the clean token `token` of the window that starts at row `start`.
+    fn clean(&self, token: usize, start: usize, chunks: usize, out: &mut [f32]) {
+        let layout = &self.layout;
+        let (o, a, f) = (layout.observation, layout.action, layout.frame_stack);
+        let last = layout.last_observation();
+        match token {
+            STATE => out[last..last + o].copy_from_slice(&self.observations[start * o..(start + 1) * o]),
+            GOAL => {
+                // Hindsight: the sequence is told where it ends.
+                let row = start + chunks * f;
+                for &index in &layout.goal_indices {
+                    out[last + index] = self.observations[row * o + index];
+                }
+            }
+            _ => {
+                for frame in 0..f {
+                    let row = start + (token - FIRST_CHUNK) * f + frame;
+                    let (action, observation) = (layout.action_at(frame), layout.observation_at(frame));
+                    out[action..action + a].copy_from_slice(&self.actions[row * a..(row + 1) * a]);
+                    out[observation..observation + o].copy_from_slice(&self.observations[(row + 1) * o..(row + 2) * o]);
+                    if let Some(reward) = layout.reward_at(frame) {
+                        out[reward] = self.rewards[row + 1];
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What is trained and how. Every default has its reason.
+
+use forethought_envs::EnvSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::network::NetworkConfig;
+use crate::noise::{LossWeight, NoiseSchedule, ScheduleKind, Target};
+use crate::{PlannerError, TokenLayout};
+
+/// The model: tokens, noise levels and network. Stored in every checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Environment steps per token. Ten steps of 10 ms keep a plan to tens of tokens, short enough to be
+    /// denoised in milliseconds, while one token still holds one manoeuvre.
+    pub frame_stack: usize,
+    /// Chunks in the longest plan.
+    pub chunks: usize,
+    /// Whether frames carry their reward, for reward guidance.
+    pub reward: bool,
+    /// Training noise levels `K`.
+    pub levels: usize,
+    /// Shape of the noise schedule.
+    pub schedule: ScheduleKind,
+    /// What the network predicts. A clean estimate is bounded at every level, so guidance can use it.
+    pub target: Target,
+    /// The network.
+    pub network: NetworkConfig,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            frame_stack: 10,
+            chunks: 16,
+            reward: false,
+            levels: 1000,
+            schedule: ScheduleKind::Cosine,
+            target: Target::X0,
+            network: NetworkConfig::default(),
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Token layout in an environment.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for sizes out of range.
+    pub fn layout(&self, spec: &EnvSpec) -> Result<TokenLayout, PlannerError> {
+        TokenLayout::new(spec, self.frame_stack, self.chunks, self.reward)
+    }
+
+    /// Noise schedule.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for a number of levels out of range.
+    pub fn noise(&self) -> Result<NoiseSchedule, PlannerError> {
+        NoiseSchedule::new(self.schedule, self.levels)
+    }
+}
+
+/// The training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Optimiser steps in all.
+    pub steps: u64,
+    /// Sequences per step.
+    pub batch: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises from zero.
+    pub warmup: u64,
+    /// Learning rate at the end, as a share of the peak; falls along a cosine.
+    pub final_rate: f64,
+    /// Decoupled weight decay of linear layers' matrices.
+    pub weight_decay: f64,
+    /// Largest norm of the whole gradient.
+    pub clip: f64,
+    /// Decay of the moving average of the weights per step (rises from zero at the start).
+    pub ema: f64,
+    /// Weight of each token's error.
+    pub weight: LossWeight,
+    /// Probability that the present is nearly known: its level is drawn from the cleanest quarter.
+    pub known_state: f64,
+    /// Probability that a sequence has no goal token.
+    pub no_goal: f64,
+    /// Probability, given a goal token, that it is nearly known (cleanest quarter).
+    pub known_goal: f64,
+    /// Whether sequences end at a random chunk (variable horizon); otherwise all have full length.
+    pub random_ends: bool,
+    /// Seed of weights, data order and noise.
+    pub seed: u64,
+    /// Parts into which a batch is cut for CPU workers. A setting and not the number of cores, so that the
+    /// order in which gradients are summed, and with it the result, does not depend on the machine.
+    pub shards: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_every: u64,
+    /// Steps between lines of the metrics.
+    pub log_every: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            steps: 20_000,
+            batch: 128,
+            learning_rate: 5e-4,
+            warmup: 500,
+            final_rate: 0.05,
+            weight_decay: 1e-2,
+            clip: 1.0,
+            ema: 0.999,
+            weight: LossWeight::MinSnr,
+            known_state: 0.75,
+            no_goal: 0.4,
+            known_goal: 0.75,
+            random_ends: true,
+            seed: 0,
+            shards: 2,
+            checkpoint_every: 500,
+            log_every: 20,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Refuses settings that cannot be trained with.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] naming the setting.
+    pub fn check(&self) -> Result<(), PlannerError> {
+        let bad = |name, value: String, remedy: &str| Err(PlannerError::Setting { name, value, remedy: remedy.into() });
+        for (name, value) in [
+            ("train.batch", self.batch as u64),
+            ("train.steps", self.steps),
+            ("train.shards", self.shards as u64),
+            ("train.checkpoint_every", self.checkpoint_every),
+            ("train.log_every", self.log_every),
+        ] {
+            if value == 0 {
+                return bad(name, value.to_string(), "give at least 1");
+            }
+        }
+        for (name, value) in [
+            ("train.learning_rate", self.learning_rate),
+            ("train.clip", self.clip),
+        ] {
+            if !(value.is_finite() && value > 0.0) {
+                return bad(name, value.to_string(), "give a positive number");
+            }
+        }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            return bad("train.weight_decay", self.weight_decay.to_string(), "give zero or a positive number");
+        }
+        for (name, value) in [
+            ("train.final_rate", self.final_rate),
+            ("train.known_state", self.known_state),
+            ("train.no_goal", self.no_goal),
+            ("train.known_goal", self.known_goal),
+        ] {
+            if !(0.0..=1.0).contains(&value) {
+                return bad(name, value.to_string(), "give a number between 0 and 1");
+            }
+        }
+        if !(0.0..1.0).contains(&self.ema) {
+            return bad("train.ema", self.ema.to_string(), "give a number from 0 up to, not including, 1");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! Loss and gradient of a batch, cut into shards for data-parallel workers.
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Tensor, TensorData};
+
+use super::TrainBatch;
+use crate::network::{Conditions, Network, ParameterLayout, single_thread_pool};
+use crate::{PlannerError, TokenLayout};
+
+/// Gradient of one step.
+pub struct StepGradient {
+    /// Weighted mean squared error, one number on the device.
+    pub loss: Tensor<1>,
+    /// Gradient of all parameters.
+    pub gradient: Tensor<1>,
+}
+
+/// Computes gradients shard by shard; shards are summed in their order, whoever computed them.
+pub struct GradientWorkers {
+    layout: TokenLayout,
+    parameters: ParameterLayout,
+    causal: bool,
+    levels: usize,
+    shards: usize,
+    device: Device,
+    pools: Vec<rayon::ThreadPool>,
+}
+
+impl GradientWorkers {
+    /// Workers for a network on `device`. `threads` of them share the shards on a CPU; `None` (any other
+    /// device) computes the batch in one piece.
+    ///
+    /// # Errors
+    /// [`PlannerError::Device`] when the worker threads cannot be made.
+    pub fn new(
+        layout: &TokenLayout,
+        parameters: &ParameterLayout,
+        causal: bool,
+        levels: usize,
+        shards: usize,
+        device: &Device,
+        threads: Option<usize>,
+    ) -> Result<Self, PlannerError> {
+        let pools = match threads {
+            None => Vec::new(),
+            Some(count) => (0..count.clamp(1, shards)).map(|_| single_thread_pool()).collect::<Result<_, _>>()?,
+        };
+        let shards = if threads.is_some() { shards } else { 1 };
+        Ok(Self {
+            layout: layout.clone(),
+            parameters: parameters.clone(),
+            causal,
+            levels,
+            shards,
+            device: device.clone(),
+            pools,
+        })
+    }
+
+    /// Loss and gradient of `batch` for `network` (weights without autodiff).
+    ///
+    /// # Errors
+    /// [`PlannerError::Device`] when a worker stopped.
+    pub fn gradient(&self, network: &Network, batch: &TrainBatch) -> Result<StepGradient, PlannerError> {
+        let sequences = batch.chunks_b.len();
+        let per_shard = sequences.div_ceil(self.shards);
+        let ranges: Vec<_> =
+            (0..sequences).step_by(per_shard.max(1)).map(|first| first..(first + per_shard).min(sequences)).collect();
+        if self.pools.is_empty() {
+            return Ok(self.shard(network, batch, 0..sequences));
+        }
+        let workers = self.pools.len();
+        let outcome = crossbeam::thread::scope(|scope| {
+            let handles: Vec<_> = self
+                .pools
+                .iter()
+                .enumerate()
+                .map(|(worker, pool)| {
+                    let ranges = &ranges;
+                    scope.spawn(move |_| {
+                        let mine = (worker..ranges.len()).step_by(workers);
+                        mine.map(|i| (i, pool.install(|| self.shard(network, batch, ranges[i].clone())))).collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            handles.into_iter().map(|handle| handle.join().ok()).collect::<Option<Vec<_>>>()
+        });
+        let stopped = || PlannerError::Device("a training worker stopped unexpectedly".into());
+        let mut parts: Vec<_> = outcome.ok().flatten().ok_or_else(stopped)?.into_iter().flatten().collect();
+        parts.sort_by_key(|(index, _)| *index);
+        parts
+            .into_iter()
+            .map(|(_, part)| part)
+            .reduce(|sum, part| StepGradient { loss: sum.loss + part.loss, gradient: sum.gradient + part.gradient })
+            .ok_or_else(stopped)
+    }
+
+    fn shard(&self, network: &Network, batch: &TrainBatch, range: std::ops::Range<usize>) -> StepGradient {
+        let (b, d) = (range.len(), self.layout.width());
+        let t = batch.level_bt.len() / batch.chunks_b.len();
+        // Each worker's graph is its own: clones would share one lock.
+        let network = network.clone().fork(&self.device).train();
+        let upload = |values: &[f32]| {
+            let values = values[range.start * t * d..range.end * t * d].to_vec();
+            Tensor::<1>::from_data(TensorData::new(values, [b * t * d]), &self.device).reshape([b, t, d]).autodiff()
+        };
+        let conditions = Conditions::new(
+            &batch.level_bt[range.start * t..range.end * t],
+            &batch.chunks_b[range.clone()],
+            &batch.goal_b[range.clone()],
+            self.causal,
+            self.levels,
+        );
+        let input = conditions.input(upload(&batch.x_btd), &self.device, DType::F32);
+        let error_btd = network.forward(input) - upload(&batch.target_btd);
+        let loss = (error_btd.clone() * error_btd * upload(&batch.weight_btd)).sum();
+        let mut gradients = loss.backward();
+        let gradient = self.parameters.gradient(&network, &mut gradients, &self.device);
+        StepGradient { loss: loss.inner(), gradient }
+    }
+}

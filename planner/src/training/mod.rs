@@ -1,0 +1,20 @@
+//! Training: Diffusion Forcing's independent noise levels, on one or more CPU workers or one GPU.
+//!
+//! A loop of our own, because the state that makes a resumed run byte-identical (moving average, optimiser,
+//! step count, random streams) is one small, explicit thing here: see [`TrainState`].
+
+mod batch;
+mod config;
+mod events;
+mod gradient;
+mod metrics;
+mod optimizer;
+mod trainer;
+
+pub use batch::{BatchMaker, TrainBatch};
+pub use config::{ModelConfig, TrainConfig};
+pub use events::EventWriter;
+pub use gradient::{GradientWorkers, StepGradient};
+pub use metrics::{MetricRow, Metrics};
+pub use optimizer::{Optimizer, TrainState, learning_rate};
+pub use trainer::{Progress, Trainer};

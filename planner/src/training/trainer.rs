@@ -1,0 +1,207 @@
+//! The training run: batches in, checkpoints and metrics out, the same bytes however often it is interrupted.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use forethought_envs::EnvSpec;
+use forethought_envs::data::{Dataset, DatasetNormalizer, NormalizerKind};
+
+use super::{BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, ModelConfig, Optimizer, TrainConfig, TrainState, learning_rate};
+use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits};
+use crate::network::{Network, ParameterLayout};
+use crate::{PlannerError, TokenLayout};
+
+/// Batches made ahead of the step that uses them.
+const PREFETCH: usize = 4;
+
+/// What the caller hears of, once every `log_every` steps and at the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u64,
+    /// Steps in all.
+    pub steps: u64,
+    /// Latest loss.
+    pub loss: f64,
+    /// Seconds since the epoch, from the caller's clock.
+    pub now: f64,
+}
+
+/// A training run in a folder.
+pub struct Trainer {
+    folder: PathBuf,
+    manifest: Manifest,
+    network: Network,
+    parameters: ParameterLayout,
+    optimizer: Optimizer,
+    workers: GradientWorkers,
+    batches: BatchMaker,
+}
+
+impl Trainer {
+    /// Prepares a run in `folder`, or takes it up where its latest checkpoint stands.
+    ///
+    /// `threads` CPU workers share a batch's shards; `None` for any other device.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for unusable settings, and when the folder holds a run with other ones;
+    /// [`PlannerError::Checkpoint`] when its checkpoint cannot be read.
+    pub fn new(
+        folder: &Path,
+        spec: &EnvSpec,
+        dataset: &Dataset,
+        model: &ModelConfig,
+        train: &TrainConfig,
+        device: &Device,
+        threads: Option<usize>,
+    ) -> Result<Self, PlannerError> {
+        train.check()?;
+        let layout = model.layout(spec)?;
+        let normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, dataset)?;
+        let manifest = describe(spec, dataset, &layout, &normalizer, model, train)?;
+        let network = Network::new(&model.network, &layout, train.seed, device)?;
+        let parameters = ParameterLayout::of(&network);
+        let state = match checkpoint::latest(&folder.join("checkpoints"))? {
+            None => TrainState::new(parameters.draw(train.seed)),
+            Some(path) => {
+                let (found, state) = checkpoint::load_training(&path, &parameters)?;
+                same_run(&path, &found, &manifest)?;
+                state
+            }
+        };
+        let optimizer = Optimizer::new(&state, &parameters, device)?;
+        let (causal, levels) = (model.network.causal, model.levels);
+        let workers = GradientWorkers::new(&layout, &parameters, causal, levels, train.shards, device, threads)?;
+        let batches = BatchMaker::new(dataset, &normalizer, &layout, model, train)?;
+        Ok(Self { folder: folder.to_owned(), manifest, network, parameters, optimizer, workers, batches })
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        self.optimizer.step_count()
+    }
+
+    /// Number of weights.
+    pub fn parameters(&self) -> &ParameterLayout {
+        &self.parameters
+    }
+
+    /// Trains to the end, calling `clock` for the time of day (seconds since the epoch) and `progress` for
+    /// whether to go on; when it says no, a checkpoint is saved and [`PlannerError::Interrupted`] returned.
+    ///
+    /// # Errors
+    /// [`PlannerError::Diverged`] when the loss is not finite (no checkpoint is written then), and those of
+    /// the device and the disk.
+    pub fn run(&mut self, clock: &dyn Fn() -> f64, progress: &mut dyn FnMut(Progress) -> bool) -> Result<PathBuf, PlannerError> {
+        let train = self.manifest.train.clone();
+        let from = self.step();
+        std::fs::create_dir_all(&self.folder).map_err(|source| PlannerError::Io { path: self.folder.clone(), source })?;
+        let mut metrics = Metrics::open(&self.folder.join("metrics.jsonl"), from)?;
+        let mut events = EventWriter::create(&self.folder, clock())?;
+        let (sender, receiver) = crossbeam::channel::bounded(PREFETCH);
+        let Self { folder, manifest, network, parameters, optimizer, workers, batches } = self;
+        let outcome = crossbeam::thread::scope(|scope| {
+            scope.spawn(|_| {
+                // Ends when the steps are done, or when the receiver is gone.
+                let sender = sender;
+                let _ = (from..train.steps).try_for_each(|step| sender.send(batches.batch(step)));
+            });
+            let mut last = (clock(), from);
+            let receiver = receiver;
+            for step in from..train.steps {
+                let Ok(batch) = receiver.recv() else {
+                    return Err(PlannerError::Device("the data thread stopped unexpectedly".into()));
+                };
+                let current = parameters.assign(network.clone(), optimizer.weights());
+                let gradient = workers.gradient(&current, &batch)?;
+                let rate = learning_rate(&train, step);
+                let norm = optimizer.step(gradient.gradient, &train);
+                let (done, end) = (step + 1, step + 1 == train.steps);
+                if done.is_multiple_of(train.log_every) || end {
+                    let row = MetricRow {
+                        step: done,
+                        loss: scalar(gradient.loss)?,
+                        gradient_norm: scalar(norm)?,
+                        learning_rate: rate,
+                    };
+                    if !(row.loss.is_finite() && row.gradient_norm.is_finite()) {
+                        return Err(PlannerError::Diverged { step: done, loss: row.loss });
+                    }
+                    metrics.append(&row)?;
+                    let now = clock();
+                    let speed = (done - last.1) as f64 / (now - last.0).max(1e-9);
+                    last = (now, done);
+                    let values =
+                        [("loss", row.loss), ("gradient_norm", row.gradient_norm), ("learning_rate", rate), ("steps_per_second", speed)];
+                    events.scalars(now, done, &values)?;
+                    if !progress(Progress { step: done, steps: train.steps, loss: row.loss, now }) && !end {
+                        commit(folder, manifest, parameters, optimizer)?;
+                        return Err(PlannerError::Interrupted);
+                    }
+                }
+                if done.is_multiple_of(train.checkpoint_every) && !end {
+                    commit(folder, manifest, parameters, optimizer)?;
+                }
+            }
+            commit(folder, manifest, parameters, optimizer)
+        });
+        outcome.map_err(|_| PlannerError::Device("a training thread stopped unexpectedly".into()))?
+    }
+}
+
+fn commit(folder: &Path, manifest: &mut Manifest, parameters: &ParameterLayout, optimizer: &Optimizer) -> Result<PathBuf, PlannerError> {
+    let state = optimizer.state()?;
+    manifest.step = state.step;
+    checkpoint::save(&folder.join("checkpoints"), manifest, parameters, &state)
+}
+
+fn scalar(tensor: burn::tensor::Tensor<1>) -> Result<f64, PlannerError> {
+    tensor.try_into_scalar::<f32>().map(f64::from).map_err(|error| PlannerError::Device(format!("{error:?}")))
+}
+
+fn describe(
+    spec: &EnvSpec,
+    dataset: &Dataset,
+    layout: &TokenLayout,
+    normalizer: &DatasetNormalizer,
+    model: &ModelConfig,
+    train: &TrainConfig,
+) -> Result<Manifest, PlannerError> {
+    Ok(Manifest {
+        format: checkpoint::FORMAT,
+        code_version: env!("CARGO_PKG_VERSION").into(),
+        environment: spec.clone(),
+        action_mode: "environment".into(),
+        layout: layout.clone(),
+        model: model.clone(),
+        train: train.clone(),
+        normalizer: normalizer.clone(),
+        limits: SlotLimits::of(dataset, normalizer, layout)?,
+        data: DataRecord {
+            rows: dataset.len(),
+            seed: dataset.metadata.seed,
+            generator: dataset.metadata.generator.clone(),
+        },
+        step: 0,
+        files: Default::default(),
+    })
+}
+
+/// Refuses to go on with a run that was begun with other settings: the result would be neither.
+fn same_run(path: &Path, found: &Manifest, wanted: &Manifest) -> Result<(), PlannerError> {
+    let differs = if found.environment != wanted.environment {
+        "environment"
+    } else if found.model != wanted.model {
+        "[model] settings"
+    } else if found.train != wanted.train {
+        "[train] settings"
+    } else if found.data != wanted.data || found.normalizer != wanted.normalizer {
+        "data"
+    } else {
+        return Ok(());
+    };
+    Err(PlannerError::Checkpoint {
+        path: path.to_owned(),
+        problem: format!("this run was begun with other {differs}: repeat those to resume it, or choose another --out"),
+    })
+}

@@ -1,0 +1,291 @@
+//! Physics in closed form, resets, determinism and bad input of the point-mass mazes.
+
+use forethought_envs::maze::{
+    BALL_RADIUS, Maze2dTask, MazeEnv, MazeSize, PhysicsProfile, PointMass, maze2d, point_maze,
+};
+use forethought_envs::{EnvError, Environment, known, make, make_maze};
+use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+
+const PROFILES: [PhysicsProfile; 3] =
+    [PhysicsProfile::MuJoCo2, PhysicsProfile::MuJoCo30, PhysicsProfile::MuJoCo3];
+
+fn large() -> MazeEnv {
+    maze2d(MazeSize::Large, Maze2dTask::Sparse, PhysicsProfile::MuJoCo2).unwrap()
+}
+
+/// A held random action for each of `steps` steps, from a fixed generator.
+fn random_actions(seed: u64, steps: usize) -> Vec<[f64; 2]> {
+    let mut word = seed.wrapping_mul(2).wrapping_add(1);
+    let mut next = move || {
+        word = word.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (word >> 40) as f64 / f64::from(1 << 22) - 2.0
+    };
+    let mut action = [0.0; 2];
+    (0..steps)
+        .map(|k| {
+            if k % 13 == 0 {
+                action = [next(), next()];
+            }
+            action
+        })
+        .collect()
+}
+
+#[test]
+fn free_flight_follows_the_published_coefficients() {
+    let env = large();
+    // The middle of the square of cell (1, 1), away from every wall.
+    let mut state = [0.8, 0.8, 1.5, -2.0];
+    assert_eq!(env.physics().step(&mut state, [0.5, -3.0]), 0);
+    let vx = 0.9976183616 * 1.5 + 0.2381638404 * 0.5;
+    let vy = 0.9976183616 * -2.0 - 0.2381638404;
+    for (got, want) in state.iter().zip([0.8 + 0.01 * vx, 0.8 + 0.01 * vy, vx, vy]) {
+        assert!((got - want).abs() < 1e-9, "{got} {want}");
+    }
+}
+
+#[test]
+fn velocity_is_clipped_before_the_step() {
+    let env = large();
+    let (mut fast, mut clipped) = ([0.8, 0.8, 40.0, -7.0], [0.8, 0.8, 5.0, -5.0]);
+    env.physics().step(&mut fast, [1.0, 0.0]);
+    env.physics().step(&mut clipped, [1.0, 0.0]);
+    assert_eq!(fast, clipped);
+}
+
+#[test]
+fn a_ball_pressed_against_a_wall_rests_inside_the_margin() {
+    for profile in PROFILES {
+        let env = maze2d(MazeSize::UMaze, Maze2dTask::Sparse, profile).unwrap();
+        let mut state = [0.8, 0.8, 0.0, 0.0];
+        for _ in 0..2_000 {
+            env.physics().step(&mut state, [-1.0, 0.0]);
+        }
+        // At rest the contact force balances gear 100: -K imp (dist - margin) D m/(m + D) = 100 up to
+        // the regularisation; what matters here is that it does rest, near the wall face at x = 0.3.
+        assert!(state[2].abs() < 1e-9, "{profile:?} moves at {}", state[2]);
+        let gap = state[0] - 0.3 - BALL_RADIUS;
+        assert!(gap < profile.margin() && gap > -0.02, "{profile:?} rests at {gap}");
+        assert_eq!(env.physics().contacts_at([state[0], state[1]]), 1);
+        assert!((env.physics().wall_distance([state[0], state[1]]) - gap).abs() < 1e-12);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The ball meets a wall at no more than 5.24 on each axis, so 0.075 along a diagonal in one step, and
+    /// is pushed out from there: it never sinks deeper, and its centre (radius 0.1) stays outside.
+    #[test]
+    fn the_ball_never_sinks_into_a_wall(seed in 0_u64..1_000_000, size in 0_usize..3, profile in 0_usize..3, centred: bool) {
+        let (size, profile) = (MazeSize::ALL[size], PROFILES[profile]);
+        let mut env = if centred {
+            point_maze(size, false, profile).unwrap()
+        } else {
+            maze2d(size, Maze2dTask::MultiGoal, profile).unwrap()
+        };
+        env.reset(seed).unwrap();
+        for action in random_actions(seed, 1_500) {
+            env.step(&action).unwrap();
+            let observation = env.observation();
+            prop_assert!(env.spec().observation.contains(observation), "{observation:?}");
+            let distance = env.physics().wall_distance([observation[0], observation[1]]);
+            prop_assert!(distance > -0.075, "{distance} at {observation:?}");
+        }
+    }
+
+    #[test]
+    fn restoring_a_snapshot_continues_bit_for_bit(seed in 0_u64..1_000_000, which in 0_usize..15, cut in 0_usize..150) {
+        let id = &known()[which];
+        let actions = random_actions(seed, 250);
+        let mut env = make(id).unwrap();
+        env.reset(seed).unwrap();
+        for action in &actions[..cut] {
+            env.step(action).unwrap();
+        }
+        let snapshot = env.snapshot();
+        let text = serde_json::to_string(&snapshot).unwrap();
+        let mut other = make(id).unwrap();
+        other.restore(&serde_json::from_str(&text).unwrap()).unwrap();
+        prop_assert_eq!(&other.snapshot(), &snapshot);
+        for action in &actions[cut..] {
+            prop_assert_eq!(env.step(action).unwrap(), other.step(action).unwrap());
+            prop_assert!(env.observation().iter().zip(other.observation()).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+        prop_assert_eq!(env.goal(), other.goal());
+    }
+
+    /// Any finite state steps to a finite state, inside walls and far outside the maze too.
+    #[test]
+    fn physics_stays_finite_from_anywhere(x in -1e3_f64..1e3, y in -20.0_f64..20.0, vx in -1e6_f64..1e6, vy in -9.0_f64..9.0, profile in 0_usize..3) {
+        let env = maze2d(MazeSize::Medium, Maze2dTask::Sparse, PROFILES[profile]).unwrap();
+        let mut state = [x, y, vx, vy];
+        env.physics().step(&mut state, [1.0, -1.0]);
+        prop_assert!(state.iter().all(|value| value.is_finite()), "{state:?}");
+    }
+}
+
+#[test]
+fn even_absurd_states_are_free_flight() {
+    let env = large();
+    let mut state = [1e300, -1e300, 0.0, 0.0];
+    assert_eq!(env.physics().step(&mut state, [0.0, 0.0]), 0);
+}
+
+#[test]
+fn maze2d_resets_cover_the_free_cells_as_d4rl_does() {
+    let mut env = large();
+    let cells = env.geometry().layout().free_cells().to_vec();
+    let episodes = 20_000;
+    let mut counts = vec![0_usize; cells.len()];
+    let (mut offset, mut offset_sq, mut speed_sq) = (0.0, 0.0, 0.0);
+    for seed in 0..episodes {
+        env.reset(seed).unwrap();
+        assert_eq!(env.goal(), Some(&[7.0, 9.0][..]));
+        let &[x, y, vx, vy] = env.observation() else { panic!("four numbers") };
+        let cell = env.geometry().nearest_cell([x, y]).unwrap();
+        counts[cells.iter().position(|free| *free == cell).expect("starts in a free cell")] += 1;
+        let [cx, cy] = env.geometry().cell_position(cell);
+        assert!((x - cx).abs() <= 0.1 && (y - cy).abs() <= 0.1);
+        offset += x - cx + y - cy;
+        offset_sq += (x - cx).powi(2) + (y - cy).powi(2);
+        speed_sq += vx * vx + vy * vy;
+        assert_eq!(env.physics().contacts_at([x, y]), 0);
+    }
+    let expected = episodes as f64 / cells.len() as f64;
+    for count in counts {
+        assert!((count as f64 - expected).abs() < 5.0 * expected.sqrt(), "{count} of {expected}");
+    }
+    let samples = 2.0 * episodes as f64;
+    assert!((offset / samples).abs() < 0.0015);
+    assert!((offset_sq / samples - 0.01 / 3.0).abs() < 1e-4);
+    assert!(((speed_sq / samples).sqrt() - 0.1).abs() < 0.002);
+}
+
+#[test]
+fn multi_goal_and_point_maze_draw_goals_and_keep_their_distances() {
+    let mut multi = make_maze("multi2d-medium-v1", None).unwrap();
+    let mut point = make_maze("PointMaze_UMaze-v3", None).unwrap();
+    let (mut multi_cells, mut point_cells) =
+        (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    for seed in 0..2_000 {
+        for (env, noise, cells) in [(&mut multi, 0.1, &mut multi_cells), (&mut point, 0.25, &mut point_cells)]
+        {
+            env.reset(seed).unwrap();
+            let goal: [f64; 2] = env.goal().unwrap().try_into().unwrap();
+            let cell = env.geometry().nearest_cell(goal).unwrap();
+            assert!(env.geometry().layout().is_free(cell));
+            let [cx, cy] = env.geometry().cell_position(cell);
+            assert!((goal[0] - cx).abs() <= noise && (goal[1] - cy).abs() <= noise);
+            cells.insert(cell);
+        }
+        assert_eq!(&point.observation()[2..], [0.0, 0.0]);
+        // The cell, before its noise, is more than half a cell from the goal.
+        let [x, y, ..] = point.observation() else { panic!("four numbers") };
+        let start = point.geometry().nearest_cell([*x, *y]).unwrap();
+        assert_ne!(Some(start), point.geometry().nearest_cell(point.goal().unwrap().try_into().unwrap()));
+    }
+    assert_eq!(multi_cells.len(), multi.geometry().layout().free_cells().len());
+    assert_eq!(point_cells.len(), 7);
+}
+
+#[test]
+fn rewards_are_sparse_or_dense_by_the_distance_after_the_step() {
+    for id in known() {
+        let mut env = make_maze(&id, None).unwrap();
+        for seed in 0..20 {
+            env.reset(seed).unwrap();
+            for action in random_actions(seed, 60) {
+                let reward = env.step(&action).unwrap().reward;
+                let (at, goal) = (env.observation(), env.goal().unwrap());
+                let distance = (at[0] - goal[0]).hypot(at[1] - goal[1]);
+                let radius = if id.starts_with("Point") { 0.45 } else { 0.5 };
+                if id.contains("ense") {
+                    assert!((reward - (-distance).exp()).abs() < 1e-12);
+                } else {
+                    assert_eq!(reward == 1.0, distance <= radius);
+                    assert!(reward == 0.0 || reward == 1.0);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_episode_and_another_seed_another() {
+    let run = |seed| {
+        let mut env = make("multi2d-large-v1").unwrap();
+        env.reset(seed).unwrap();
+        let mut trace = env.goal().unwrap().to_vec();
+        for action in random_actions(4, 300) {
+            env.step(&action).unwrap();
+            trace.extend_from_slice(env.observation());
+        }
+        trace
+    };
+    assert_eq!(run(11), run(11));
+    assert_ne!(run(11), run(12));
+    assert_ne!(run(11), run(11 + (1 << 32)), "all 64 bits count");
+}
+
+#[test]
+fn malformed_actions_are_refused_with_the_state_untouched() {
+    let mut env = make("maze2d-medium-v1").unwrap();
+    assert!(matches!(env.step(&[0.0, 0.0]), Err(EnvError::NeedsReset(_))));
+    env.reset(1).unwrap();
+    env.step(&[0.2, 0.4]).unwrap();
+    let before = env.snapshot();
+    assert!(matches!(env.step(&[0.0, f64::NAN]), Err(EnvError::NonFinite { index: 1, .. })));
+    assert!(matches!(env.step(&[f64::INFINITY, 0.0]), Err(EnvError::NonFinite { index: 0, .. })));
+    assert!(matches!(env.step(&[0.0]), Err(EnvError::ActionLength { want: 2, got: 1, .. })));
+    assert_eq!(env.snapshot(), before);
+}
+
+#[test]
+fn unsuitable_goals_and_snapshots_are_refused() {
+    let mut env = make("maze2d-umaze-v1").unwrap();
+    env.reset(1).unwrap();
+    let before = env.snapshot();
+    assert!(env.set_goal(&[1.0]).is_err());
+    assert!(env.set_goal(&[f64::NAN, 1.0]).is_err());
+    let message = env.set_goal(&[100.0, 1.0]).unwrap_err().to_string();
+    assert!(message.contains("outside `maze2d-umaze-v1`"), "{message}");
+    let mut broken = before.clone();
+    broken.state[0] = f64::NAN;
+    assert!(env.restore(&broken).is_err());
+    broken.state.pop();
+    assert!(env.restore(&broken).is_err());
+    let foreign = make("maze2d-medium-v1").unwrap().snapshot();
+    assert!(env.restore(&foreign).unwrap_err().to_string().contains("maze2d-medium-v1"));
+    assert_eq!(env.snapshot(), before);
+    env.set_goal(&[3.0, 1.0]).unwrap();
+    assert_eq!(env.goal(), Some(&[3.0, 1.0][..]));
+}
+
+#[test]
+fn physics_is_shared_between_frames() {
+    // The same walls in both suites, mirrored: a mirrored start gives the mirrored motion.
+    let d4rl = large();
+    let centred = point_maze(MazeSize::Large, false, PhysicsProfile::MuJoCo2).unwrap();
+    let step = |physics: &PointMass, mut state: [f64; 4], action| {
+        physics.step(&mut state, action);
+        state
+    };
+    let mut touching = 0;
+    for (k, cell) in d4rl.geometry().layout().free_cells().iter().enumerate() {
+        for corner in [-0.4, 0.0, 0.4] {
+            let [ax, ay] = d4rl.geometry().square_centre(*cell);
+            let [bx, by] = centred.geometry().square_centre(*cell);
+            let speed = 0.3 * k as f64 % 5.0;
+            let a = step(d4rl.physics(), [ax + corner, ay + 0.405, speed, 2.0], [0.4, 0.9]);
+            let b = step(centred.physics(), [bx + 0.405, by - corner, 2.0, -speed], [0.9, -0.4]);
+            touching += d4rl.physics().contacts_at([ax + corner, ay + 0.405]);
+            let mirrored = [b[1] - by, b[0] - bx, b[3], b[2]];
+            for (axis, sign) in [-1.0, 1.0, -1.0, 1.0].into_iter().enumerate() {
+                let own = if axis < 2 { a[axis] - [ax, ay][axis] } else { a[axis] };
+                assert!((own - sign * mirrored[axis]).abs() < 1e-10, "{cell:?} {corner} axis {axis}");
+            }
+        }
+    }
+    assert!(touching > 20, "{touching} contacts");
+}

@@ -210,9 +210,10 @@ impl Reader {
 
     /// Opens an array and takes the memory it will need from the budget, chunk buffers included.
     fn open_array(&mut self, key: &str) -> Result<(hdf5_pure::Dataset, Vec<u64>), EnvError> {
-        let array = self.file.dataset(key).map_err(|e| {
-            self.error(format!("key `{key}` is missing or unreadable ({e}); this is not a D4RL data file"))
-        })?;
+        if !self.has(key)? {
+            return Err(self.error(format!("key `{key}` is missing; this is not a D4RL data file")));
+        }
+        let array = self.file.dataset(key).map_err(|e| self.error(format!("`{key}`: {}", damaged(e))))?;
         let parse = |e| self.error(format!("`{key}`: {}", damaged(e)));
         let shape = array.shape().map_err(parse)?;
         let chunk = array.chunk_shape().map_err(parse)?.unwrap_or_default();

@@ -1,0 +1,251 @@
+//! D4RL files: round trips, what is refused and how, and files that are damaged.
+
+use std::path::{Path, PathBuf};
+
+use forethought_envs::EnvError;
+use forethought_envs::data::{
+    Dataset, GenerateOptions, ReadOptions, TimeoutMeaning, WriteOptions, generate, read_hdf5, write_hdf5,
+};
+use hdf5_pure::FileBuilder;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+fn small(rows: usize) -> Dataset {
+    let options = GenerateOptions { rows, seed: 11, ..GenerateOptions::default() };
+    generate("multi2d-medium-v1", &options, &mut |_, _| {}).unwrap()
+}
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.hdf5");
+    (folder, path)
+}
+
+fn read(path: &Path) -> Result<Dataset, EnvError> {
+    read_hdf5(path, &ReadOptions::default())
+}
+
+/// The message of a read that must fail with [`EnvError::Data`], naming the file.
+fn refusal(path: &Path, options: &ReadOptions) -> String {
+    let error = read_hdf5(path, options).unwrap_err();
+    assert!(matches!(&error, EnvError::Data { .. }), "{error:?}");
+    let message = error.to_string();
+    assert!(message.starts_with(&path.display().to_string()), "{message}");
+    message
+}
+
+#[test]
+fn a_data_set_comes_back_as_it_was() {
+    let (_folder, path) = folder();
+    // One row, less than a chunk, more than a chunk.
+    for rows in [1, 1000, 40_000] {
+        let data = small(rows);
+        write_hdf5(&data, &path, WriteOptions { overwrite: true, ..WriteOptions::default() }).unwrap();
+        assert_eq!(read(&path).unwrap(), data);
+    }
+    let mut bare = small(50);
+    (bare.goals, bare.goal_dim, bare.simulator) = (None, 0, None);
+    bare.terminals[20] = true;
+    bare.metadata = Default::default();
+    write_hdf5(&bare, &path, WriteOptions { overwrite: true, ..WriteOptions::default() }).unwrap();
+    assert_eq!(read(&path).unwrap(), bare);
+}
+
+#[test]
+fn the_same_data_give_the_same_bytes() {
+    let (_folder, path) = folder();
+    let again = path.with_file_name("again.hdf5");
+    for target in [&path, &again] {
+        write_hdf5(&small(500), target, WriteOptions::default()).unwrap();
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&again).unwrap());
+}
+
+#[test]
+fn nothing_is_overwritten_silently_and_nothing_is_left_behind() {
+    let (folder, path) = folder();
+    std::fs::write(&path, "precious").unwrap();
+    let message = write_hdf5(&small(10), &path, WriteOptions::default()).unwrap_err().to_string();
+    assert!(message.contains("exists already") && message.contains("overwriting"), "{message}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+
+    let mut broken = small(10);
+    broken.actions[3] = f32::NAN;
+    let allowed = WriteOptions { overwrite: true, ..WriteOptions::default() };
+    assert!(
+        write_hdf5(&broken, &path, allowed).unwrap_err().to_string().contains("actions holds NaN in row 1")
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+
+    let elsewhere = folder.path().join("missing/data.hdf5");
+    let message = write_hdf5(&small(10), &elsewhere, WriteOptions::default()).unwrap_err().to_string();
+    assert!(message.contains("folder does not exist"), "{message}");
+    assert!(write_hdf5(&small(10), folder.path(), allowed).is_err());
+    assert!(WriteOptions { compression: 10, ..allowed }.check(&path).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "temporary files stay behind");
+
+    write_hdf5(&small(10), &path, allowed).unwrap();
+    assert_eq!(read(&path).unwrap().len(), 10);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_unwritable_folder_is_an_error_of_the_system() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = folder();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+    let result = write_hdf5(&small(10), &path, WriteOptions::default());
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    match result {
+        Err(error) => assert!(matches!(&error, EnvError::Io { .. }), "{error:?}"),
+        // The superuser writes anywhere.
+        Ok(()) => assert_eq!(read(&path).unwrap().len(), 10),
+    }
+}
+
+#[test]
+fn files_that_are_no_data_are_refused_by_name() {
+    let (folder, path) = folder();
+    let default = ReadOptions::default();
+    assert!(matches!(read(&path).unwrap_err(), EnvError::Io { .. }), "a missing file");
+    std::fs::write(&path, "").unwrap();
+    assert!(refusal(&path, &default).contains("empty"));
+    std::fs::write(&path, "x,y\n1,2\n").unwrap();
+    assert!(refusal(&path, &default).contains("not an HDF5 file"));
+    assert!(refusal(folder.path(), &default).contains("folder"));
+    write_hdf5(&small(100), &path, WriteOptions { overwrite: true, ..WriteOptions::default() }).unwrap();
+    let tight = ReadOptions { max_bytes: 500, ..default.clone() };
+    assert!(refusal(&path, &tight).contains("limit of 500"));
+    // The file fits, what it unpacks to does not.
+    let size = std::fs::metadata(&path).unwrap().len();
+    let unpacked = ReadOptions { max_bytes: size, ..default };
+    write_hdf5(&small(20_000), &path, WriteOptions { overwrite: true, ..WriteOptions::default() }).unwrap();
+    assert!(refusal(&path, &unpacked).contains("limit"));
+}
+
+/// A file with the given arrays; every missing argument is a sound one of three rows.
+fn craft(path: &Path, skip: &str, replace: impl FnOnce(&mut FileBuilder)) {
+    let mut file = FileBuilder::new();
+    for (key, width) in [("observations", 2), ("actions", 1)] {
+        if key != skip {
+            file.create_dataset(key).with_f32_data(&vec![0.5; 3 * width]).with_shape(&[3, width as u64]);
+        }
+    }
+    if skip != "rewards" {
+        file.create_dataset("rewards").with_f32_data(&[0.0; 3]);
+    }
+    if skip != "terminals" {
+        file.create_dataset("terminals").with_u8_data(&[0, 0, 1]);
+    }
+    replace(&mut file);
+    std::fs::write(path, file.finish().unwrap()).unwrap();
+}
+
+#[test]
+fn keys_types_and_shapes_are_checked() {
+    let (_folder, path) = folder();
+    let default = ReadOptions::default();
+    craft(&path, "", |_| {});
+    let sound = read(&path).unwrap();
+    assert_eq!(
+        (sound.observation_dim, sound.terminals, sound.timeouts),
+        (2, vec![false, false, true], vec![false; 3])
+    );
+
+    for key in ["observations", "actions", "rewards", "terminals"] {
+        craft(&path, key, |_| {});
+        let message = refusal(&path, &default);
+        assert!(message.contains(&format!("`{key}` is missing")), "{message}");
+    }
+    craft(&path, "rewards", |file| {
+        file.create_dataset("rewards").with_f32_data(&[0.0; 4]);
+    });
+    assert!(refusal(&path, &default).contains("terminals has 3 entries where 4 rows"));
+    craft(&path, "rewards", |file| {
+        file.create_dataset("rewards").with_i64_data(&[0; 3]);
+    });
+    assert!(refusal(&path, &default).contains("`rewards` holds i64"));
+    craft(&path, "actions", |file| {
+        file.create_dataset("actions").with_f32_data(&[0.0; 12]).with_shape(&[3, 2, 2]);
+    });
+    assert!(refusal(&path, &default).contains("`actions` has shape [3, 2, 2]"));
+    craft(&path, "terminals", |file| {
+        file.create_dataset("terminals").with_f32_data(&[0.0; 3]);
+    });
+    assert!(refusal(&path, &default).contains("booleans are expected"));
+    craft(&path, "terminals", |file| {
+        file.create_dataset("terminals").with_u8_data(&[0, 7, 0]);
+    });
+    assert!(refusal(&path, &default).contains("holds 7 in row 1"));
+    craft(&path, "observations", |file| {
+        file.create_dataset("observations").with_f64_data(&[0.0, 1.0, f64::NAN]).with_shape(&[3, 1]);
+    });
+    assert!(refusal(&path, &default).contains("observations holds NaN in row 2"));
+    craft(&path, "rewards", |file| {
+        file.create_dataset("rewards").with_dtype(hdf5_pure::make_f32_type()).with_shape(&[0]);
+    });
+    assert!(refusal(&path, &default).contains("no rows"));
+}
+
+#[test]
+fn the_environment_tells_what_unmarked_time_outs_mean() {
+    let (_folder, path) = folder();
+    craft(&path, "", |_| {});
+    assert_eq!(read(&path).unwrap().metadata.timeouts, TimeoutMeaning::Truncation);
+    let options = ReadOptions { env_id: Some("maze2d-large-v1".into()), ..ReadOptions::default() };
+    let data = read_hdf5(&path, &options).unwrap();
+    assert_eq!(
+        (data.env_id.as_str(), data.metadata.timeouts),
+        ("maze2d-large-v1", TimeoutMeaning::GoalSwitch)
+    );
+}
+
+#[test]
+fn cut_off_files_are_refused_and_never_panic() {
+    let (_folder, path) = folder();
+    write_hdf5(&small(2_000), &path, WriteOptions::default()).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for case in 0..200 {
+        // Half of the cuts near the ends, where the structure is.
+        let len = match case % 4 {
+            0 => rng.random_range(0..600),
+            1 => whole.len() - rng.random_range(1..600),
+            _ => rng.random_range(0..whole.len()),
+        };
+        std::fs::write(&path, &whole[..len]).unwrap();
+        let message = refusal(&path, &ReadOptions::default());
+        assert!(
+            ["cut off", "empty", "not an HDF5"].iter().any(|part| message.contains(part)),
+            "{len}: {message}"
+        );
+    }
+}
+
+#[test]
+fn flipped_bytes_never_panic_and_never_give_unchecked_data() {
+    let (_folder, path) = folder();
+    write_hdf5(&small(2_000), &path, WriteOptions::default()).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let mut refused = 0;
+    for case in 0..300 {
+        let mut bytes = whole.clone();
+        for _ in 0..=(case % 3) {
+            let at = rng.random_range(0..bytes.len());
+            bytes[at] ^= 1 << rng.random_range(0..8);
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        match read(&path) {
+            Err(EnvError::Data { problem, .. }) => {
+                refused += 1;
+                assert!(!problem.contains("gave up"), "the parser panicked: {problem}");
+            }
+            Err(other) => panic!("{other:?}"),
+            // What is read in spite of a flip must be sound: lengths agree, numbers are finite.
+            Ok(read) => read.check().unwrap(),
+        }
+    }
+    println!("{refused} of 300 damaged files refused");
+    assert!(refused > 250, "checksums of chunks and headers catch nearly all flips: {refused}");
+}

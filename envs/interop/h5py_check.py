@@ -3,6 +3,7 @@
     h5py_check.py read  FILE.hdf5 EXPECTED.json   check a file of ours against what it must hold
     h5py_check.py write FILE.hdf5 EXPECTED.json   write a file the way D4RL does
     h5py_check.py match FOUND.json EXPECTED.json  compare what we found in it with what is in it
+    h5py_check.py fixture h5py_small.hdf5 -       make the small file committed beside this script
 
 Needs h5py and numpy. Ends with status 1 on the first difference.
 """
@@ -97,6 +98,26 @@ def write(path, expected_path):
     print(f"write: {len(arrays)} arrays of {rows} rows")
 
 
+def fixture(path, _):
+    """300 rows by formula (the Rust test repeats it), some keys that are not ours among them."""
+    rows = 300
+    t = np.arange(rows, dtype=np.float32)
+    with h5py.File(path, "w") as file:
+        for key, values in {
+            "observations": (np.arange(4 * rows, dtype=np.float32) / 8).reshape(rows, 4),
+            "actions": np.stack([t / 1024, -t / 1024], axis=1),
+            "rewards": (t % 7 == 0).astype(np.float32),
+            "terminals": np.zeros(rows, dtype=bool),
+            "timeouts": t % 50 == 49,
+            "infos/goal": np.stack([t, t + 0.5], axis=1),
+            "infos/qpos": (np.arange(4 * rows, dtype=np.float32) / 8).reshape(rows, 4)[:, :2],
+            "infos/qvel": (np.arange(4 * rows, dtype=np.float32) / 8).reshape(rows, 4)[:, 2:],
+            "metadata/note": np.array([1, 2, 3]),
+        }.items():
+            file.create_dataset(key, data=values, compression="gzip", chunks=(min(128, len(values)),) + values.shape[1:])
+    print(f"fixture: {rows} rows in {path}")
+
+
 def match(found_path, expected_path):
     found, expected = json.load(open(found_path))["arrays"], json.load(open(expected_path))["arrays"]
     if sorted(found) != sorted(expected):
@@ -114,7 +135,7 @@ def match(found_path, expected_path):
 
 
 if __name__ == "__main__":
-    commands = {"read": read, "write": write, "match": match}
+    commands = {"read": read, "write": write, "match": match, "fixture": fixture}
     if len(sys.argv) != 4 or sys.argv[1] not in commands:
         fail(f"usage: h5py_check.py {'|'.join(commands)} FILE JSON")
     commands[sys.argv[1]](sys.argv[2], sys.argv[3])

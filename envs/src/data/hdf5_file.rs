@@ -90,10 +90,14 @@ struct Reader {
 
 impl Reader {
     fn open(path: &Path, bytes: Vec<u8>, max_bytes: u64) -> Result<Self, EnvError> {
-        let plausible =
-            (bytes.len() as u64).saturating_mul(MAX_COMPRESSION).saturating_add(COMPRESSION_SLACK);
-        let file =
-            File::from_bytes(bytes).map_err(|e| EnvError::Data { path: path.into(), problem: damaged(e) })?;
+        let size = bytes.len() as u64;
+        let plausible = size.saturating_mul(MAX_COMPRESSION).saturating_add(COMPRESSION_SLACK);
+        let refuse = |problem| EnvError::Data { path: path.into(), problem };
+        let file = File::from_bytes(bytes).map_err(|e| refuse(damaged(e)))?;
+        let declared = file.superblock().eof_address;
+        if declared > size {
+            return Err(refuse(damaged(format!("{size} of {declared} bytes are there"))));
+        }
         Ok(Self { path: path.into(), file, budget: max_bytes.min(plausible) })
     }
 

@@ -5,6 +5,8 @@
 //! write_d4rl write FILE.hdf5 EXPECTED.json
 //! write_d4rl read  FILE.hdf5 FOUND.json
 //! ```
+// A command-line program talks to the terminal.
+#![allow(clippy::print_stderr)]
 
 use std::error::Error;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! What the generator promises besides its statistics: determinism, progress, and rows that follow from
 //! one another.
+// Helper functions of tests fail by panicking and tell by printing.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::float_cmp)]
 
 use forethought_envs::data::{
     Dataset, GenerateOptions, TimeoutMeaning, WaypointController, WaypointMemory, WaypointOptions,

@@ -1,4 +1,6 @@
 //! D4RL files: round trips, what is refused and how, and files that are damaged.
+// Helper functions of tests fail by panicking and tell by printing.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::float_cmp)]
 
 use std::path::{Path, PathBuf};
 

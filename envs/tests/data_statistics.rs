@@ -1,4 +1,6 @@
 //! The regenerated maze2d data against statistics of the published files.
+// Helper functions of tests fail by panicking and tell by printing.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::float_cmp)]
 
 use forethought_envs::data::{Dataset, GenerateOptions, generate};
 

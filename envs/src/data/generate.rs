@@ -150,7 +150,7 @@ impl Rows {
         }
         let mut new = Self::default();
         let reserve = |values: &mut Vec<f32>, width: usize| {
-            let len = rows.checked_mul(width).unwrap_or(usize::MAX);
+            let len = rows.saturating_mul(width);
             values
                 .try_reserve_exact(len)
                 .map_err(|_| refuse(format!("{rows} rows do not fit into memory; ask for fewer")))

@@ -1,4 +1,6 @@
 //! Steps per second of the point-mass maze on one core, contacts included.
+// A benchmark speaks to the terminal and has nobody to hand an error to.
+#![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
 
 use std::hint::black_box;
 

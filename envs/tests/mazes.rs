@@ -1,4 +1,6 @@
 //! Physics in closed form, resets, determinism and bad input of the point-mass mazes.
+// Failed expectations and equal bits are the point of a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
 use forethought_envs::maze::{
     BALL_RADIUS, Maze2dTask, MazeEnv, MazeSize, PhysicsProfile, PointMass, maze2d, point_maze,

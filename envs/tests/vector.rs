@@ -1,4 +1,6 @@
 //! The vector environment: equal to serial stepping, and unharmed by single faults.
+// Failed expectations and equal bits are the point of a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
 use forethought_envs::{BoxSpace, EnvError, EnvSpec, Environment, Snapshot, Transition, VectorEnv, make};
 

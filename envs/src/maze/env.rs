@@ -8,8 +8,9 @@ use crate::environment::{check_action, check_finite};
 use crate::maze::{MazeGeometry, PhysicsProfile, PointMass};
 use crate::{BoxSpace, EnvError, EnvSpec, Environment, ScoreRange, Snapshot, Transition};
 
-/// Largest velocity component an observation can hold: [`super::MAX_SPEED`] plus one step's push.
-const OBSERVED_SPEED: f64 = 6.0;
+/// Largest velocity component an observation can hold. A step starts at [`super::MAX_SPEED`] on each axis
+/// at most and adds 0.23, and a wall's corner can turn that diagonal (7.4) onto one axis.
+const OBSERVED_SPEED: f64 = 7.5;
 
 /// Where the goal of an episode comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,8 +149,8 @@ impl Environment for MazeEnv {
         while distance(start, self.goal) <= self.task.min_start_distance {
             start = self.draw_cell(&mut rng, 0.0);
         }
-        for axis in 0..2 {
-            self.state[axis] = start[axis] + symmetric(&mut rng, self.task.start_noise);
+        for (axis, cell) in start.into_iter().enumerate() {
+            self.state[axis] = cell + symmetric(&mut rng, self.task.start_noise);
             let unit: f64 = rng.sample(StandardNormal);
             self.state[2 + axis] = self.task.start_speed * unit;
         }

@@ -4,6 +4,7 @@
 //! moves the ball, [`MazeEnv`] is the task around it. [`maze2d()`] and [`point_maze()`] put the four
 //! together the way D4RL and gymnasium-robotics do.
 
+mod contact;
 mod env;
 mod geometry;
 mod layout;

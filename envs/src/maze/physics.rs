@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::maze::contact::{Contact, HALF, contact_force, sphere_box};
 use crate::maze::{Cell, MazeFrame, MazeGeometry};
 
 /// Radius of the ball, in cells.
@@ -16,25 +17,14 @@ pub const STEP_SECONDS: f64 = 0.01;
 pub const MAX_SPEED: f64 = 5.0;
 
 /// Mass of a ball of density 1000.
-const MASS: f64 = 4.0 / 3.0 * std::f64::consts::PI * BALL_RADIUS * BALL_RADIUS * BALL_RADIUS * 1000.0;
+pub(super) const MASS: f64 =
+    4.0 / 3.0 * std::f64::consts::PI * BALL_RADIUS * BALL_RADIUS * BALL_RADIUS * 1000.0;
 /// Damping of both slide joints.
 const DAMPING: f64 = 1.0;
 /// Force per unit of control.
 const GEAR: f64 = 100.0;
-/// Half the side of a wall box.
-const HALF: f64 = 0.5;
 /// Mass as the implicit Euler step sees it.
 const DAMPED_MASS: f64 = MASS + STEP_SECONDS * DAMPING;
-
-/// MuJoCo's default `solimp`: impedance grows from 0.9 to 0.95 over 1 mm of depth.
-const IMP_MIN: f64 = 0.9;
-const IMP_MAX: f64 = 0.95;
-const IMP_WIDTH: f64 = 0.001;
-/// Default `solref` time constant; MuJoCo keeps it at least twice the step.
-const TIME_CONST: f64 = 0.02_f64.max(2.0 * STEP_SECONDS);
-/// Stiffness and damping of a contact's reference acceleration.
-const STIFFNESS: f64 = 1.0 / (IMP_MAX * IMP_MAX * TIME_CONST * TIME_CONST);
-const CONTACT_DAMPING: f64 = 2.0 / (IMP_MAX * TIME_CONST);
 
 /// The ball can touch no more than the 2x2 block of squares around a grid corner.
 const MAX_CONTACTS: usize = 4;
@@ -77,14 +67,6 @@ impl PhysicsProfile {
             Self::MuJoCo30 | Self::MuJoCo3 => 1.0 / MASS,
         }
     }
-}
-
-/// One contact: unit normal from wall to ball, reference acceleration, regularised stiffness.
-#[derive(Clone, Copy, Default)]
-struct Contact {
-    normal: [f64; 2],
-    aref: f64,
-    weight: f64,
 }
 
 /// The ball in its maze. Holds no state: [`PointMass::step`] maps a state to the next one.
@@ -191,14 +173,7 @@ impl PointMass {
         let mut count = 0;
         self.visit_near(position, |normal, dist| {
             if let Some(slot) = contacts.get_mut(count) {
-                let depth = dist - self.margin;
-                let imp = impedance(depth);
-                let speed = normal[0] * velocity[0] + normal[1] * velocity[1];
-                *slot = Contact {
-                    normal,
-                    aref: -CONTACT_DAMPING * speed - STIFFNESS * imp * depth,
-                    weight: imp / ((1.0 - imp) * self.inverse_weight),
-                };
+                *slot = Contact::new(normal, dist - self.margin, velocity, self.inverse_weight);
                 count += 1;
             }
         });
@@ -245,104 +220,4 @@ impl PointMass {
             _ => false,
         }
     }
-}
-
-/// Normal and distance between the ball and a wall box, for the ball's centre relative to the box's.
-#[inline]
-fn sphere_box(relative: [f64; 2]) -> ([f64; 2], f64) {
-    let outside =
-        [relative[0] - relative[0].clamp(-HALF, HALF), relative[1] - relative[1].clamp(-HALF, HALF)];
-    // One coordinate is zero on a face; the square root is only for corners.
-    let length = if outside[1] == 0.0 {
-        outside[0].abs()
-    } else if outside[0] == 0.0 {
-        outside[1].abs()
-    } else {
-        (outside[0] * outside[0] + outside[1] * outside[1]).sqrt()
-    };
-    if length > 0.0 {
-        return ([outside[0] / length, outside[1] / length], length - BALL_RADIUS);
-    }
-    // Centre inside the box: out through the nearest face. Steps from outside never get here.
-    let axis = usize::from(relative[1].abs() > relative[0].abs());
-    let mut normal = [0.0; 2];
-    normal[axis] = if relative[axis] < 0.0 { -1.0 } else { 1.0 };
-    (normal, relative[axis].abs() - HALF - BALL_RADIUS)
-}
-
-/// MuJoCo's impedance at `depth` = distance minus margin, default `solimp`.
-#[inline]
-fn impedance(depth: f64) -> f64 {
-    let t = depth.abs() / IMP_WIDTH;
-    if t >= 1.0 {
-        return IMP_MAX;
-    }
-    let y = if t <= 0.5 { 2.0 * t * t } else { 1.0 - 2.0 * (1.0 - t) * (1.0 - t) };
-    IMP_MIN + (IMP_MAX - IMP_MIN) * y
-}
-
-/// Total contact force for the smooth force `force`: the minimiser of
-/// `m/2 |a - a0|^2 + sum_k D_k/2 min(0, n_k . a - aref_k)^2` is found on the set of contacts that push.
-fn contact_force(contacts: &[Contact], force: [f64; 2]) -> [f64; 2] {
-    let all = (1_u32 << contacts.len()) - 1;
-    let mut pushing = pushing_set(contacts, [force[0] / MASS, force[1] / MASS]);
-    for _ in 0..8 {
-        let next = pushing_set(contacts, accelerate(contacts, pushing, force));
-        if next == pushing {
-            return sum_forces(contacts, pushing, force);
-        }
-        pushing = next;
-    }
-    // The problem is strictly convex, so exactly one set reproduces itself; should the iteration above
-    // cycle, it is found by looking at all of the at most 16.
-    for set in 0..=all {
-        if pushing_set(contacts, accelerate(contacts, set, force)) == set {
-            pushing = set;
-            break;
-        }
-    }
-    sum_forces(contacts, pushing, force)
-}
-
-/// Bit set of the contacts that acceleration `a` violates.
-#[inline]
-fn pushing_set(contacts: &[Contact], a: [f64; 2]) -> u32 {
-    let mut set = 0;
-    for (k, c) in contacts.iter().enumerate() {
-        set |= u32::from(c.normal[0] * a[0] + c.normal[1] * a[1] < c.aref) << k;
-    }
-    set
-}
-
-/// Acceleration when exactly the contacts of `set` push: a 2x2 linear solve.
-#[inline]
-fn accelerate(contacts: &[Contact], set: u32, force: [f64; 2]) -> [f64; 2] {
-    let (mut xx, mut xy, mut yy) = (MASS, 0.0, MASS);
-    let [mut bx, mut by] = force;
-    for (k, c) in contacts.iter().enumerate() {
-        if set & (1 << k) != 0 {
-            let [nx, ny] = c.normal;
-            xx += c.weight * nx * nx;
-            xy += c.weight * nx * ny;
-            yy += c.weight * ny * ny;
-            bx += c.weight * c.aref * nx;
-            by += c.weight * c.aref * ny;
-        }
-    }
-    let det = xx * yy - xy * xy;
-    [(yy * bx - xy * by) / det, (xx * by - xy * bx) / det]
-}
-
-#[inline]
-fn sum_forces(contacts: &[Contact], set: u32, force: [f64; 2]) -> [f64; 2] {
-    let a = accelerate(contacts, set, force);
-    let mut total = [0.0; 2];
-    for (k, c) in contacts.iter().enumerate() {
-        if set & (1 << k) != 0 {
-            let push = c.weight * (c.aref - c.normal[0] * a[0] - c.normal[1] * a[1]);
-            total[0] += push * c.normal[0];
-            total[1] += push * c.normal[1];
-        }
-    }
-    total
 }

@@ -28,4 +28,4 @@ pub struct Picture {
 }
 
 #[cfg(test)]
-pub(crate) mod sample;
+mod sample;

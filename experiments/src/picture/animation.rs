@@ -60,7 +60,7 @@ pub fn animation(record: &EpisodeRecord, scene: &MazeScene, score: Option<f64>) 
     let skipped = lost(&script.path) + script.plans.iter().map(|plan| lost(&plan.path)).sum::<usize>();
     let (title, mut subtitle) = heading(record, score);
     if skipped > 0 {
-        subtitle.push_str(&format!("  ·  {skipped} points left out: not finite numbers"));
+        subtitle.push_str(&format!("  ·  {skipped} points left out: not finite"));
     }
     // `<` is the one character that could end the script element early.
     let data = serde_json::to_string(&script).unwrap_or_else(|_| "null".to_owned()).replace('<', "\\u003c");

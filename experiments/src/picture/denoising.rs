@@ -56,8 +56,9 @@ pub fn denoising(record: &EpisodeRecord, scene: &MazeScene, plan: usize, panels:
         canvas.unclip();
         levels(&mut canvas, [at[0], at[1] + maze.size[1] + 8.0], maze.size[0], frame, plan.levels);
     }
-    let last_step = plan.history.last().map_or(0, |frame| frame.observations.len());
-    time_legend(&mut canvas, [MARGIN, foot + 4.0], width - 2.0 * MARGIN, last_step);
+    let frames = plan.history.last().map_or(0, |frame| frame.observations.len());
+    let (from, to) = (plan.first_step.saturating_add(1), plan.first_step.saturating_add(frames));
+    time_legend(&mut canvas, [MARGIN, foot + 4.0], width - 2.0 * MARGIN, from, to);
     skipped_note(&mut canvas, [MARGIN, foot + 48.0], skipped);
     Some(Picture { text: canvas.finish(&title), skipped })
 }
@@ -94,7 +95,8 @@ fn levels(canvas: &mut Canvas, at: [f64; 2], width: f64, frame: &DenoisingFrame,
         let height = STRIP * noise(frame, index, levels);
         ([at[0] + index as f64 * bar, at[1] + STRIP - height], [drawn, height])
     });
-    canvas.rects(bars, &format!(r#"fill="{}""#, colour::MUTED));
+    // The colour bar's gradient spans the strip: each bar has the colour of its dot.
+    canvas.rects(bars, r#"fill="url(#time)""#);
     let base = at[1] + STRIP;
     let style = format!(r#"stroke="{}" stroke-width="1""#, colour::MUTED);
     canvas.polyline(&[[at[0], base], [at[0] + width, base]], &style);

@@ -60,7 +60,7 @@ pub fn episode(
     canvas.unclip();
 
     legend(&mut canvas, [MARGIN, foot + 28.0], &marks);
-    time_legend(&mut canvas, [MARGIN, foot + 44.0], width - 2.0 * MARGIN, last_step);
+    time_legend(&mut canvas, [MARGIN, foot + 44.0], width - 2.0 * MARGIN, 0, last_step);
     skipped_note(&mut canvas, [MARGIN, foot + 86.0], skipped);
     Picture { text: canvas.finish(&format!("{title}: {subtitle}")), skipped }
 }
@@ -133,8 +133,7 @@ mod tests {
         let height = |record: &EpisodeRecord| {
             let text = episode(record, &scene, None, None).text;
             let ring = text.lines().find(|line| line.contains(r#"stroke-width="2""#)).unwrap().to_owned();
-            let at = ring.split("cy=\"").nth(1).unwrap().split('"').next().unwrap().parse::<f64>().unwrap();
-            at
+            ring.split("cy=\"").nth(1).unwrap().split('"').next().unwrap().parse::<f64>().unwrap()
         };
         let low = height(&record);
         record.observations[0][1] = 2.8;

@@ -186,24 +186,26 @@ pub(super) fn legend(canvas: &mut Canvas, at: [f64; 2], entries: &[(Mark, String
     x
 }
 
-/// The colour bar with the steps at its ends, `width` wide, its labels on the baseline below it.
-pub(super) fn time_legend(canvas: &mut Canvas, at: [f64; 2], width: f64, last_step: usize) {
+/// The colour bar with the steps `from` and `to` at its ends, `width` wide, its labels below it.
+pub(super) fn time_legend(canvas: &mut Canvas, at: [f64; 2], width: f64, from: usize, to: usize) {
     let style = format!(r#"fill="{}""#, colour::MUTED);
     canvas.time_bar(at, [width, 8.0]);
     let baseline = at[1] + 22.0;
-    canvas.text([at[0], baseline], Anchor::Start, 12.0, &style, "step 0");
-    if last_step >= 4 && width > 200.0 {
-        let middle = (last_step / 2).to_string();
-        let share = (last_step / 2) as f64 / last_step as f64;
+    canvas.text([at[0], baseline], Anchor::Start, 12.0, &style, &format!("step {from}"));
+    let steps = to.saturating_sub(from);
+    if steps >= 4 && width > 200.0 {
+        let share = (steps / 2) as f64 / steps as f64;
+        let middle = (from + steps / 2).to_string();
         canvas.text([at[0] + width * share, baseline], Anchor::Middle, 12.0, &style, &middle);
     }
-    canvas.text([at[0] + width, baseline], Anchor::End, 12.0, &style, &last_step.to_string());
+    canvas.text([at[0] + width, baseline], Anchor::End, 12.0, &style, &to.to_string());
 }
 
 /// The note that some points were left out, if any were.
 pub(super) fn skipped_note(canvas: &mut Canvas, at: [f64; 2], skipped: usize) {
     if skipped > 0 {
-        let note = format!("{skipped} points left out: not finite numbers");
+        let points = if skipped == 1 { "point" } else { "points" };
+        let note = format!("{skipped} {points} left out: not finite");
         canvas.text(at, Anchor::Start, 12.0, &format!(r#"fill="{}""#, colour::GOAL), &note);
     }
 }

@@ -60,7 +60,7 @@ pub fn overview(title: &str, subtitle: &str, scene: &MazeScene, panels: &[Panel<
         }
         canvas.unclip();
     }
-    time_legend(&mut canvas, [MARGIN, foot + 4.0], width - 2.0 * MARGIN, last_step);
+    time_legend(&mut canvas, [MARGIN, foot + 4.0], width - 2.0 * MARGIN, 0, last_step);
     skipped_note(&mut canvas, [MARGIN, foot + 48.0], skipped);
     Picture { text: canvas.finish(title), skipped }
 }

@@ -10,7 +10,7 @@ use super::MazeScene;
 const LEVELS: u16 = 40;
 
 /// The small D4RL maze: three rows of three cells, entered at one end of a C and left at the other.
-pub(crate) fn scene() -> MazeScene {
+pub(super) fn scene() -> MazeScene {
     let map = ["#####", "#..O#", "###O#", "#..O#", "#####"];
     let mut walls = Vec::new();
     for (row, cells) in map.iter().enumerate() {
@@ -37,7 +37,7 @@ fn corridor(share: f64) -> [f64; 2] {
 }
 
 /// 160 steps, a plan of 100 frames every 20 steps, each with 11 rows of history.
-pub(crate) fn record() -> EpisodeRecord {
+pub(super) fn record() -> EpisodeRecord {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut noise = |scale: f64| scale * (0..6).map(|_| rng.random_range(-1.0..1.0)).sum::<f64>();
     let mut record = EpisodeRecord {

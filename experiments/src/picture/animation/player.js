@@ -5,7 +5,9 @@ const view = element("view"), strip = element("levels"), scrubber = element("scr
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const STEP_S = 1 / 30, ROW_S = 1 / 12, LAST_ROW_S = 0.6, STRIP_PX = 44;
 const lastStep = Math.max(episode.path.length - 1, 0);
-const planEnd = Math.max(lastStep, ...episode.plans.map((plan) => plan.first_step + plan.path.length));
+// The colours span the episode, or the first plan where that is longer.
+const firstPlan = episode.plans[0];
+const timeEnd = Math.max(lastStep, firstPlan ? firstPlan.first_step + firstPlan.path.length : 0);
 
 // The timeline: one item per environment step, and in denoising mode the rows of a plan before its step.
 let timeline = [], at = 0, playing = false, elapsed = 0, before = null;
@@ -34,7 +36,7 @@ function buildTimeline(withRows) {
 // Colours of time. Either end of the ramp is too faint on one of the grounds and is left out there.
 function timeColour(step, alpha) {
   const [low, high] = dark.matches ? [0.22, 1] : [0, 0.9];
-  const share = low + (high - low) * Math.min(Math.max(step / Math.max(planEnd, 1), 0), 1);
+  const share = low + (high - low) * Math.min(Math.max(step / Math.max(timeEnd, 1), 0), 1);
   const position = share * (episode.ramp.length - 1);
   const below = Math.min(Math.floor(position), episode.ramp.length - 2), weight = position - below;
   const channel = (c) => Math.round(episode.ramp[below][c] * (1 - weight) + episode.ramp[below + 1][c] * weight);
@@ -99,7 +101,7 @@ function draw() {
   for (let step = 1; step <= item.step; step++) {
     const from = episode.path[step - 1], to = episode.path[step];
     if (!from || !to) continue;
-    context.strokeStyle = timeColour(step, 0.9);
+    context.strokeStyle = timeColour(step, 1);
     context.beginPath();
     context.moveTo(...place(from)); context.lineTo(...place(to));
     context.stroke();

@@ -1,0 +1,105 @@
+//! Errors of the control loop.
+
+use std::fmt;
+
+use forethought_envs::EnvError;
+use forethought_planner::PlannerError;
+use forethought_policies::PolicyError;
+
+/// Where in which episode something happened: enough to make it happen again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpisodeStep {
+    /// Environment id.
+    pub env_id: String,
+    /// Seed of the episode.
+    pub seed: u64,
+    /// Steps taken so far.
+    pub step: usize,
+}
+
+impl fmt::Display for EpisodeStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`, episode seed {}, step {}", self.env_id, self.seed, self.step)
+    }
+}
+
+/// What can go wrong in this crate. Each message names the thing and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// A setting outside its range.
+    #[error("setting `{name}` is {value}: {remedy}")]
+    Setting {
+        /// Dotted name as in the configuration.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What is accepted.
+        remedy: String,
+    },
+    /// An executor that does not suit the loop it was given to.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The environment gave NaN or infinity.
+    #[error(
+        "{at}: {what}[{index}] is {value}: the environment's state is broken; lower its actions or fix its physics"
+    )]
+    NonFinite {
+        /// Where it happened.
+        at: EpisodeStep,
+        /// `observation` or `reward`.
+        what: &'static str,
+        /// Entry of it.
+        index: usize,
+        /// The offending value.
+        value: f64,
+    },
+    /// The planner refused or failed; the batch is lost with it.
+    #[error("planning {count} episode(s), the first at {at}: {source}")]
+    Planning {
+        /// First episode of the batch.
+        at: EpisodeStep,
+        /// Episodes planned together.
+        count: usize,
+        /// Its reason.
+        source: PlannerError,
+    },
+    /// The planner gave something that is no plan for this environment.
+    #[error("{at}: the planner's answer cannot be executed: {problem}")]
+    MalformedPlan {
+        /// Where it happened.
+        at: EpisodeStep,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The executor refused.
+    #[error("{at}, executor `{executor}`: {source}")]
+    Executor {
+        /// Where it happened.
+        at: EpisodeStep,
+        /// Name of the executor.
+        executor: &'static str,
+        /// Its reason.
+        source: Box<PolicyError>,
+    },
+    /// The environment refused.
+    #[error("{at}: {source}")]
+    Environment {
+        /// Where it happened.
+        at: EpisodeStep,
+        /// Its reason.
+        source: EnvError,
+    },
+    /// A record that contradicts itself or its environment.
+    #[error("record of `{env_id}`, episode seed {seed}: {problem}")]
+    Record {
+        /// Environment id.
+        env_id: String,
+        /// Seed of the episode.
+        seed: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The progress callback asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}

@@ -1,0 +1,221 @@
+//! A point mass without walls, and a planner that knows it exactly.
+
+use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout};
+use forethought_envs::{BoxSpace, EnvError, EnvSpec, Environment, Snapshot, Transition};
+use forethought_planner::{Plan, PlanRequest, PlanRow, Planner, PlannerError, random};
+use forethought_policies::{ExecutorConfig, make_executor};
+
+/// Seconds of a step; an action is an acceleration.
+const STEP: f64 = 0.1;
+/// Distance that counts as arrived.
+pub const RADIUS: f64 = 0.5;
+
+/// Observation (x, y, vx, vy), action (ax, ay) in [-1, 1], goal (x, y). Reward 1 within the radius.
+pub struct FreeSpace {
+    /// What is fixed.
+    pub spec: EnvSpec,
+    /// Position and velocity.
+    pub state: [f64; 4],
+    /// Where to go.
+    pub goal: [f64; 2],
+    /// Steps taken.
+    pub steps: usize,
+    /// Acceleration that no plan knows of.
+    pub wind: [f64; 2],
+    /// Step whose observation holds NaN in its third entry.
+    pub nan_at: Option<usize>,
+    /// Whether arrival ends the episode.
+    pub terminates: bool,
+}
+
+impl FreeSpace {
+    /// A still, endless space.
+    pub fn new(limit: usize) -> Self {
+        let spec = EnvSpec {
+            id: "free-space".to_owned(),
+            observation: BoxSpace::symmetric(4, f64::INFINITY),
+            action: BoxSpace::symmetric(2, 1.0),
+            goal_indices: vec![0, 1],
+            goal_radius: Some(RADIUS),
+            max_episode_steps: Some(limit),
+            score: None,
+            layout_hash: None,
+        };
+        Self {
+            spec,
+            state: [0.0; 4],
+            goal: [0.0; 2],
+            steps: 0,
+            wind: [0.0; 2],
+            nan_at: None,
+            terminates: false,
+        }
+    }
+}
+
+fn advance(state: &mut [f64; 4], push: [f64; 2]) {
+    for axis in 0..2 {
+        state[2 + axis] += STEP * push[axis];
+        state[axis] += STEP * state[2 + axis];
+    }
+}
+
+fn distance(state: &[f64], goal: &[f64]) -> f64 {
+    (state[0] - goal[0]).hypot(state[1] - goal[1])
+}
+
+impl Environment for FreeSpace {
+    fn spec(&self) -> &EnvSpec {
+        &self.spec
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
+        let mut draw = [0.0; 4];
+        random::fill_normal(&mut random::stream(seed, &[1]), &mut draw);
+        self.state = [draw[0], draw[1], 0.0, 0.0];
+        self.goal = [draw[0] + 3.0 + draw[2].abs(), draw[1] - 2.0 - draw[3].abs()];
+        self.steps = 0;
+        Ok(())
+    }
+
+    fn step(&mut self, action: &[f64]) -> Result<Transition, EnvError> {
+        assert!(self.spec.action.contains(action), "the loop commanded {action:?}");
+        advance(&mut self.state, [action[0] + self.wind[0], action[1] + self.wind[1]]);
+        self.steps += 1;
+        if self.nan_at == Some(self.steps) {
+            self.state[2] = f64::NAN;
+        }
+        let inside = distance(&self.state, &self.goal) <= RADIUS;
+        Ok(Transition {
+            reward: if inside { 1.0 } else { 0.0 },
+            terminated: inside && self.terminates,
+            truncated: Some(self.steps) == self.spec.max_episode_steps,
+        })
+    }
+
+    fn observation(&self) -> &[f64] {
+        &self.state
+    }
+
+    fn goal(&self) -> Option<&[f64]> {
+        Some(&self.goal)
+    }
+
+    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError> {
+        self.goal.copy_from_slice(goal);
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot { env_id: self.spec.id.clone(), state: self.state.to_vec(), words: vec![self.steps as u64] }
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvError> {
+        self.state.copy_from_slice(&snapshot.state);
+        Ok(())
+    }
+}
+
+/// One request as the planner saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Seed of the plan.
+    pub seed: u64,
+    /// Frames executed of the plan handed back, if one was.
+    pub executed: Option<usize>,
+    /// Observation to plan from.
+    pub observation: Vec<f64>,
+}
+
+/// Plans by simulating a saturated PD law in still air: nearly bang-bang, and straight on each axis.
+#[derive(Default)]
+pub struct StraightLine {
+    /// Frames of each plan.
+    pub frames: usize,
+    /// Standard deviation of what the plan's seed adds to its actions.
+    pub noise: f64,
+    /// Factor on the actions, not on what they lead to.
+    pub exaggerate: f64,
+    /// Call that fails, counted from 0.
+    pub fails_at: Option<usize>,
+    /// Every call's requests.
+    pub calls: Vec<Vec<Asked>>,
+}
+
+impl StraightLine {
+    /// Plans of so many frames.
+    pub fn new(frames: usize) -> Self {
+        Self { frames, exaggerate: 1.0, ..Self::default() }
+    }
+
+    fn one(&self, request: &PlanRequest<'_>, history: bool) -> Plan {
+        let goal = request.goal.unwrap();
+        let mut state = [0.0; 4];
+        state.copy_from_slice(request.observation);
+        let mut noise = vec![0.0; 2 * self.frames];
+        random::fill_normal(&mut random::stream(request.seed, &[]), &mut noise);
+        let mut plan = Plan::default();
+        (plan.frames, plan.rows, plan.value) = (self.frames, 3, goal[0]);
+        for draw in noise.chunks_exact(2) {
+            let mut action = [0.0; 2];
+            for axis in 0..2 {
+                let pull = 4.0 * (goal[axis] - state[axis]) - 4.0 * state[2 + axis];
+                action[axis] = (pull + self.noise * draw[axis]).clamp(-1.0, 1.0);
+            }
+            advance(&mut state, action);
+            plan.actions.extend(action.map(|a| a * self.exaggerate));
+            plan.observations.extend(state);
+        }
+        if history {
+            let level = vec![2; self.frames];
+            plan.history.push(PlanRow { row: 0, level, observations: plan.observations.clone() });
+        }
+        plan
+    }
+}
+
+impl Planner for StraightLine {
+    fn plan(&mut self, requests: &[PlanRequest<'_>], history: bool) -> Result<Vec<Plan>, PlannerError> {
+        let fails = self.fails_at == Some(self.calls.len());
+        self.calls.push(
+            requests
+                .iter()
+                .map(|r| Asked {
+                    seed: r.seed,
+                    executed: r.previous.map(|(_, executed)| executed),
+                    observation: r.observation.to_vec(),
+                })
+                .collect(),
+        );
+        if fails {
+            return Err(PlannerError::BrokenOutput { row: 7, token: 3 });
+        }
+        Ok(requests.iter().map(|request| self.one(request, history)).collect())
+    }
+
+    fn levels(&self) -> u16 {
+        2
+    }
+}
+
+/// An episode of this executor.
+pub fn setup(executor: &str, seed: u64, env: FreeSpace) -> EpisodeSetup {
+    // Critically damped for this mass.
+    let config = ExecutorConfig { position_gain: 4.0, velocity_gain: 4.0, ..ExecutorConfig::named(executor) };
+    let executor = make_executor(&config, env.spec()).unwrap();
+    EpisodeSetup { env: Box::new(env), executor, seed, goal: None }
+}
+
+/// Replans after so many steps.
+pub fn every(replan_every: usize) -> RolloutConfig {
+    RolloutConfig { replan_every, ..RolloutConfig::default() }
+}
+
+/// Runs to the end on a clock that stands still.
+pub fn run(
+    planner: &mut dyn Planner,
+    mut setups: Vec<EpisodeSetup>,
+    config: &RolloutConfig,
+) -> Result<Vec<EpisodeRecord>, AgentError> {
+    rollout(planner, &mut setups, config, &|| 0.0, &mut |_, _| true)
+}

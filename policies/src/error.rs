@@ -1,0 +1,82 @@
+//! Errors of policies.
+
+/// What can go wrong in this crate. Each message names the thing and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// No executor of this name.
+    #[error("unknown executor `{name}`{hint}; known executors: {known}")]
+    UnknownExecutor {
+        /// What was asked for.
+        name: String,
+        /// ` (did you mean ...?)` or empty.
+        hint: String,
+        /// Comma-separated list of names.
+        known: String,
+    },
+    /// A setting outside its range.
+    #[error("setting `{name}` is {value}: {remedy}")]
+    Setting {
+        /// Dotted name as in the configuration.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What is accepted.
+        remedy: String,
+    },
+    /// A policy that cannot act in this environment.
+    #[error("executor `{executor}` cannot act in `{env}`: {reason}")]
+    Unsuitable {
+        /// Name of the executor.
+        executor: &'static str,
+        /// Environment id.
+        env: String,
+        /// Why, and what to do about it.
+        reason: String,
+    },
+    /// An executor that follows a plan was given none.
+    #[error(
+        "executor `{0}` follows a plan and was given no frame of one: plan first, or choose a plan-free policy"
+    )]
+    NeedsPlan(&'static str),
+    /// A policy that drives to a goal was given none.
+    #[error("policy `{0}` drives to a goal and the episode has none: choose an environment with a goal")]
+    NeedsGoal(&'static str),
+    /// An array of the wrong length.
+    #[error("{what} has {got} entries, expected {want}")]
+    Length {
+        /// Name of the array.
+        what: &'static str,
+        /// Expected number of entries.
+        want: usize,
+        /// Given number of entries.
+        got: usize,
+    },
+    /// NaN or infinity where a finite number is needed.
+    #[error("{what}[{index}] is {value}: only finite numbers are accepted")]
+    NonFinite {
+        /// Name of the array.
+        what: &'static str,
+        /// Position in it.
+        index: usize,
+        /// The offending value.
+        value: f64,
+    },
+    /// An environment error.
+    #[error(transparent)]
+    Env(#[from] forethought_envs::EnvError),
+}
+
+/// Refuses arrays of the wrong length, and NaN and infinities.
+pub(crate) fn check(what: &'static str, values: &[f64], want: usize) -> Result<(), PolicyError> {
+    check_len(what, values, want)?;
+    match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        Some((index, &value)) => Err(PolicyError::NonFinite { what, index, value }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses arrays of the wrong length.
+pub(crate) fn check_len(what: &'static str, values: &[f64], want: usize) -> Result<(), PolicyError> {
+    let got = values.len();
+    if got == want { Ok(()) } else { Err(PolicyError::Length { what, want, got }) }
+}

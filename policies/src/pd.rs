@@ -1,0 +1,103 @@
+//! Planned positions and velocities, tracked.
+
+use forethought_envs::{BoxSpace, EnvSpec};
+
+use crate::error::{check, check_len};
+use crate::{Executor, ExecutorConfig, PD, PlanFrame, PolicyError};
+
+/// `kp (p_plan - p) + kv (v_plan - v)`, clipped to the action space: one action entry per position.
+///
+/// The gains of [`ExecutorConfig::default`] are those of the reference implementation of Diffusion
+/// Forcing, version 1.5.
+#[derive(Clone, Debug)]
+pub struct PdTracking {
+    space: BoxSpace,
+    observation: usize,
+    position_gain: f64,
+    velocity_gain: f64,
+    positions: Vec<usize>,
+    velocities: Vec<usize>,
+}
+
+impl PdTracking {
+    /// Executor with the gains and observation entries of `config`.
+    ///
+    /// # Errors
+    /// [`PolicyError::Setting`] for gains that are not finite, for entries outside the observation, and
+    /// unless there is one position per action entry and as many velocities or none.
+    pub fn new(spec: &EnvSpec, config: &ExecutorConfig) -> Result<Self, PolicyError> {
+        for (name, value) in [
+            ("executor.position_gain", config.position_gain),
+            ("executor.velocity_gain", config.velocity_gain),
+        ] {
+            if !value.is_finite() {
+                let remedy = "give a finite number".to_owned();
+                return Err(PolicyError::Setting { name, value: value.to_string(), remedy });
+            }
+        }
+        let (entries, actions) = (spec.observation.len(), spec.action.len());
+        for (name, list, may_be_empty) in [
+            ("executor.positions", &config.positions, false),
+            ("executor.velocities", &config.velocities, true),
+        ] {
+            let fits = list.len() == actions || (may_be_empty && list.is_empty());
+            if !fits || list.iter().any(|&index| index >= entries) {
+                let or_none = if may_be_empty { ", or an empty list to track positions alone" } else { "" };
+                return Err(PolicyError::Setting {
+                    name,
+                    value: format!("{list:?}"),
+                    remedy: format!(
+                        "`{}` has {actions} action and {entries} observation entries: give {actions} observation \
+                         entries below {entries}{or_none}",
+                        spec.id
+                    ),
+                });
+            }
+        }
+        Ok(Self {
+            space: spec.action.clone(),
+            observation: entries,
+            position_gain: config.position_gain,
+            velocity_gain: config.velocity_gain,
+            positions: config.positions.clone(),
+            velocities: config.velocities.clone(),
+        })
+    }
+}
+
+impl Executor for PdTracking {
+    fn name(&self) -> &'static str {
+        PD
+    }
+
+    fn needs_plan(&self) -> bool {
+        true
+    }
+
+    fn begin_episode(&mut self, _seed: u64, _goal: Option<&[f64]>) -> Result<(), PolicyError> {
+        Ok(())
+    }
+
+    fn command(
+        &mut self,
+        observation: &[f64],
+        frame: Option<PlanFrame<'_>>,
+        action: &mut [f64],
+    ) -> Result<(), PolicyError> {
+        let frame = frame.ok_or(PolicyError::NeedsPlan(PD))?;
+        check("observation", observation, self.observation)?;
+        check("planned observation", frame.observation, self.observation)?;
+        check_len("command", action, self.space.len())?;
+        let error = |index: usize| frame.observation[index] - observation[index];
+        for (i, command) in action.iter_mut().enumerate() {
+            let velocity = self.velocities.get(i).map_or(0.0, |&index| self.velocity_gain * error(index));
+            *command = self.position_gain * error(self.positions[i]) + velocity;
+        }
+        // Finite but enormous errors can overflow to infinities of both signs: their sum says nothing.
+        if let Some(index) = action.iter().position(|command| command.is_nan()) {
+            return Err(PolicyError::NonFinite { what: "command", index, value: f64::NAN });
+        }
+        self.space.clip(action);
+        Ok(())
+    }
+}

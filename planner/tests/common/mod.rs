@@ -1,0 +1,239 @@
+//! The optimal denoiser of Gaussian data, in closed form, and what the tests around it share.
+//!
+//! Data: all slots of all chunk tokens jointly `x0 ~ N(mu, Sigma)`. With per-token levels the noisy tokens
+//! are `x = A x0 + S e`, `A` and `S` diagonal, and the clean estimate is the posterior mean
+//! `E[x0 | x] = mu + G (x - A mu)`, `G = Sigma A W^-1`, `W = A Sigma A + S^2`; its pullback is `G^T`.
+#![allow(dead_code)]
+
+use forethought_planner::guidance::Objective;
+use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
+use forethought_planner::{
+    Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler, SchedulingMatrix,
+    Sequences, TokenLayout, random,
+};
+use nalgebra::{DMatrix, DVector};
+
+/// Every kind of matrix, with the uncertainties that the method's checks name.
+pub const KINDS: [MatrixKind; 7] = [
+    MatrixKind::FullSequence,
+    MatrixKind::Autoregressive,
+    MatrixKind::Pyramid { uncertainty: 0.3 },
+    MatrixKind::Pyramid { uncertainty: 1.0 },
+    MatrixKind::Pyramid { uncertainty: 2.5 },
+    MatrixKind::Trapezoid { uncertainty: 1.0 },
+    MatrixKind::Trapezoid { uncertainty: 2.5 },
+];
+
+/// Tokens of one frame: one action, two observations.
+pub fn layout(chunks: usize) -> TokenLayout {
+    TokenLayout { observation: 2, action: 1, reward: false, frame_stack: 1, chunks, goal_indices: vec![0, 1] }
+}
+
+pub fn schedule(levels: usize) -> NoiseSchedule {
+    NoiseSchedule::new(ScheduleKind::Cosine, levels).unwrap()
+}
+
+/// See the file's heading. Known tokens are ignored.
+#[derive(Clone)]
+pub struct GaussianDenoiser {
+    pub layout: TokenLayout,
+    pub schedule: NoiseSchedule,
+    pub mean: DVector<f64>,
+    pub covariance: DMatrix<f64>,
+    /// Levels and gain of the latest sequence: all sequences of a row share them.
+    gain: Option<(Vec<u16>, DMatrix<f64>)>,
+}
+
+impl GaussianDenoiser {
+    /// An autoregressive process of order one over tokens, correlation `0.8^|t - s|`, times a random
+    /// positive definite matrix over slots; means of order one.
+    pub fn new(chunks: usize, schedule: &NoiseSchedule, seed: u64) -> Self {
+        let layout = layout(chunks);
+        let (width, size) = (layout.width(), chunks * layout.width());
+        let mut draws = vec![0.0; width * width + size];
+        random::fill_normal(&mut random::stream(seed, &[7]), &mut draws);
+        let root = DMatrix::from_column_slice(width, width, &draws[..width * width]);
+        let slots = &root * root.transpose() / width as f64 + DMatrix::identity(width, width) * 0.3;
+        let covariance = DMatrix::from_fn(size, size, |i, j| {
+            0.8f64.powi((i / width).abs_diff(j / width) as i32) * slots[(i % width, j % width)]
+        });
+        let mean = DVector::from_column_slice(&draws[width * width..]);
+        Self { layout, schedule: schedule.clone(), mean, covariance, gain: None }
+    }
+
+    pub fn size(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Signal amplitude of every slot.
+    fn signal(&self, level_t: &[u16]) -> DVector<f64> {
+        let width = self.layout.width();
+        DVector::from_fn(self.size(), |i, _| {
+            self.schedule.abar(usize::from(level_t[FIRST_CHUNK + i / width])).sqrt()
+        })
+    }
+
+    fn prepare(&mut self, level_t: &[u16]) {
+        if self.gain.as_ref().is_some_and(|(levels, _)| levels == level_t) {
+            return;
+        }
+        let a = self.signal(level_t);
+        let signal_covariance = DMatrix::from_fn(a.len(), a.len(), |i, j| a[i] * self.covariance[(i, j)]);
+        let w = DMatrix::from_fn(a.len(), a.len(), |i, j| {
+            signal_covariance[(i, j)] * a[j] + if i == j { 1.0 - a[i] * a[i] } else { 0.0 }
+        });
+        // G^T = W^-1 A Sigma.
+        let gain = w.cholesky().expect("positive definite").solve(&signal_covariance).transpose();
+        self.gain = Some((level_t.to_vec(), gain));
+    }
+
+    fn each(&mut self, batch: &NoisyBatch<'_>, act: &mut dyn FnMut(usize, DVector<f64>, &DMatrix<f64>)) {
+        let width = self.layout.width();
+        let (per, known) = (batch.tokens * width, FIRST_CHUNK * width);
+        assert_eq!(per, known + self.size(), "all chunks are sampled");
+        for b in 0..batch.batch {
+            let level_t = &batch.level_bt[b * batch.tokens..(b + 1) * batch.tokens];
+            self.prepare(level_t);
+            let x = DVector::from_column_slice(&batch.x_btd[b * per + known..(b + 1) * per]);
+            let gain = &self.gain.as_ref().unwrap().1;
+            let centred = x - self.signal(level_t).component_mul(&self.mean);
+            act(b, &self.mean + gain * centred, gain);
+        }
+    }
+}
+
+impl Denoiser for GaussianDenoiser {
+    fn layout(&self) -> &TokenLayout {
+        &self.layout
+    }
+
+    fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError> {
+        let (per, known) = (batch.tokens * self.layout.width(), FIRST_CHUNK * self.layout.width());
+        self.each(batch, &mut |b, x0, _| x0_btd[b * per + known..(b + 1) * per].copy_from_slice(x0.as_slice()));
+        Ok(())
+    }
+
+    fn denoise_and_pull(
+        &mut self,
+        batch: &NoisyBatch<'_>,
+        x0_btd: &mut [f64],
+        cotangent: &Cotangent<'_>,
+        pulled_btd: &mut [f64],
+    ) -> Result<(), PlannerError> {
+        let (per, known) = (batch.tokens * self.layout.width(), FIRST_CHUNK * self.layout.width());
+        pulled_btd.fill(0.0);
+        self.each(batch, &mut |b, x0, gain| {
+            x0_btd[b * per + known..(b + 1) * per].copy_from_slice(x0.as_slice());
+            let mut gradient = vec![0.0; per];
+            cotangent(b, &x0_btd[b * per..(b + 1) * per], &mut gradient);
+            let pulled = gain.tr_mul(&DVector::from_column_slice(&gradient[known..]));
+            pulled_btd[b * per + known..(b + 1) * per].copy_from_slice(pulled.as_slice());
+        });
+        Ok(())
+    }
+}
+
+/// `J = -1/2 (x0 - centre)^T H (x0 - centre) + c . x0` over the chunk slots.
+#[derive(Clone)]
+pub struct Quadratic {
+    pub known: usize,
+    pub linear: DVector<f64>,
+    pub curvature: DMatrix<f64>,
+    pub centre: DVector<f64>,
+}
+
+impl Quadratic {
+    pub fn linear(denoiser: &GaussianDenoiser, linear: DVector<f64>) -> Self {
+        let n = denoiser.size();
+        let known = FIRST_CHUNK * denoiser.layout.width();
+        Self { known, linear, curvature: DMatrix::zeros(n, n), centre: DVector::zeros(n) }
+    }
+}
+
+impl Objective for Quadratic {
+    fn value_and_gradient(&self, x0_td: &[f64], _chunks: usize, gradient_td: &mut [f64]) -> f64 {
+        let x0 = DVector::from_column_slice(&x0_td[self.known..]);
+        let pull = &self.curvature * (&x0 - &self.centre);
+        gradient_td[self.known..].copy_from_slice((&self.linear - &pull).as_slice());
+        self.linear.dot(&x0) - 0.5 * pull.dot(&(&x0 - &self.centre))
+    }
+}
+
+/// Sequences whose chunk tokens are the columns of `starts`.
+pub fn sequences(layout: &TokenLayout, starts: &[Vec<f64>]) -> Sequences {
+    let known = FIRST_CHUNK * layout.width();
+    let x_btd: Vec<f64> =
+        starts.iter().flat_map(|x| std::iter::repeat_n(0.0, known).chain(x.iter().copied())).collect();
+    let chunks = starts[0].len() / layout.width();
+    Sequences {
+        batch: starts.len(),
+        x0_btd: x_btd.clone(),
+        x_btd,
+        chunks_b: vec![chunks; starts.len()],
+        goal_b: vec![false; starts.len()],
+    }
+}
+
+/// The chunk tokens of every sequence.
+pub fn chunks_of(layout: &TokenLayout, x_btd: &[f64], batch: usize) -> Vec<DVector<f64>> {
+    let known = FIRST_CHUNK * layout.width();
+    x_btd.chunks_exact(x_btd.len() / batch).map(|x| DVector::from_column_slice(&x[known..])).collect()
+}
+
+/// `count` starts of standard normal noise.
+pub fn noise(size: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
+    (0..count)
+        .map(|i| {
+            let mut x = vec![0.0; size];
+            random::fill_normal(&mut random::stream(seed, &[i as u64]), &mut x);
+            x
+        })
+        .collect()
+}
+
+/// Walks the whole matrix from the given starts; `guide` is `(objective, scale, completions)`.
+pub fn walk(
+    denoiser: &mut GaussianDenoiser,
+    kind: MatrixKind,
+    levels: u16,
+    stabilization: u16,
+    starts: &[Vec<f64>],
+    guide: Option<(&Quadratic, f64, usize)>,
+) -> Vec<DVector<f64>> {
+    let layout = denoiser.layout.clone();
+    let schedule = denoiser.schedule.clone();
+    let matrix = SchedulingMatrix::new(kind, layout.chunks, levels).unwrap().after_known(FIRST_CHUNK);
+    let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization, limits: None };
+    let mut sequences = sequences(&layout, starts);
+    let seeds: Vec<u64> = (0..starts.len() as u64).collect();
+    let objectives: Vec<Box<dyn Objective>> = match guide {
+        None => Vec::new(),
+        Some((objective, _, _)) => starts.iter().map(|_| Box::new(objective.clone()) as _).collect(),
+    };
+    let guidance = guide.map(|(_, scale, completions)| Guidance {
+        objectives: &objectives,
+        scale,
+        completions,
+        seeds: &seeds,
+    });
+    let walked = sampler.run(denoiser, guidance.as_ref(), &mut sequences, &mut |_, _| true).unwrap();
+    assert_eq!(walked, matrix.steps());
+    chunks_of(&layout, &sequences.x_btd, starts.len())
+}
+
+/// Exact law of the sampler's output: with an affine denoiser, sampling is an affine map of its initial
+/// noise, read off by sampling from zero and from every unit vector. Returns mean and covariance.
+pub fn law(
+    denoiser: &mut GaussianDenoiser,
+    kind: MatrixKind,
+    levels: u16,
+    stabilization: u16,
+    guide: Option<(&Quadratic, f64, usize)>,
+) -> (DVector<f64>, DMatrix<f64>) {
+    let n = denoiser.size();
+    let unit = |i: usize| (0..n).map(|j| if i == j + 1 { 1.0 } else { 0.0 }).collect::<Vec<f64>>();
+    let starts: Vec<Vec<f64>> = (0..=n).map(unit).collect();
+    let ends = walk(denoiser, kind, levels, stabilization, &starts, guide);
+    let map = DMatrix::from_fn(n, n, |i, j| ends[j + 1][i] - ends[0][i]);
+    (ends[0].clone(), &map * map.transpose())
+}

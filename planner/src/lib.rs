@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod denoiser;
+mod engine;
 mod error;
 mod layout;
 mod matrix;
@@ -24,6 +25,7 @@ pub mod random;
 pub mod training;
 
 pub use denoiser::{Cotangent, Denoiser, NoisyBatch};
+pub use engine::EngineDenoiser;
 pub use error::PlannerError;
 pub use layout::{FIRST_CHUNK, GOAL, STATE, TokenLayout};
 pub use matrix::{MatrixKind, SchedulingMatrix};

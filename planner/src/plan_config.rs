@@ -26,6 +26,9 @@ pub struct PlanConfig {
     pub goal_token: bool,
     /// Horizons of the candidates, in chunks; empty is the longest the checkpoint has.
     pub horizons: Vec<usize>,
+    /// Chunks planned past the arrival of the plan in force, where it arrives and `horizons` is empty; 0 always
+    /// plans the longest horizon.
+    pub hold: usize,
     /// Candidates per horizon.
     pub samples: usize,
     /// Level, as a share of `levels`, at which the nearest token of a warm start begins; 1 plans afresh.
@@ -57,6 +60,7 @@ impl Default for PlanConfig {
             objective: ObjectiveKind::Goal,
             goal_token: false,
             horizons: Vec::new(),
+            hold: 3,
             samples: 1,
             warm_start: 1.0,
             warm_slope: 0.0,

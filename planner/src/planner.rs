@@ -7,6 +7,8 @@
 //!    over Monte Carlo completions ([`Guidance`]).
 //! 3. Each request keeps the candidate with the largest estimated return.
 
+use std::collections::BTreeMap;
+
 use forethought_envs::data::DatasetNormalizer;
 
 use crate::checkpoint::SlotLimits;
@@ -19,8 +21,9 @@ use crate::plan::{Plan, PlanRequest, PlanRow, Planner};
 use crate::plan_config::{ObjectiveKind, PlanConfig};
 use crate::{Guidance, PlannerError, Sampler, SchedulingMatrix, Sequences, TokenLayout, random};
 
-/// Names the stream of a plan's initial noise apart from that of its completions.
-const NOISE_STREAM: u64 = 1 << 32;
+/// Name the streams of a plan's initial noise and of its Monte Carlo completions.
+const NOISE_STREAM: u64 = 0;
+const COMPLETION_STREAM: u64 = 1;
 
 /// A denoiser with everything needed to plan in one environment.
 pub struct DiffusionPlanner {
@@ -87,32 +90,54 @@ impl DiffusionPlanner {
         Ok(())
     }
 
+    /// Horizons of a request's candidates, in chunks.
+    ///
+    /// Where the plan in force arrives, nothing past the arrival is worth more than staying there: the new
+    /// plan ends `hold` chunks later (variable horizon). A plan that does not arrive looks as far as it can.
+    fn horizons(&self, request: &PlanRequest<'_>) -> Vec<usize> {
+        let (longest, f) = (self.layout().chunks, self.layout().frame_stack);
+        let arrival = request.previous.and_then(|(plan, executed)| Some(plan.arrival?.saturating_sub(executed)));
+        match (self.config.horizons.as_slice(), arrival) {
+            ([], Some(frames)) if self.config.hold > 0 => vec![(frames / f + 1 + self.config.hold).min(longest)],
+            ([], _) => vec![longest],
+            (list, _) => list.to_vec(),
+        }
+    }
+
+    /// Whether a plan begins from the one in force: where that is wanted and something of it is left.
+    fn starts_warm(&self, request: &PlanRequest<'_>) -> bool {
+        self.config.warm_start < 1.0 && request.previous.is_some_and(|(plan, executed)| executed < plan.frames)
+    }
+
     /// Samples one candidate of `chunks` chunks for every request.
     fn sample(
         &mut self,
         requests: &[PlanRequest<'_>],
         chunks: usize,
+        warm: bool,
         candidate: u64,
         history: bool,
     ) -> Result<Vec<Plan>, PlannerError> {
         let layout = self.layout().clone();
         let (tokens, width) = (layout.tokens(chunks), layout.width());
-        let warm = self.config.warm_start < 1.0 && requests.iter().all(|request| request.previous.is_some());
         let matrix = self.matrix(chunks, warm)?;
         let mut x_btd = vec![0.0; requests.len() * tokens * width];
-        for (request, x_td) in requests.iter().zip(x_btd.chunks_exact_mut(tokens * width)) {
-            self.begin(request, &matrix, candidate, warm, x_td)?;
+        let mut x0_btd = x_btd.clone();
+        let sequences = x_btd.chunks_exact_mut(tokens * width).zip(x0_btd.chunks_exact_mut(tokens * width));
+        for (request, (x_td, x0_td)) in requests.iter().zip(sequences) {
+            self.begin(request, &matrix, candidate, warm, x_td, x0_td)?;
         }
         let shown_goal = |request: &PlanRequest<'_>| self.config.goal_token && request.goal.is_some();
         let mut sequences = Sequences {
             batch: requests.len(),
-            x0_btd: x_btd.clone(),
             x_btd,
+            x0_btd,
             chunks_b: vec![chunks; requests.len()],
             goal_b: requests.iter().map(shown_goal).collect(),
         };
         let objectives = self.objectives(requests)?;
-        let seeds: Vec<u64> = requests.iter().map(|request| request.seed ^ candidate.wrapping_mul(NOISE_STREAM)).collect();
+        let seeds: Vec<u64> =
+            requests.iter().map(|request| random::derive(request.seed, &[COMPLETION_STREAM, chunks as u64, candidate])).collect();
         let guided = self.config.guidance > 0.0 && objectives.len() == requests.len();
         let guidance = Guidance {
             objectives: &objectives,
@@ -162,7 +187,9 @@ impl DiffusionPlanner {
         Ok(SchedulingMatrix::from_levels(self.config.matrix, &start, levels)?.after_known(FIRST_CHUNK))
     }
 
-    /// Fills one sequence: known tokens, and chunks at the levels of the matrix's first row.
+    /// Fills one sequence: known tokens, and chunks at the levels of the matrix's first row; and what is taken
+    /// for its clean estimate until there is one: in a warm start the previous plan, which is what Monte Carlo
+    /// completions of waiting tokens are drawn around.
     fn begin(
         &self,
         request: &PlanRequest<'_>,
@@ -170,6 +197,7 @@ impl DiffusionPlanner {
         candidate: u64,
         warm: bool,
         x_td: &mut [f64],
+        x0_td: &mut [f64],
     ) -> Result<(), PlannerError> {
         let (layout, width) = (self.layout(), self.layout().width());
         let mut observation = request.observation.to_vec();
@@ -181,9 +209,11 @@ impl DiffusionPlanner {
                 layout.goal_indices.iter().zip(goal).map(|(&i, value)| (value - shift[i]) / scale[i]).collect();
             layout.write_goal(&goal, &mut x_td[GOAL * width..(GOAL + 1) * width]);
         }
-        let mut rng = random::stream(request.seed, &[NOISE_STREAM, candidate]);
         let chunks = &mut x_td[FIRST_CHUNK * width..];
+        let mut rng = random::stream(request.seed, &[NOISE_STREAM, (chunks.len() / width) as u64, candidate]);
         random::fill_normal(&mut rng, chunks);
+        x0_td.copy_from_slice(x_td);
+        let chunks = &mut x_td[FIRST_CHUNK * width..];
         if let (true, Some((previous, executed))) = (warm, request.previous) {
             let shifted = previous.x0_cd.get(executed * layout.frame()..).unwrap_or_default();
             for (chunk, x) in chunks.chunks_exact_mut(width).enumerate() {
@@ -196,7 +226,9 @@ impl DiffusionPlanner {
                     // Past its end the previous plan holds its last frame.
                     let at = chunk * width + d;
                     let clean = shifted.get(at).or_else(|| shifted.get(last + at % layout.frame()));
-                    *value = signal * clean.copied().unwrap_or(0.0) + noise * *value;
+                    let clean = clean.copied().unwrap_or(0.0);
+                    *value = signal * clean + noise * *value;
+                    x0_td[FIRST_CHUNK * width + at] = clean;
                 }
             }
         }
@@ -256,29 +288,30 @@ impl Planner for DiffusionPlanner {
         if requests.is_empty() {
             return Ok(Vec::new());
         }
-        let horizons = match self.config.horizons.as_slice() {
-            [] => vec![self.layout().chunks],
-            list => list.to_vec(),
-        };
-        let mut best: Vec<Plan> = Vec::new();
-        let mut candidates = 0;
-        for chunks in horizons {
-            for _ in 0..self.config.samples {
-                let plans = self.sample(requests, chunks, candidates as u64, history)?;
-                candidates += 1;
-                if best.is_empty() {
-                    best = plans;
-                    continue;
-                }
-                for (best, plan) in best.iter_mut().zip(plans) {
-                    if plan.value > best.value {
-                        *best = plan;
+        // One run of the sampler per length and kind of start, so that a plan depends on its request alone.
+        let mut runs: BTreeMap<(usize, bool), Vec<usize>> = BTreeMap::new();
+        for (index, request) in requests.iter().enumerate() {
+            for chunks in self.horizons(request) {
+                runs.entry((chunks, self.starts_warm(request))).or_default().push(index);
+            }
+        }
+        let mut best: Vec<Option<Plan>> = vec![None; requests.len()];
+        let mut candidates = vec![0; requests.len()];
+        for ((chunks, warm), members) in runs {
+            let group: Vec<PlanRequest<'_>> = members.iter().map(|&index| requests[index]).collect();
+            for sample in 0..self.config.samples {
+                let plans = self.sample(&group, chunks, warm, sample as u64, history)?;
+                for (&index, plan) in members.iter().zip(plans) {
+                    candidates[index] += 1;
+                    // Lengths come in rising order, so that of equal plans the shortest is kept.
+                    if best[index].as_ref().is_none_or(|best| plan.value > best.value) {
+                        best[index] = Some(plan);
                     }
                 }
             }
         }
-        best.iter_mut().for_each(|plan| plan.candidates = candidates);
-        Ok(best)
+        let with_count = |(plan, candidates): (Option<Plan>, usize)| plan.map(|plan| Plan { candidates, ..plan });
+        Ok(best.into_iter().zip(candidates).filter_map(with_count).collect())
     }
 
     fn levels(&self) -> u16 {

@@ -9,7 +9,12 @@ use rand_distr::{Distribution, StandardNormal};
 
 /// The stream of `seed` and `path`.
 pub fn stream(seed: u64, path: &[u64]) -> ChaCha8Rng {
-    ChaCha8Rng::seed_from_u64(path.iter().fold(mix(seed), |state, &index| mix(state ^ mix(index.wrapping_add(1)))))
+    ChaCha8Rng::seed_from_u64(derive(seed, path))
+}
+
+/// The seed of `seed` and `path`.
+pub fn derive(seed: u64, path: &[u64]) -> u64 {
+    path.iter().fold(mix(seed), |state, &index| mix(state ^ mix(index.wrapping_add(1))))
 }
 
 /// Fills `out` with independent standard normal draws.

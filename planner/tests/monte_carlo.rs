@@ -269,9 +269,8 @@ fn variance_of_the_gradient_falls_as_one_over_the_completions() {
     let counts = [1usize, 2, 4, 8, 16];
     let total: Vec<(f64, f64)> =
         counts.iter().map(|&n| (n as f64, variance(&gradients(n, SEQUENCES, true)))).collect();
-    println!("{total:?}");
     let one = total[0].1;
-    assert!(one > 1e-3, "one completion is a noisy estimate: {one}");
+    assert!(one > 5e-4, "one completion is a noisy estimate: {one}");
     for (n, v) in &total {
         assert!((v * n / one - 1.0).abs() < 0.12, "{total:?}");
     }
@@ -282,7 +281,6 @@ fn variance_of_the_gradient_falls_as_one_over_the_completions() {
         .iter()
         .map(|&n| (n as f64, variance(&gradients(n, SEQUENCES, false)) * n as f64 / (n - 1) as f64))
         .collect();
-    println!("{given:?}");
     for (n, v) in &given {
         assert!((v * n / one - 1.0).abs() < 0.12, "{given:?} and {one}");
     }

@@ -23,6 +23,8 @@ const MODEL: &str = "model.safetensors";
 const TRAINING: &str = "training.safetensors";
 const TEMPORARY: &str = ".unfinished-";
 const FINISHED: &str = "step-";
+/// Stands in a manifest in place of its own digest while that is computed.
+const UNSEALED: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 /// Largest file that is read: far above any network this crate builds, far below what would hurt a machine.
 const MAX_BYTES: u64 = 4 << 30;
 
@@ -178,10 +180,12 @@ fn write_folder(target: &Path, manifest: &Manifest, files: &[(&str, Vec<u8>)]) -
             let record = FileRecord { bytes: bytes.len() as u64, sha256: hex(&Sha256::digest(bytes)) };
             manifest.files.insert((*name).to_owned(), record);
         }
-        let mut json = serde_json::to_vec_pretty(&manifest)
+        manifest.sha256 = UNSEALED.into();
+        let mut json = serde_json::to_string_pretty(&manifest)
             .map_err(|error| PlannerError::Checkpoint { path: target.to_owned(), problem: error.to_string() })?;
-        json.push(b'\n');
-        write_synced(&temporary.join(MANIFEST), &json)?;
+        json.push('\n');
+        let seal = hex(&Sha256::digest(&json));
+        write_synced(&temporary.join(MANIFEST), replace_last(&json, UNSEALED, &seal).as_bytes())?;
         sync_folder(&temporary)?;
         // A folder of the same step is from before the resume that repeats it, and is equal.
         if target.exists() {
@@ -214,8 +218,24 @@ fn read_manifest(folder: &Path) -> Result<Manifest, PlannerError> {
         path: path.clone(),
         problem: format!("unreadable ({error}): it is corrupted or from another version; restore it or train again"),
     })?;
+    let sealed = || {
+        let text = std::str::from_utf8(&bytes).ok()?;
+        Some(hex(&Sha256::digest(replace_last(text, &manifest.sha256, UNSEALED))) == manifest.sha256)
+    };
+    if !manifest.sha256.is_empty() && sealed() != Some(true) {
+        let problem = "does not match its own SHA-256: it is corrupted or was edited; restore it or train again".into();
+        return Err(PlannerError::Checkpoint { path, problem });
+    }
     manifest.check(&path)?;
     Ok(manifest)
+}
+
+/// `text` with the last occurrence of `old` replaced: a manifest's own digest is its last entry.
+fn replace_last(text: &str, old: &str, new: &str) -> String {
+    match text.rfind(old) {
+        Some(at) => [&text[..at], new, &text[at + old.len()..]].concat(),
+        None => text.to_owned(),
+    }
 }
 
 fn read_checked(path: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, PlannerError> {

@@ -41,6 +41,10 @@ pub struct Manifest {
     pub step: u64,
     /// Size and SHA-256 of every other file of the folder, by name.
     pub files: BTreeMap<String, FileRecord>,
+    /// SHA-256, hexadecimal, of this manifest's file with these 64 digits set to zero: a flipped digit of a
+    /// scale or a limit would otherwise go unnoticed. Empty in manifests from before there was one.
+    #[serde(default)]
+    pub sha256: String,
 }
 
 /// Range of one frame `[action, observation, reward?]` in normalised units.

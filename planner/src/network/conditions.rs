@@ -9,6 +9,16 @@ use crate::layout::{FIRST_CHUNK, GOAL};
 /// on it can give NaN.
 const HIDDEN: f32 = -1e9;
 
+/// Whether other tokens may see token `t` of a sequence with `chunks` chunks.
+pub(crate) fn is_visible(t: usize, chunks: usize, goal: bool) -> bool {
+    if t == GOAL { goal } else { t < FIRST_CHUNK + chunks }
+}
+
+/// Chunks from token `t` to the end of its sequence; 0 for state and goal, and past the end.
+pub(crate) fn remaining_chunks(t: usize, chunks: usize) -> usize {
+    if t < FIRST_CHUNK { 0 } else { (FIRST_CHUNK + chunks).saturating_sub(t + 1) }
+}
+
 /// Everything a network is told besides the noisy tokens, on the host.
 pub struct Conditions {
     batch: usize,
@@ -28,10 +38,9 @@ impl Conditions {
         let (mut remaining_bt, mut visible_bt) = (Vec::new(), Vec::new());
         let mut mask_btt = Vec::with_capacity(batch * tokens * tokens);
         for (&chunks, &goal) in chunks_b.iter().zip(goal_b) {
-            let visible = |t: usize| if t == GOAL { goal } else { t < FIRST_CHUNK + chunks };
+            let visible = |t: usize| is_visible(t, chunks, goal);
             for t in 0..tokens {
-                let to_end = if t < FIRST_CHUNK { 0 } else { (FIRST_CHUNK + chunks).saturating_sub(t + 1) };
-                remaining_bt.push(to_end as i32);
+                remaining_bt.push(remaining_chunks(t, chunks) as i32);
                 visible_bt.push(f32::from(u8::from(visible(t))));
                 mask_btt.extend((0..tokens).map(|s| if visible(s) && (!causal || s <= t) { 0.0 } else { HIDDEN }));
             }

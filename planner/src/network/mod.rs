@@ -14,6 +14,7 @@ use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use conditions::Conditions;
+pub(crate) use conditions::{is_visible, remaining_chunks};
 pub(crate) use denoiser::single_thread_pool;
 pub use denoiser::NetworkDenoiser;
 pub use parameters::{ParameterLayout, ParameterSlot};

@@ -184,6 +184,7 @@ fn describe(
         },
         step: 0,
         files: Default::default(),
+        sha256: String::new(),
     })
 }
 

@@ -221,9 +221,9 @@ pub fn walk(
     chunks_of(&layout, &sequences.x_btd, starts.len())
 }
 
-/// Exact law of the sampler's output: with an affine denoiser, sampling is an affine map of its initial
-/// noise, read off by sampling from zero and from every unit vector. Returns mean and covariance.
-pub fn law(
+/// With an affine denoiser, sampling is an affine map `b + M z` of its initial noise `z`, read off by sampling
+/// from zero and from every unit vector. Returns `b` and `M`.
+pub fn affine(
     denoiser: &mut GaussianDenoiser,
     kind: MatrixKind,
     levels: u16,
@@ -234,6 +234,17 @@ pub fn law(
     let unit = |i: usize| (0..n).map(|j| if i == j + 1 { 1.0 } else { 0.0 }).collect::<Vec<f64>>();
     let starts: Vec<Vec<f64>> = (0..=n).map(unit).collect();
     let ends = walk(denoiser, kind, levels, stabilization, &starts, guide);
-    let map = DMatrix::from_fn(n, n, |i, j| ends[j + 1][i] - ends[0][i]);
-    (ends[0].clone(), &map * map.transpose())
+    (ends[0].clone(), DMatrix::from_fn(n, n, |i, j| ends[j + 1][i] - ends[0][i]))
+}
+
+/// Exact mean and covariance of the sampler's output.
+pub fn law(
+    denoiser: &mut GaussianDenoiser,
+    kind: MatrixKind,
+    levels: u16,
+    stabilization: u16,
+    guide: Option<(&Quadratic, f64, usize)>,
+) -> (DVector<f64>, DMatrix<f64>) {
+    let (mean, map) = affine(denoiser, kind, levels, stabilization, guide);
+    (mean, &map * map.transpose())
 }

@@ -1,0 +1,41 @@
+//! `forethought collect`: offline data from the benchmark's own controller.
+
+use forethought_envs::data::{GenerateOptions, WriteOptions, generate, write_hdf5};
+use serde_json::json;
+
+use super::print_json;
+use crate::cli::CollectArgs;
+use crate::failure::Failure;
+use crate::{progress, resolve};
+
+pub fn run(args: &CollectArgs) -> Result<(), Failure> {
+    let (_, configuration) = resolve::experiment(&args.shared)?;
+    let id = &configuration.environment;
+    let path = args.out.clone().unwrap_or_else(|| resolve::data_file(id));
+    if args.out.is_none() && let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Failure::broken(format!("cannot make the folder {}: {error}; name another file with --out", folder.display())))?;
+    }
+    let write = WriteOptions { overwrite: args.force, ..WriteOptions::default() };
+    if path.is_file() && !args.force {
+        return Err(Failure::broken(format!(
+            "{} exists already: name another file with --out, or replace it with --force",
+            path.display()
+        )));
+    }
+    write.check(&path)?;
+    let seed = args.seed.unwrap_or(configuration.data.seed);
+    let options = GenerateOptions { rows: configuration.data.rows, seed, ..GenerateOptions::default() };
+    let bar = progress::bar(options.rows as u64, "steps", args.shared.json);
+    let dataset = generate(id, &options, &mut |done, _| bar.set_position(done as u64))?;
+    bar.set_message("writing");
+    write_hdf5(&dataset, &path, write)?;
+    bar.finish_and_clear();
+    let summary = dataset.summary();
+    if args.shared.json {
+        print_json(&json!({ "path": path, "summary": summary }));
+    } else {
+        println!("{} steps of {id} (seed {seed}), {} goals reached, in {}", summary.rows, summary.timeouts, path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! The commands, one file each.
+
+mod collect;
+mod eval;
+mod inspect;
+mod plan;
+mod train;
+
+use forethought_envs::{EnvSpec, maze_layout};
+
+use crate::cli::Command;
+use crate::failure::Failure;
+use crate::picture::MazeScene;
+
+/// Carries out a command.
+pub fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Collect(args) => collect::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+    }
+}
+
+/// Prints a JSON object on standard output.
+fn print_json(value: &serde_json::Value) {
+    println!("{value:#}");
+}
+
+/// What a picture needs of a maze; `None` for environments that are no maze.
+fn scene(spec: &EnvSpec) -> Option<MazeScene> {
+    let maze = maze_layout(&spec.id)?;
+    let bounds = maze.bounds();
+    Some(MazeScene {
+        walls: maze.walls().iter().map(|w| [w.min[0], w.min[1], w.max[0], w.max[1]]).collect(),
+        bounds: [bounds.min[0], bounds.min[1], bounds.max[0], bounds.max[1]],
+        ball_radius: maze.ball_radius(),
+        goal_radius: spec.goal_radius.unwrap_or(0.0),
+    })
+}

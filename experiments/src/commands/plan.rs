@@ -1,0 +1,66 @@
+//! `forethought plan`: one episode, drawn.
+
+use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
+use forethought_planner::Planner;
+use forethought_policies::make_executor;
+use serde_json::json;
+
+use super::{print_json, scene};
+use crate::cli::PlanArgs;
+use crate::failure::Failure;
+use crate::output::{ExistingPolicy, OutputDir};
+use crate::protocol::EpisodeRow;
+use crate::{picture, planning, progress, resolve};
+
+/// Rows of the scheduling matrix drawn side by side.
+const PANELS: usize = 8;
+
+pub fn run(args: &PlanArgs) -> Result<(), Failure> {
+    let (environment, configuration) = resolve::experiment(&args.shared)?;
+    let spec = environment.spec().clone();
+    let mut loaded = planning::load(args.checkpoint.as_deref(), &spec, &configuration.plan, args.device)?;
+    let config = RolloutConfig { record_plans: true, history: true, ..planning::execution(&configuration, &spec)? };
+    let name = format!("plan-{}", args.seed);
+    let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&spec.id, &name));
+    let policy = if args.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };
+    let out = OutputDir::create(&folder, policy)?;
+
+    let executor = make_executor(&configuration.executor, &spec)?;
+    let mut setups = [EpisodeSetup { env: environment, executor, seed: args.seed, goal: None }];
+    let bar = progress::bar(0, "environment steps", args.shared.json);
+    let planner: &mut dyn Planner = &mut loaded.planner;
+    let records = rollout(planner, &mut setups, &config, &progress::clock, &mut |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+        true
+    })?;
+    bar.finish_and_clear();
+    let [record] = records.as_slice() else {
+        return Err(Failure::broken("the rollout returned no episode"));
+    };
+    let row = EpisodeRow::new(record, &spec)?;
+    let mut written = vec![out.write_json("episode.json", record)?];
+    if let Some(scene) = scene(&spec) {
+        let score = row.outcome.score;
+        written.push(out.write_text("episode.svg", &picture::episode(record, &scene, Some(0), score).text)?);
+        if let Some(rows) = picture::denoising(record, &scene, 0, PANELS) {
+            written.push(out.write_text("denoising.svg", &rows.text)?);
+        }
+        written.push(out.write_text("episode.html", &picture::animation(record, &scene, score).text)?);
+    }
+    let first = record.plans.first().map_or(0.0, |plan| plan.took_s);
+    let later: Vec<f64> = record.plans.iter().skip(1).map(|plan| plan.took_s).collect();
+    let replan = later.iter().sum::<f64>() / later.len().max(1) as f64;
+    if args.shared.json {
+        print_json(&json!({ "environment": spec.id, "seed": args.seed, "outcome": row.outcome,
+            "plans": record.plans.len(), "first_plan_s": first, "replan_s": replan, "files": written }));
+        return Ok(());
+    }
+    let arrival = row.outcome.steps_to_arrival.map_or("never arrived".into(), |step| format!("arrived at step {step}"));
+    println!("{} seed {}: score {:.1}, {arrival}", spec.id, args.seed, row.score());
+    println!("{} plans: first {:.0} ms, replans {:.0} ms each", record.plans.len(), 1e3 * first, 1e3 * replan);
+    for path in written {
+        println!("  {}", path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! `forethought train`: train a planner; the same command again resumes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use forethought_envs::data::{ReadOptions, read_hdf5};
+use forethought_planner::training::{Progress, Trainer};
+use forethought_planner::{PlannerError, checkpoint};
+use serde_json::json;
+
+use super::print_json;
+use crate::cli::TrainArgs;
+use crate::failure::Failure;
+use crate::{output, progress, resolve, settings};
+
+pub fn run(args: &TrainArgs) -> Result<(), Failure> {
+    let (environment, mut configuration) = resolve::experiment(&args.shared)?;
+    let id = configuration.environment.clone();
+    configuration.train.seed = args.seed.unwrap_or(configuration.train.seed);
+    let device = args.device.open()?;
+    let data = args.data.clone().unwrap_or_else(|| resolve::data_file(&id));
+    if !data.exists() {
+        return Err(Failure::broken(format!(
+            "no data file at {}: make one with `forethought collect {id}`, or name one with --data",
+            data.display()
+        )));
+    }
+    // D4RL's own files do not name their environment, and what their time-outs mean hangs on it.
+    let mut dataset = read_hdf5(&data, &ReadOptions { env_id: Some(id.clone()), ..ReadOptions::default() })?;
+    let spec = environment.spec();
+    if dataset.metadata.layout_hash.is_some() && dataset.metadata.layout_hash != spec.layout_hash {
+        return Err(Failure::broken(format!(
+            "{} holds data of `{}`, whose layout or physics are not those of `{id}`: name other data with --data, \
+             or train for `{}`",
+            data.display(),
+            dataset.env_id,
+            dataset.env_id
+        )));
+    }
+    dataset.repair_stale_observations()?;
+    let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&id, "train"));
+    if holds_something_else(&folder) {
+        return Err(Failure::broken(format!(
+            "{} holds files and no training run: choose another folder with --out",
+            folder.display()
+        )));
+    }
+    let mut trainer = Trainer::new(
+        &folder,
+        spec,
+        &dataset,
+        &configuration.model,
+        &configuration.train,
+        &device,
+        args.device.threads(),
+    )?;
+    let complete = trainer.step() >= configuration.train.steps;
+    if let Some(target) = args.export.as_ref().filter(|target| target.exists() && !complete) {
+        return Err(taken(target));
+    }
+    let rendered = settings::render(&configuration)?;
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        Failure::broken(format!("cannot make the folder {}: {error}; choose another with --out", folder.display()))
+    })?;
+    output::write_atomically(&folder.join("config.toml"), rendered.as_bytes())?;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    // A second interrupt falls through to the default and ends the program.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+    let (weights, first) = (trainer.parameters().len(), trainer.step());
+    let bar = progress::bar(configuration.train.steps, "steps", args.shared.json);
+    bar.set_position(first);
+    bar.reset_eta();
+    let began = progress::clock();
+    if !args.shared.json {
+        let verb = match first {
+            _ if complete => "complete already:",
+            0 => "training",
+            _ => "resuming",
+        };
+        eprintln!("{verb} {weights} weights at step {first} in {}", folder.display());
+    }
+    // A complete run is left as it is, down to its last byte.
+    let finished = if complete { checkpoint::latest(&folder.join("checkpoints"))? } else { None };
+    let outcome = finished.map_or_else(|| trainer.run(&progress::clock, &mut |now: Progress| {
+        bar.set_position(now.step);
+        let speed = (now.step - first) as f64 / (now.now - began).max(1e-9);
+        bar.set_message(format!("loss {:.4}, {speed:.1} steps/s", now.loss));
+        let in_time = args.time_limit.is_none_or(|limit| now.now - began < limit);
+        in_time && !stop.load(Ordering::SeqCst)
+    }), Ok);
+    bar.finish_and_clear();
+    let seconds = progress::clock() - began;
+    let saved = match outcome {
+        Ok(path) => path,
+        Err(PlannerError::Interrupted) => {
+            eprintln!("stopped at step {}: run the same command to resume", trainer.step());
+            if args.shared.json {
+                print_json(&json!({ "complete": false, "steps": trainer.step(), "weights": weights, "seconds": seconds }));
+            }
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(target) = &args.export {
+        export(&saved, target, &trainer)?;
+    }
+    if args.shared.json {
+        print_json(&json!({ "complete": true, "checkpoint": saved, "steps": trainer.step(), "weights": weights, "seconds": seconds }));
+    } else if complete {
+        println!("complete: all {first} steps were done before; checkpoint in {}", saved.display());
+    } else {
+        println!("{} steps in {seconds:.0} s; checkpoint in {}", trainer.step() - first, saved.display());
+    }
+    Ok(())
+}
+
+/// Whether a run in this folder could overwrite what is not its own: there are files, not all of them named
+/// as a run's first ones, and none that shows a run in progress.
+fn holds_something_else(folder: &Path) -> bool {
+    let ours = |name: &str| ["config.toml", ".config.toml.tmp-", "events.out.tfevents."].iter().any(|own| name.starts_with(own));
+    let names: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+    let begun = names.iter().any(|name| name == "checkpoints" || name == "metrics.jsonl");
+    !begun && !names.iter().all(|name| name.to_str().is_some_and(ours))
+}
+
+/// Writes what planning needs to `target`; the same export again is no fault, another one's folder is.
+fn export(saved: &Path, target: &Path, trainer: &Trainer) -> Result<(), Failure> {
+    let weights = |folder: &Path| std::fs::read(folder.join("model.safetensors")).ok();
+    if target.exists() {
+        return if weights(target).is_some_and(|there| weights(saved) == Some(there)) { Ok(()) } else { Err(taken(target)) };
+    }
+    let (mut manifest, state) = checkpoint::load_training(saved, trainer.parameters())?;
+    manifest.files.clear();
+    Ok(checkpoint::save_model(target, &manifest, trainer.parameters(), &state.average)?)
+}
+
+fn taken(target: &Path) -> Failure {
+    Failure::broken(format!("{} exists already: remove it, or name another folder with --export", target.display()))
+}

@@ -1,0 +1,72 @@
+//! One configuration file describes one experiment: data, model, training, planning and execution.
+
+use forethought_planner::PlanConfig;
+use forethought_planner::training::{ModelConfig, TrainConfig};
+use forethought_policies::ExecutorConfig;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration. Every table and key is optional; `forethought inspect --config` shows the
+/// resolved one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Configuration {
+    /// Environment id.
+    pub environment: String,
+    /// Data to make.
+    pub data: DataConfig,
+    /// Tokens, noise and network.
+    pub model: ModelConfig,
+    /// Training run.
+    pub train: TrainConfig,
+    /// How plans are made.
+    pub plan: PlanConfig,
+    /// What turns a plan into commands.
+    pub executor: ExecutorConfig,
+    /// The receding-horizon loop.
+    pub rollout: RolloutSettings,
+}
+
+/// Data to make.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// Environment steps.
+    pub rows: usize,
+    /// Seed of the generator.
+    pub seed: u64,
+}
+
+/// The receding-horizon loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RolloutSettings {
+    /// Steps executed of each plan before the next is made.
+    pub replan_every: usize,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            environment: "maze2d-umaze-v1".into(),
+            data: DataConfig::default(),
+            model: ModelConfig::default(),
+            train: TrainConfig::default(),
+            plan: PlanConfig::default(),
+            executor: ExecutorConfig::default(),
+            rollout: RolloutSettings::default(),
+        }
+    }
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { rows: 1_000_000, seed: 0 }
+    }
+}
+
+impl Default for RolloutSettings {
+    fn default() -> Self {
+        // Ten steps are one token: what is executed is the part of the plan that was denoised first.
+        Self { replan_every: 10 }
+    }
+}

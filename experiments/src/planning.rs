@@ -1,0 +1,97 @@
+//! From a checkpoint to a planner in its environment.
+
+use std::path::{Path, PathBuf};
+
+use forethought_agent::RolloutConfig;
+use forethought_envs::EnvSpec;
+use forethought_planner::checkpoint::{self, Checkpoint};
+use forethought_planner::network::NetworkDenoiser;
+use forethought_planner::{DiffusionPlanner, PlanConfig};
+use forethought_policies::make_executor;
+
+use crate::configuration::Configuration;
+use crate::device::DeviceName;
+use crate::failure::Failure;
+use crate::resolve;
+
+/// Distance that counts as arrived where an environment names none.
+const DEFAULT_RADIUS: f64 = 0.5;
+
+/// A planner and where it came from.
+pub struct LoadedPlanner {
+    /// The planner.
+    pub planner: DiffusionPlanner,
+    /// Its checkpoint's folder.
+    pub path: PathBuf,
+    /// SHA-256 of its weights.
+    pub hash: String,
+    /// Training steps behind it.
+    pub step: u64,
+    /// Number of weights.
+    pub weights: usize,
+}
+
+/// Settings of the loop, with the executor's tried out: what is wrong with either is said before an output
+/// folder is made.
+///
+/// # Errors
+/// [`Failure`] naming the setting and the remedy.
+pub fn execution(configuration: &Configuration, spec: &EnvSpec) -> Result<RolloutConfig, Failure> {
+    let executor = make_executor(&configuration.executor, spec)?;
+    if !executor.needs_plan() {
+        return Err(Failure::refused(format!(
+            "executor `{}` follows no plan (`forethought eval` runs it as a reference): set executor.name to one \
+             that does, such as `diffused-action` or `pd`",
+            executor.name()
+        )));
+    }
+    let config = RolloutConfig { replan_every: configuration.rollout.replan_every, ..RolloutConfig::default() };
+    config.check()?;
+    Ok(config)
+}
+
+/// Loads the checkpoint named, or the one that comes with the environment.
+///
+/// # Errors
+/// [`Failure`] naming what is missing, or what does not fit, and the remedy.
+pub fn load(
+    named: Option<&Path>,
+    spec: &EnvSpec,
+    plan: &PlanConfig,
+    device: DeviceName,
+) -> Result<LoadedPlanner, Failure> {
+    let id = &spec.id;
+    // Multi2D is Maze2D with other goals: one checkpoint serves both.
+    let sibling = id.replacen("multi2d", "maze2d", 1);
+    let shipped = || [id, &sibling].into_iter().find_map(|id| resolve::shipped(&format!("checkpoints/{id}")));
+    let path = named.map(Path::to_owned).or_else(shipped).ok_or_else(|| {
+        Failure::refused(format!(
+            "no checkpoint comes with `{id}`: train one with `forethought collect {id}` and `forethought train {id}`, \
+             then name it with --checkpoint"
+        ))
+    })?;
+    let device_handle = device.open()?;
+    let Checkpoint { path, manifest, network, hash } = checkpoint::load(&path, &device_handle)?;
+    manifest.fits(&path, spec)?;
+    let (schedule, step) = (manifest.model.noise()?, manifest.step);
+    let weights = burn::module::Module::num_params(&network);
+    let denoiser = NetworkDenoiser::new(
+        network,
+        manifest.layout.clone(),
+        schedule.clone(),
+        manifest.model.target,
+        manifest.model.network.causal,
+        &device_handle,
+        device.threads(),
+    )?;
+    let radius = spec.goal_radius.unwrap_or(DEFAULT_RADIUS);
+    let planner = DiffusionPlanner::new(
+        Box::new(denoiser),
+        schedule,
+        manifest.normalizer,
+        &manifest.limits,
+        radius,
+        plan.clone(),
+    )?;
+    Ok(LoadedPlanner { planner, path, hash, step, weights })
+}

@@ -1,0 +1,282 @@
+//! The program as its users meet it: data, training and its interruptions, planning, scoring, looking.
+// Failed expectations are the point of a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
+
+mod program;
+
+use std::fs;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use program::{Home, QUICK, checkpoint, data, planned, sets, text, train, words};
+use serde_json::Value;
+
+fn parse(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"))
+}
+
+#[test]
+fn collecting_again_with_the_same_seed_gives_the_same_data() {
+    let home = Home::new();
+    let collect = |out: &str, seed: &str| {
+        let rows = ["--set", "data.rows=3000", "--seed", seed, "--json", "--out", out];
+        parse(&home.succeed(["collect", "maze2d-umaze"].iter().chain(&rows)))
+    };
+    let summary = collect("a.hdf5", "3");
+    assert_eq!((&summary["path"], &summary["summary"]["rows"]), (&Value::from("a.hdf5"), &Value::from(3000)));
+    assert_eq!(summary["summary"], collect("b.hdf5", "3")["summary"]);
+    assert_ne!(summary["summary"], collect("c.hdf5", "4")["summary"]);
+    let [a, b, c] = ["a.hdf5", "b.hdf5", "c.hdf5"].map(|name| fs::read(home.path(name)).unwrap());
+    assert!(a == b && a != c);
+}
+
+#[test]
+fn a_complete_run_is_left_alone_by_the_same_command() {
+    let home = Home::new();
+    let first = home.run(train("run", &["--export", "export"]));
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    let (run, export) = (home.files("run"), home.files("export"));
+    assert_eq!(export.keys().collect::<Vec<_>>(), ["manifest.json", "model.safetensors"]);
+    assert_eq!(
+        run.keys().map(String::as_str).filter(|name| name.ends_with("manifest.json")).collect::<Vec<_>>(),
+        ["checkpoints/step-00000020/manifest.json", "checkpoints/step-00000030/manifest.json"]
+    );
+    let metrics = text(&run["metrics.jsonl"]);
+    let steps: Vec<_> = metrics.lines().map(|line| parse(line)["step"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [5, 10, 15, 20, 25, 30]);
+    let again = home.run(train("run", &[]));
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    assert!(text(&again.stdout).contains("complete"), "{}", text(&again.stdout));
+    assert_eq!(home.files("run"), run);
+    // And with the export, which is there already and still the same.
+    let again = home.run(train("run", &["--export", "export"]));
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    assert_eq!(home.files("export"), export);
+    let summary = parse(&home.succeed(train("run", &["--json"])));
+    assert_eq!(summary["steps"], 30);
+}
+
+#[test]
+fn stopping_at_any_log_line_and_resuming_gives_the_same_bytes() {
+    let home = Home::new();
+    home.succeed(train("whole", &[]));
+    for stop in 1..=5 {
+        let output = home.run(train("parts", &["--time-limit", "0"]));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let message = text(&output.stderr);
+        assert!(message.contains(&format!("stopped at step {}", 5 * stop)), "{message}");
+        assert!(message.contains("same command to resume"), "{message}");
+    }
+    home.succeed(train("parts", &[]));
+    same_run(&home, "whole", "parts", "step-00000030");
+}
+
+/// Checks that two runs have the same latest checkpoint and metrics, and left nothing unfinished.
+fn same_run(home: &Home, whole: &str, parts: &str, latest: &str) {
+    let (whole, parts) = (home.files(whole), home.files(parts));
+    for name in ["manifest.json", "model.safetensors", "training.safetensors"] {
+        let name = format!("checkpoints/{latest}/{name}");
+        assert!(whole[&name] == parts[&name], "{name} differs");
+    }
+    assert_eq!(text(&whole["metrics.jsonl"]), text(&parts["metrics.jsonl"]));
+    assert!(
+        !parts.keys().any(|name| name.contains("unfinished") || name.contains("tmp")),
+        "{:?}",
+        parts.keys()
+    );
+}
+
+#[test]
+fn killing_the_program_and_resuming_gives_the_same_bytes() {
+    let long =
+        ["--set", "train.steps=120", "--set", "train.log_every=1", "--set", "train.checkpoint_every=3"];
+    let home = Home::new();
+    home.succeed(train("whole", &long));
+    let mut killed = 0;
+    for lines in [1, 20, 41, 65, 90] {
+        let mut child =
+            home.command(train("parts", &long)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        if await_lines(&mut child, &home, lines) {
+            // SIGKILL: nothing in the program can see it coming.
+            child.kill().unwrap();
+            killed += 1;
+        }
+        child.wait().unwrap();
+    }
+    assert!(killed >= 3, "the runs ended before they could be killed: {killed}");
+    home.succeed(train("parts", &long));
+    same_run(&home, "whole", "parts", "step-00000120");
+}
+
+/// Waits until the metrics have this many lines; `false` when the program ends first.
+fn await_lines(child: &mut Child, home: &Home, lines: usize) -> bool {
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no {lines} lines after a minute");
+        let metrics = fs::read(home.path("parts/metrics.jsonl")).unwrap_or_default();
+        if metrics.iter().filter(|&&byte| byte == b'\n').count() >= lines {
+            return true;
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    false
+}
+
+#[test]
+fn a_plan_is_drawn_and_recorded() {
+    let home = Home::new();
+    let output = home.succeed(planned("plan", "out", &["--seed", "7"]));
+    assert!(output.contains("maze2d-umaze-v1 seed 7: score"), "{output}");
+    let files = home.files("out");
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(names, [".forethought-files", "denoising.svg", "episode.html", "episode.json", "episode.svg"]);
+    for name in &names[1..] {
+        assert!(output.contains(&format!("out/{name}")), "{name} is not named in {output}");
+    }
+    for name in ["denoising.svg", "episode.svg"] {
+        let svg = text(&files[name]);
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{name}");
+        assert!(!svg.contains("NaN") && !svg.contains("href"), "{name}");
+        balanced(&svg);
+    }
+    let html = text(&files["episode.html"]);
+    assert!(html.to_lowercase().contains("<!doctype html>") && html.contains("<svg"), "{html:.200}");
+    assert!(!html.contains("http://") && !html.contains("https://") && !html.contains(" src="));
+    let record = parse(&text(&files["episode.json"]));
+    assert_eq!((&record["seed"], record["rewards"].as_array().unwrap().len()), (&Value::from(7), 300));
+    let plans = record["plans"].as_array().unwrap();
+    assert_eq!(plans.len(), 300_usize.div_ceil(16));
+    assert!(plans.iter().all(|plan| plan["history"].as_array().is_some_and(|rows| !rows.is_empty())));
+
+    let summary = parse(&home.succeed(planned("plan", "again", &["--seed", "7", "--json"])));
+    assert_eq!(summary["files"].as_array().unwrap().len(), 4);
+    let timeless = |mut record: Value| {
+        record["plans"].as_array_mut().unwrap().iter_mut().for_each(|plan| plan["took_s"] = Value::Null);
+        record
+    };
+    let again = parse(&text(&home.files("again")["episode.json"]));
+    assert!(timeless(record) == timeless(again), "the same seed gave another episode");
+}
+
+/// A crude check that SVG is well-formed: every element that is opened is closed, in order.
+fn balanced(svg: &str) {
+    let mut open = Vec::new();
+    for tag in svg.split('<').skip(1) {
+        let (tag, _) = tag.split_once('>').expect("a tag is not closed");
+        let name = |tag: &str| tag.split([' ', '\n', '/']).next().unwrap().to_owned();
+        if let Some(closed) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(closed));
+        } else if !tag.ends_with('/') && !tag.starts_with(['!', '?']) {
+            open.push(name(tag));
+        }
+    }
+    assert!(open.is_empty(), "left open: {open:?}");
+}
+
+#[test]
+fn scores_come_with_their_protocol_and_are_the_same_for_the_same_seed() {
+    let home = Home::new();
+    let table = home.succeed(planned("eval", "a", &["--episodes", "4", "--seed", "3"]));
+    assert!(table.contains("4 episodes, seeds 3 to 6"), "{table}");
+    let files = home.files("a");
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(names, [".forethought-files", "overview.svg", "results.json", "table.txt"]);
+    balanced(&text(&files["overview.svg"]));
+    let results = parse(&text(&files["results.json"]));
+    let planners: Vec<&str> =
+        results.as_array().unwrap().iter().map(|r| r["protocol"]["planner"].as_str().unwrap()).collect();
+    assert_eq!(planners, ["diffusion-forcing", "waypoint", "waypoint-fresh", "random"]);
+    for planner in planners {
+        assert!(text(&files["table.txt"]).contains(planner) && table.contains(planner), "{table}");
+    }
+    let protocol = &results[0]["protocol"];
+    let manifest = parse(&fs::read_to_string(checkpoint().join("manifest.json")).unwrap());
+    assert_eq!(protocol["checkpoint"], manifest["files"]["model.safetensors"]["sha256"]);
+    assert_eq!(protocol["layout_hash"], manifest["environment"]["layout_hash"]);
+    assert_eq!(protocol["configuration"]["plan"]["levels"], 2);
+    for (field, value) in [
+        ("environment", Value::from("maze2d-umaze-v1")),
+        ("executor", Value::from("diffused-action")),
+        ("first_seed", Value::from(3)),
+        ("episodes", Value::from(4)),
+        ("device", Value::from("cpu")),
+        ("code_version", Value::from(env!("CARGO_PKG_VERSION"))),
+    ] {
+        assert_eq!(protocol[field], value, "{field}");
+    }
+    for result in results.as_array().unwrap() {
+        let seeds: Vec<_> =
+            result["episodes"].as_array().unwrap().iter().map(|e| e["seed"].as_u64().unwrap()).collect();
+        assert_eq!(seeds, [3, 4, 5, 6]);
+        assert!(result["episodes"][0]["score"].is_f64() && result["episodes"][0]["goal"].is_array());
+    }
+    let summary = parse(&home.succeed(planned("eval", "b", &["--episodes", "4", "--seed", "3", "--json"])));
+    assert_eq!((&summary["episodes"], summary["results"].as_array().unwrap().len()), (&Value::from(4), 4));
+    assert_eq!(home.files("b")["results.json"], files["results.json"]);
+    // A single episode has the same row as among four, and no references where none are wanted.
+    home.succeed(planned("eval", "c", &["--episodes", "1", "--seed", "5", "--no-references"]));
+    let alone = parse(&text(&home.files("c")["results.json"]));
+    assert_eq!(alone.as_array().unwrap().len(), 1);
+    assert_eq!(alone[0]["episodes"][0], results[0]["episodes"][2]);
+    // Every scheduling matrix is one setting away.
+    for kind in ["full-sequence", "autoregressive", "pyramid", "trapezoid"] {
+        let matrix = format!("plan.matrix.kind={kind}");
+        let arguments = ["--episodes", "1", "--no-references", "--set", &matrix];
+        home.succeed(planned("eval", kind, &arguments));
+    }
+    // `--force` replaces what an earlier run wrote.
+    home.succeed(planned("eval", "a", &["--episodes", "1", "--no-references", "--force"]));
+    assert_eq!(parse(&text(&home.files("a")["results.json"])).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn inspect_shows_checkpoints_runs_data_and_configurations() {
+    let home = Home::new();
+    let step = checkpoint().to_str().unwrap();
+    let run = checkpoint().parent().unwrap().parent().unwrap();
+    let configuration = run.join("config.toml");
+    let (run, configuration) = (run.to_str().unwrap(), configuration.to_str().unwrap());
+    for (path, says, key) in [
+        (step, "step 30 of 30", "manifest"),
+        (run, "step 30 of 30", "manifest"),
+        (data().to_str().unwrap(), "20000 rows of maze2d-umaze-v1", "summary"),
+        (configuration, "frame_stack = 4", "model"),
+    ] {
+        let shown = home.succeed(["inspect", path]);
+        assert!(shown.contains(says), "{path}: {shown}");
+        let json = parse(&home.succeed(["inspect", path, "--json"]));
+        assert!(json[key].is_object(), "{path}: {json:#}");
+    }
+    // The configuration that a run leaves behind is one that a run can be made from.
+    let more = sets(QUICK);
+    let arguments =
+        ["eval", "maze2d-umaze", "--config", configuration, "--checkpoint", run, "--episodes", "1"];
+    home.succeed(words(&arguments).into_iter().chain(words(&["--no-references", "--out", "e"])).chain(more));
+}
+
+#[test]
+fn help_gives_examples() {
+    let home = Home::new();
+    for command in [&[][..], &["collect"], &["train"], &["plan"], &["eval"], &["inspect"]] {
+        let help = home.succeed(command.iter().chain(&["--help"]));
+        let example = match command {
+            [] => "forethought eval".to_owned(),
+            [name, ..] => format!("forethought {name}"),
+        };
+        assert!(help.contains("Example") && help.contains(&example), "{help}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_fault() {
+    let home = Home::new();
+    let mut child = home
+        .command(["inspect", data().to_str().unwrap(), "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}

@@ -1,0 +1,192 @@
+//! What an episode depends on: its seed, the planner and the settings, and nothing else.
+// Failed expectations are the point of a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use burn::tensor::Device;
+use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout};
+use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
+use forethought_envs::{EnvError, EnvSpec, Environment, Snapshot, Transition, make};
+use forethought_planner::checkpoint::SlotLimits;
+use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
+use forethought_planner::training::ModelConfig;
+use forethought_planner::{DiffusionPlanner, PlanConfig, PlannerError, random};
+use forethought_policies::{ExecutorConfig, make_executor};
+
+const MAZE: &str = "maze2d-umaze-v1";
+
+/// Everything on that could let one episode reach into another.
+fn busy() -> PlanConfig {
+    PlanConfig {
+        levels: 5,
+        stabilization: 2,
+        guidance: 2.0,
+        completions: 3,
+        samples: 2,
+        goal_token: true,
+        warm_start: 0.6,
+        warm_slope: 0.1,
+        ..PlanConfig::default()
+    }
+}
+
+/// A planner around an untrained network whose weights are all drawn, none left zero.
+fn planner(kind: NetworkKind, threads: usize, config: PlanConfig) -> DiffusionPlanner {
+    build(kind, threads, config, 0.3)
+}
+
+fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) -> DiffusionPlanner {
+    let device = Device::flex();
+    let spec = make(MAZE).unwrap().spec().clone();
+    let network = NetworkConfig { kind, width: 16, layers: 2, heads: 2, causal: kind == NetworkKind::Gru };
+    let model = ModelConfig { frame_stack: 4, chunks: 5, levels: 50, network, ..ModelConfig::default() };
+    let layout = model.layout(&spec).unwrap();
+    let network = Network::new(&model.network, &layout, 0, &device).unwrap();
+    let parameters = ParameterLayout::of(&network);
+    let mut drawn = vec![0.0; parameters.len()];
+    random::fill_normal(&mut random::stream(11, &[]), &mut drawn);
+    let weights: Vec<f32> = drawn.iter().map(|value| deviation * *value as f32).collect();
+    let network = parameters.load(network, &weights, &device).unwrap();
+    let (schedule, causal) = (model.noise().unwrap(), model.network.causal);
+    let denoiser =
+        NetworkDenoiser::new(network, layout, schedule.clone(), model.target, causal, &device, Some(threads));
+    let part = |shift: &[f64], scale: &[f64]| {
+        Normalizer::from_parts(NormalizerKind::Standard, shift.to_vec(), scale.to_vec()).unwrap()
+    };
+    let normalizer = DatasetNormalizer {
+        observation: part(&[2.0, 2.0, 0.0, 0.0], &[1.0, 1.0, 2.0, 2.0]),
+        action: part(&[0.0, 0.0], &[0.6, 0.6]),
+    };
+    let limits = SlotLimits { low: vec![-2.0; 6], high: vec![2.0; 6] };
+    DiffusionPlanner::new(Box::new(denoiser.unwrap()), schedule, normalizer, &limits, 0.5, config).unwrap()
+}
+
+fn setup(seed: u64) -> EpisodeSetup {
+    let env = make(MAZE).unwrap();
+    let executor = make_executor(&ExecutorConfig::default(), env.spec()).unwrap();
+    EpisodeSetup { env, executor, seed, goal: None }
+}
+
+/// Records of these seeds; the clock stands still, so that no time is in them.
+fn records(planner: &mut DiffusionPlanner, seeds: &[u64]) -> Vec<EpisodeRecord> {
+    let mut setups: Vec<EpisodeSetup> = seeds.iter().map(|&seed| setup(seed)).collect();
+    let config = RolloutConfig { replan_every: 7, max_steps: Some(30), record_plans: true, history: true };
+    rollout(planner, &mut setups, &config, &|| 0.0, &mut |_, _| true).unwrap()
+}
+
+#[test]
+fn threads_and_company_change_nothing() {
+    for kind in [NetworkKind::Transformer, NetworkKind::Gru] {
+        let five = records(&mut planner(kind, 1, busy()), &[0, 1, 2, 3, 4]);
+        assert_eq!(five.iter().map(|record| record.plans.len()).collect::<Vec<_>>(), [5; 5]);
+        // The same planner again: nothing is carried over from one run to the next.
+        let mut two = planner(kind, 2, busy());
+        for _ in 0..2 {
+            assert!(records(&mut two, &[0, 1, 2, 3, 4]) == five, "{kind:?}: two threads differ from one");
+        }
+        assert!(records(&mut two, &[3])[0] == five[3], "{kind:?}: alone, episode 3 is another");
+        let backwards = records(&mut two, &[4, 3, 2, 1, 0]);
+        assert!(backwards.iter().rev().eq(&five), "{kind:?}: the order of the episodes matters");
+        let twins = records(&mut two, &[3, 9, 3]);
+        assert!(twins[0] == five[3] && twins[2] == five[3], "{kind:?}: equal seeds give unequal episodes");
+    }
+}
+
+#[test]
+fn every_part_of_the_settings_does_something() {
+    // Guards the test above: were guidance, completions, candidates or the warm start dead, it would
+    // compare less than it says.
+    let of = |config: PlanConfig| records(&mut planner(NetworkKind::Transformer, 2, config), &[3]).remove(0);
+    let base = of(busy());
+    let warm = |record: &EpisodeRecord| record.plans[1].rows < record.plans[0].rows;
+    assert!(warm(&base));
+    for (name, config) in [
+        ("guidance", PlanConfig { guidance: 0.0, ..busy() }),
+        ("completions", PlanConfig { completions: 1, ..busy() }),
+        ("samples", PlanConfig { samples: 1, ..busy() }),
+        ("goal_token", PlanConfig { goal_token: false, ..busy() }),
+        ("warm_start", PlanConfig { warm_start: 1.0, ..busy() }),
+        ("horizons", PlanConfig { horizons: vec![2], ..busy() }),
+        ("stabilization", PlanConfig { stabilization: 0, ..busy() }),
+    ] {
+        assert!(of(config).observations != base.observations, "{name} changes nothing");
+    }
+}
+
+/// A maze whose observation holds NaN from some step on.
+struct Broken {
+    inner: Box<dyn Environment>,
+    left: usize,
+    observation: Vec<f64>,
+}
+
+impl Broken {
+    fn observe(&mut self) {
+        self.observation.copy_from_slice(self.inner.observation());
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => self.observation[2] = f64::NAN,
+        }
+    }
+}
+
+impl Environment for Broken {
+    fn spec(&self) -> &EnvSpec {
+        self.inner.spec()
+    }
+    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
+        self.inner.reset(seed)?;
+        self.observe();
+        Ok(())
+    }
+    fn step(&mut self, action: &[f64]) -> Result<Transition, EnvError> {
+        let transition = self.inner.step(action)?;
+        self.observe();
+        Ok(transition)
+    }
+    fn observation(&self) -> &[f64] {
+        &self.observation
+    }
+    fn goal(&self) -> Option<&[f64]> {
+        self.inner.goal()
+    }
+    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError> {
+        self.inner.set_goal(goal)
+    }
+    fn snapshot(&self) -> Snapshot {
+        self.inner.snapshot()
+    }
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvError> {
+        self.inner.restore(snapshot)
+    }
+}
+
+#[test]
+fn nan_in_an_observation_stops_the_run_and_says_where() {
+    let mut planner = planner(NetworkKind::Transformer, 2, busy());
+    let config = RolloutConfig { replan_every: 7, max_steps: Some(30), ..RolloutConfig::default() };
+    for at in [0, 1, 7, 12] {
+        let mut setups: Vec<EpisodeSetup> = [4, 5].map(setup).into();
+        let broken = Broken { inner: make(MAZE).unwrap(), left: at, observation: vec![0.0; 4] };
+        setups[1].env = Box::new(broken);
+        let error = rollout(&mut planner, &mut setups, &config, &|| 0.0, &mut |_, _| true).unwrap_err();
+        assert!(matches!(error, AgentError::NonFinite { what: "observation", index: 2, .. }), "{error:?}");
+        let message = error.to_string();
+        for part in [MAZE, "episode seed 5", &format!("step {at}"), "observation[2] is NaN"] {
+            assert!(message.contains(part), "`{part}` is not said: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_network_stops_the_run_and_says_so() {
+    // Weights so large that single precision overflows.
+    let mut planner = build(NetworkKind::Transformer, 2, busy(), 1e30);
+    let config = RolloutConfig { max_steps: Some(5), ..RolloutConfig::default() };
+    let error = rollout(&mut planner, &mut [setup(1)], &config, &|| 0.0, &mut |_, _| true).unwrap_err();
+    assert!(
+        matches!(error, AgentError::Planning { source: PlannerError::BrokenOutput { .. }, .. }),
+        "{error:?}"
+    );
+    let message = error.to_string();
+    assert!(message.contains("episode seed 1") && message.contains("not finite"), "{message}");
+}

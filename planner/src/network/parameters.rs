@@ -13,7 +13,7 @@ use crate::{PlannerError, random};
 /// One named parameter in the flat vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterSlot {
-    /// Dotted path in the module tree, for example `blocks.0.expand.weight`.
+    /// Dotted path in the module tree, for example `Transformer.blocks.0.expand.weight`.
     pub name: String,
     /// Shape.
     pub shape: Vec<usize>,
@@ -72,7 +72,7 @@ impl ParameterLayout {
             let mut rng = random::stream(seed, &[index as u64]);
             let out = &mut weights[slot.offset..slot.offset + slot.len()];
             let zero = ["modulation.weight", "output.weight"].iter().any(|end| slot.name.ends_with(end))
-                && !slot.name.starts_with("level.");
+                && !slot.name.ends_with("level.output.weight");
             if slot.name.ends_with(".gamma") {
                 out.fill(1.0);
             } else if slot.shape.len() == 2 && !zero {

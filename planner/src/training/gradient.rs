@@ -99,7 +99,7 @@ impl GradientWorkers {
         let (b, d) = (range.len(), self.layout.width());
         let t = batch.level_bt.len() / batch.chunks_b.len();
         // Each worker's graph is its own: clones would share one lock.
-        let network = network.clone().fork(&self.device).train();
+        let network = network.clone().fork(&self.device).unfreeze().train();
         let upload = |values: &[f32]| {
             let values = values[range.start * t * d..range.end * t * d].to_vec();
             Tensor::<1>::from_data(TensorData::new(values, [b * t * d]), &self.device).reshape([b, t, d]).autodiff()

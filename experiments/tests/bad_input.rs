@@ -226,9 +226,9 @@ fn checkpoints_that_are_missing_damaged_or_of_something_else() {
         ("gone", &["gone/model.safetensors"]),
         ("garbage", &["garbage/manifest.json", "corrupted"]),
         ("cut", &["cut/manifest.json", "corrupted"]),
-        ("newer", &["newer", "format 2"]),
-        ("other", &["other/model.safetensors", "tensor"]),
-        ("stale", &["stale", "impossible sizes"]),
+        ("newer", &["newer/manifest.json", "its own SHA-256", "train again"]),
+        ("other", &["other/manifest.json", "its own SHA-256"]),
+        ("stale", &["stale/manifest.json", "its own SHA-256"]),
     ] {
         for command in ["plan", "eval"] {
             refused(&home, &plan_with(command, "maze2d-umaze", name), 1, says);

@@ -140,7 +140,7 @@ fn a_plan_is_drawn_and_recorded() {
         balanced(&svg);
     }
     let html = text(&files["episode.html"]);
-    assert!(html.to_lowercase().contains("<!doctype html>") && html.contains("<svg"), "{html:.200}");
+    assert!(html.to_lowercase().contains("<!doctype html>") && html.contains("<script"), "{html:.200}");
     assert!(!html.contains("http://") && !html.contains("https://") && !html.contains(" src="));
     let record = parse(&text(&files["episode.json"]));
     assert_eq!((&record["seed"], record["rewards"].as_array().unwrap().len()), (&Value::from(7), 300));

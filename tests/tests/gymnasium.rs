@@ -1,6 +1,8 @@
 //! Environments of `gymnasium_rs` in our loop, and ours in theirs.
 // Failed expectations and equal bits are the point of a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
+// A plan has a private part, so that none can be written out as a whole.
+#![allow(clippy::field_reassign_with_default)]
 
 use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
 use forethought_envs::gymnasium::{AsGymnasium, FromGymnasium};
@@ -71,7 +73,8 @@ impl Planner for ModelPlanner {
         let of = |request: &PlanRequest<'_>| {
             assert!(request.goal.is_none());
             let mut state = request.observation.to_vec();
-            let mut plan = Plan { frames: self.frames, ..Plan::default() };
+            let mut plan = Plan::default();
+            plan.frames = self.frames;
             for _ in 0..self.frames {
                 let action = push(&state);
                 for axis in 0..2 {
@@ -159,12 +162,11 @@ impl Planner for Balance {
         let of = |request: &PlanRequest<'_>| {
             let o = request.observation;
             let right = o[2] + 0.5 * o[3] + 0.05 * o[1] > 0.0;
-            Plan {
-                frames: 1,
-                actions: vec![f64::from(u8::from(right))],
-                observations: o.to_vec(),
-                ..Plan::default()
-            }
+            let mut plan = Plan::default();
+            plan.frames = 1;
+            plan.actions = vec![f64::from(u8::from(right))];
+            plan.observations = o.to_vec();
+            plan
         };
         Ok(requests.iter().map(of).collect())
     }

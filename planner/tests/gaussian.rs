@@ -8,6 +8,7 @@
 //!
 //! With this denoiser the sampler is an affine map of its initial noise, so mean and covariance are read off
 //! exactly (`common::law`) instead of estimated; one test draws samples all the same.
+#![allow(clippy::float_cmp, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
@@ -56,10 +57,18 @@ fn the_pullback_is_the_transpose_of_the_jacobian() {
     let x = noise(tokens * width, 1, 1).remove(0);
     let g = noise(tokens * width, 1, 2).remove(0);
     let mut estimate = |x: &[f64]| {
-        let batch =
-            NoisyBatch { batch: 1, tokens, x_btd: x, level_bt: &level_bt, chunks_b: &[CHUNKS], goal_b: &[false] };
+        let batch = NoisyBatch {
+            batch: 1,
+            tokens,
+            x_btd: x,
+            level_bt: &level_bt,
+            chunks_b: &[CHUNKS],
+            goal_b: &[false],
+        };
         let (mut x0, mut pulled) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        denoiser.denoise_and_pull(&batch, &mut x0, &|_, _, out| out.copy_from_slice(&g), &mut pulled).unwrap();
+        denoiser
+            .denoise_and_pull(&batch, &mut x0, &|_, _, out| out.copy_from_slice(&g), &mut pulled)
+            .unwrap();
         let score: f64 = x0.iter().zip(&g).skip(2 * width).map(|(a, b)| a * b).sum();
         (score, pulled)
     };
@@ -89,7 +98,10 @@ fn every_matrix_gives_the_law_of_the_data_and_error_halves_with_twice_the_levels
         }
         for pair in found.windows(2) {
             let ratio = pair[1].1 / pair[0].1;
-            assert!((0.4..0.62).contains(&ratio), "{kind:?}: covariance errors {found:?} are not first order");
+            assert!(
+                (0.4..0.62).contains(&ratio),
+                "{kind:?}: covariance errors {found:?} are not first order"
+            );
         }
     }
 }
@@ -159,7 +171,10 @@ fn linear_guidance_is_sampling_with_the_tilted_mean() {
                 let guided = law(&mut plain, kind, 60, 0, Some((&objective, scale, completions)));
                 let shifted = law(&mut tilted, kind, 60, 0, None);
                 let (of_mean, of_covariance) = errors(&guided, &shifted.0, &shifted.1);
-                assert!(of_mean < 1e-9 && of_covariance < 1e-9, "{kind:?} {scale}: {of_mean} {of_covariance}");
+                assert!(
+                    of_mean < 1e-9 && of_covariance < 1e-9,
+                    "{kind:?} {scale}: {of_mean} {of_covariance}"
+                );
             }
             // And the shift itself: exact but for the start, as without guidance.
             let missing = missing_mean(&mut plain, kind, 60, &tilted.mean, Some((&objective, scale, 1)));
@@ -207,7 +222,10 @@ fn a_quadratic_goal_is_tilting_to_first_order_and_monotone_beyond() {
             for slot in picked {
                 let gap = |mean: &DVector<f64>| (mean[slot] - objective.centre[slot]).abs();
                 assert!(gap(&guided.0) < gap(&last.0), "{kind:?} {scale}: the mean moves to the goal");
-                assert!(guided.1[(slot, slot)] < last.1[(slot, slot)], "{kind:?} {scale}: the spread shrinks");
+                assert!(
+                    guided.1[(slot, slot)] < last.1[(slot, slot)],
+                    "{kind:?} {scale}: the spread shrinks"
+                );
             }
             last = guided;
         }

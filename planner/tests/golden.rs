@@ -1,4 +1,5 @@
 //! The Burn networks against an independent implementation (NumPy, from the equations; see `golden/`).
+#![allow(clippy::float_cmp, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use burn::tensor::Device;
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
@@ -38,7 +39,8 @@ fn networks_agree_with_the_equations() {
     let x_btd = numbers(&fixture["x_btd"]);
     let level_bt: Vec<u16> = numbers(&fixture["level_bt"]).iter().map(|&v| v as u16).collect();
     let chunks_b: Vec<usize> = numbers(&fixture["chunks_b"]).iter().map(|&v| v as usize).collect();
-    let goal_b: Vec<bool> = fixture["goal_b"].as_array().unwrap().iter().map(|v| v.as_bool().unwrap()).collect();
+    let goal_b: Vec<bool> =
+        fixture["goal_b"].as_array().unwrap().iter().map(|v| v.as_bool().unwrap()).collect();
     let device = Device::flex();
     for case in fixture["networks"].as_array().unwrap() {
         let kind = if case["kind"] == "gru" { NetworkKind::Gru } else { NetworkKind::Transformer };
@@ -63,9 +65,16 @@ fn networks_agree_with_the_equations() {
             }
             let network = parameters.load(network, &flat, &device).unwrap();
             let schedule = NoiseSchedule::new(ScheduleKind::Cosine, integer(&fixture["levels"])).unwrap();
-            let mut denoiser =
-                NetworkDenoiser::new(network, layout.clone(), schedule, Target::X0, config.causal, &device, Some(1))
-                    .unwrap();
+            let mut denoiser = NetworkDenoiser::new(
+                network,
+                layout.clone(),
+                schedule,
+                Target::X0,
+                config.causal,
+                &device,
+                Some(1),
+            )
+            .unwrap();
             let batch = NoisyBatch {
                 batch: 2,
                 tokens: layout.tokens(layout.chunks),

@@ -1,5 +1,6 @@
 //! Monte Carlo guidance: ordinary guidance at `N = 1`, less variance at larger `N`, nothing to gain where no
 //! token is noisier than those being decided.
+#![allow(clippy::float_cmp, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
@@ -8,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use common::{GaussianDenoiser, KINDS, noise, schedule, sequences};
 use forethought_planner::guidance::Objective;
 use forethought_planner::{
-    Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler, SchedulingMatrix,
-    TokenLayout, random,
+    Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler,
+    SchedulingMatrix, TokenLayout, random,
 };
 
 const CHUNKS: usize = 4;
@@ -231,7 +232,11 @@ fn gradients(completions: usize, count: usize, fresh: bool) -> Vec<Vec<f64>> {
     // The estimate moved by (1 - abar) / sqrt(abar) * scale * gradient.
     let abar = schedule.abar(250);
     let per_gradient = (1.0 - abar) / abar.sqrt() * SCALE;
-    plain.iter().zip(&guided).map(|(p, g)| p.iter().zip(g).map(|(p, g)| (g - p) / per_gradient).collect()).collect()
+    plain
+        .iter()
+        .zip(&guided)
+        .map(|(p, g)| p.iter().zip(g).map(|(p, g)| (g - p) / per_gradient).collect())
+        .collect()
 }
 
 /// Sum over slots of the sample variance.

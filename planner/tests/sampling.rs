@@ -1,5 +1,6 @@
 //! What sampling must do whatever the denoiser: plain DDIM as a special case, tokens left alone bit for bit,
 //! near tokens ready early, stopping at any row, broken networks named, warm starts.
+#![allow(clippy::float_cmp, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
@@ -10,8 +11,8 @@ use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::guidance::Objective;
 use forethought_planner::{
-    Cotangent, Denoiser, DiffusionPlanner, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlanConfig, PlanRequest,
-    Planner, PlannerError, Sampler, SchedulingMatrix, Sequences, TokenLayout,
+    Cotangent, Denoiser, DiffusionPlanner, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlanConfig,
+    PlanRequest, Planner, PlannerError, Sampler, SchedulingMatrix, Sequences, TokenLayout,
 };
 use nalgebra::{DMatrix, DVector};
 
@@ -93,7 +94,8 @@ fn a_token_whose_level_does_not_change_is_left_bit_identical() {
             for m in 0..matrix.steps() {
                 for t in 0..matrix.tokens() {
                     for sequence in 0..2 {
-                        let same = token(&layout, &seen[m], sequence, t) == token(&layout, &seen[m + 1], sequence, t);
+                        let same = token(&layout, &seen[m], sequence, t)
+                            == token(&layout, &seen[m + 1], sequence, t);
                         let waits = matrix.row(m)[t] == matrix.row(m + 1)[t];
                         assert_eq!(same, waits, "{kind:?}, row {m}, token {t}");
                         if waits { kept += 1 } else { moved += 1 }
@@ -119,7 +121,11 @@ fn near_tokens_of_a_pyramid_are_final_after_their_own_rows() {
                 for sequence in 0..2 {
                     let at = |m: usize| token(&layout, &seen[m], sequence, FIRST_CHUNK + t);
                     assert_eq!(at(ready), at(last), "u {uncertainty}, token {t}");
-                    assert_ne!(at(ready - 1), at(last), "u {uncertainty}, token {t} was ready before its time");
+                    assert_ne!(
+                        at(ready - 1),
+                        at(last),
+                        "u {uncertainty}, token {t} was ready before its time"
+                    );
                 }
             }
         }
@@ -226,7 +232,8 @@ fn the_clean_estimate_stays_within_its_limits() {
     let mut denoiser = denoiser();
     let (schedule, matrix) = (denoiser.schedule.clone(), matrix(MatrixKind::default()));
     let (low, high) = ([-0.5, -0.1, -0.2], [0.4, 0.6, 0.1]);
-    let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: Some((&low, &high)) };
+    let sampler =
+        Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: Some((&low, &high)) };
     let mut state = sequences(&denoiser.layout, &noise(denoiser.size(), 4, 1));
     sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true).unwrap();
     let ends = chunks_of(&denoiser.layout, &state.x_btd, 4);
@@ -254,12 +261,15 @@ fn a_walk_from_given_levels_gives_the_law_of_the_data() {
             let power = |i: usize| schedule.abar(schedule.training_level(usize::from(start[i / width]), 200));
             let signal = DVector::from_fn(n, |i, _| power(i).sqrt());
             let noised = DMatrix::from_fn(n, n, |i, j| {
-                signal[i] * denoiser.covariance[(i, j)] * signal[j] + if i == j { 1.0 - power(i) } else { 0.0 }
+                signal[i] * denoiser.covariance[(i, j)] * signal[j]
+                    + if i == j { 1.0 - power(i) } else { 0.0 }
             });
             let root = noised.cholesky().unwrap().l();
             let centre = signal.component_mul(&denoiser.mean);
             let starts: Vec<Vec<f64>> = (0..=n)
-                .map(|i| if i == 0 { centre.clone() } else { &centre + root.column(i - 1) }.as_slice().to_vec())
+                .map(|i| {
+                    if i == 0 { centre.clone() } else { &centre + root.column(i - 1) }.as_slice().to_vec()
+                })
                 .collect();
             let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization: 0, limits: None };
             let mut state = sequences(&denoiser.layout, &starts);
@@ -313,7 +323,8 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
     let (tokens, width) = (layout.tokens(8), layout.width());
     let shown = Arc::new(Mutex::new(Vec::new()));
     let denoiser = Recorder { layout: layout.clone(), clean: CLEAN, shown: Arc::clone(&shown) };
-    let identity = |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
+    let identity =
+        |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let config = PlanConfig { warm_start: 0.5, completions: 64, ..PlanConfig::default() };
@@ -339,5 +350,9 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
     let abar = schedule(1000).abar(500);
     let wanted = abar.sqrt() * CLEAN;
     assert!((mean - wanted).abs() < 5.0 * ((1.0 - abar) / n).sqrt(), "{mean}, expected {wanted}");
-    assert!((variance / (1.0 - abar) - 1.0).abs() < 5.0 * (2.0 / n).sqrt(), "{variance}, expected {}", 1.0 - abar);
+    assert!(
+        (variance / (1.0 - abar) - 1.0).abs() < 5.0 * (2.0 / n).sqrt(),
+        "{variance}, expected {}",
+        1.0 - abar
+    );
 }

@@ -1,5 +1,6 @@
 //! Training and checkpoints: it learns, whoever computes it and however often it is interrupted it writes the
 //! same bytes, and nothing damaged or foreign is taken for a checkpoint.
+#![allow(clippy::float_cmp, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,7 +61,8 @@ fn dataset(rows: usize, seed: u64) -> Dataset {
 }
 
 fn model() -> ModelConfig {
-    let network = NetworkConfig { kind: NetworkKind::Transformer, width: 8, layers: 1, heads: 2, causal: false };
+    let network =
+        NetworkConfig { kind: NetworkKind::Transformer, width: 8, layers: 1, heads: 2, causal: false };
     ModelConfig { frame_stack: 2, chunks: 3, levels: 100, network, ..ModelConfig::default() }
 }
 
@@ -78,7 +80,12 @@ fn train() -> TrainConfig {
     }
 }
 
-fn trainer(folder: &Path, model: &ModelConfig, train: &TrainConfig, threads: usize) -> Result<Trainer, PlannerError> {
+fn trainer(
+    folder: &Path,
+    model: &ModelConfig,
+    train: &TrainConfig,
+    threads: usize,
+) -> Result<Trainer, PlannerError> {
     Trainer::new(folder, &spec(), &dataset(600, 1), model, train, &Device::flex(), Some(threads))
 }
 
@@ -120,7 +127,8 @@ fn copy_folder(from: &Path, to: &Path) {
 #[test]
 fn the_loss_falls() {
     let folder = tempfile::tempdir().unwrap();
-    let train = TrainConfig { steps: 300, batch: 32, warmup: 20, log_every: 1, learning_rate: 5e-3, ..train() };
+    let train =
+        TrainConfig { steps: 300, batch: 32, warmup: 20, log_every: 1, learning_rate: 5e-3, ..train() };
     run(folder.path(), &train, 2);
     let rows = metrics(folder.path());
     assert_eq!(rows.len(), 300);
@@ -153,7 +161,8 @@ fn shards_give_the_gradient_of_the_whole_batch() {
     let network = parameters.load(network, &weights, &device).unwrap();
     let batch = BatchMaker::new(&data, &normalizer, &layout, &model, &train()).unwrap().batch(7);
     let gradient = |shards: usize, threads: Option<usize>| {
-        let workers = GradientWorkers::new(&layout, &parameters, false, 100, shards, &device, threads).unwrap();
+        let workers =
+            GradientWorkers::new(&layout, &parameters, false, 100, shards, &device, threads).unwrap();
         let step = workers.gradient(&network, &batch).unwrap();
         let loss = step.loss.into_scalar::<f32>();
         (loss, step.gradient.try_into_vec_as::<f32>().unwrap())
@@ -190,7 +199,10 @@ fn threads_and_interruptions_do_not_change_a_byte() {
         assert_eq!(trainer.step(), stop - 4, "taken up where it stopped");
         let outcome = trainer.run(&|| 0.0, &mut |progress| progress.step < stop);
         assert!(matches!(outcome, Err(PlannerError::Interrupted)));
-        assert_eq!(checkpoint::latest(&stopped.join("checkpoints")).unwrap().unwrap().file_name().unwrap(), format!("step-{stop:08}").as_str());
+        assert_eq!(
+            checkpoint::latest(&stopped.join("checkpoints")).unwrap().unwrap().file_name().unwrap(),
+            format!("step-{stop:08}").as_str()
+        );
     }
     run(&stopped, &train(), 1);
     assert_eq!(files(&stopped), expected, "stopped twice");
@@ -207,7 +219,10 @@ fn threads_and_interruptions_do_not_change_a_byte() {
         bytes
     })
     .unwrap();
-    copy_folder(&killed.join("checkpoints/step-00000005"), &killed.join("checkpoints/.unfinished-step-00000010"));
+    copy_folder(
+        &killed.join("checkpoints/step-00000005"),
+        &killed.join("checkpoints/.unfinished-step-00000010"),
+    );
     fs::remove_file(killed.join("checkpoints/.unfinished-step-00000010/manifest.json")).unwrap();
     run(&killed, &train(), 2);
     assert_eq!(files(&killed), expected, "killed after step 8, taken up from step 5");
@@ -269,8 +284,16 @@ fn estimate(network: Network, manifest: &Manifest) -> Vec<f64> {
     let size = layout.tokens(layout.chunks) * layout.width();
     let mut x = vec![0.0; size];
     random::fill_normal(&mut random::stream(1, &[]), &mut x);
-    let mut denoiser =
-        NetworkDenoiser::new(network, layout, schedule, manifest.model.target, false, &Device::flex(), Some(1)).unwrap();
+    let mut denoiser = NetworkDenoiser::new(
+        network,
+        layout,
+        schedule,
+        manifest.model.target,
+        false,
+        &Device::flex(),
+        Some(1),
+    )
+    .unwrap();
     let batch = NoisyBatch {
         batch: 1,
         tokens: 5,
@@ -305,13 +328,19 @@ fn a_checkpoint_reads_back_as_the_same_network_and_state() {
     let exported_checkpoint = checkpoint::load(&exported, &device).unwrap();
     assert_eq!(exported_checkpoint.hash, loaded.hash);
     assert_eq!(estimate(exported_checkpoint.network, &manifest), wanted);
-    assert!(checkpoint::save_model(&exported, &manifest, &parameters, &state.average).is_err(), "never overwritten");
+    assert!(
+        checkpoint::save_model(&exported, &manifest, &parameters, &state.average).is_err(),
+        "never overwritten"
+    );
     let message = checkpoint::load_training(&exported, &parameters).unwrap_err().to_string();
     assert!(message.contains("training.safetensors"), "{message}");
 }
 
 /// Both ways of reading a checkpoint, as one value to compare.
-fn read_whole(folder: &Path, parameters: &ParameterLayout) -> Result<(Manifest, Vec<f64>, TrainState), PlannerError> {
+fn read_whole(
+    folder: &Path,
+    parameters: &ParameterLayout,
+) -> Result<(Manifest, Vec<f64>, TrainState), PlannerError> {
     let Checkpoint { network, manifest, .. } = checkpoint::load(folder, &Device::flex())?;
     let (_, state) = checkpoint::load_training(folder, parameters)?;
     let x0 = estimate(network, &manifest);
@@ -340,7 +369,10 @@ fn damaged_files_are_refused_naming_the_file() {
                 refused += 1;
             }
             Ok(found) => {
-                assert!(name == "manifest.json" && found == sound, "{name}, {what}: loaded as something else");
+                assert!(
+                    name == "manifest.json" && found == sound,
+                    "{name}, {what}: loaded as something else"
+                );
                 insignificant += 1;
             }
         }
@@ -380,14 +412,17 @@ fn weights_that_are_not_finite_are_refused_naming_the_tensor() {
     let parameters = ParameterLayout::of(&loaded.network);
     let (manifest, state) = checkpoint::load_training(&last, &parameters).unwrap();
     for value in [f32::NAN, f32::INFINITY] {
-        let slot = parameters.slots.iter().find(|slot| slot.name.ends_with("blocks.0.expand.weight")).unwrap();
+        let slot =
+            parameters.slots.iter().find(|slot| slot.name.ends_with("blocks.0.expand.weight")).unwrap();
         let mut broken = state.clone();
         broken.average[slot.offset + 3] = value;
-        let message = checkpoint::save(folder.path(), &manifest, &parameters, &broken).unwrap_err().to_string();
+        let message =
+            checkpoint::save(folder.path(), &manifest, &parameters, &broken).unwrap_err().to_string();
         assert!(message.contains("blocks.0.expand.weight"), "{message}");
         let mut broken = state.clone();
         broken.second[slot.offset + 3] = value;
-        let message = checkpoint::save(folder.path(), &manifest, &parameters, &broken).unwrap_err().to_string();
+        let message =
+            checkpoint::save(folder.path(), &manifest, &parameters, &broken).unwrap_err().to_string();
         assert!(message.contains("second.blocks.0.expand.weight"), "{message}");
     }
     assert!(fs::read_dir(folder.path()).unwrap().all(|entry| {
@@ -421,7 +456,8 @@ fn weights_that_are_not_finite_are_refused_naming_the_tensor() {
 /// Makes a manifest agree with a changed file: its hash, and the manifest's own.
 fn forge(folder: &Path, _name: &str, old: &str, bytes: &[u8]) {
     use sha2::{Digest, Sha256};
-    let hex = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex =
+        |bytes: &[u8]| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let path = folder.join("manifest.json");
     let text = fs::read_to_string(&path).unwrap().replace(old, &hex(bytes));
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -465,7 +501,10 @@ fn a_batch_is_its_step_number() {
     assert!(fifth.level_bt.iter().all(|level| (1..=100).contains(level)));
     let mut short = dataset(30, 1);
     short.terminals = (0..30).map(|row| row % 6 == 5).collect();
-    assert!(BatchMaker::new(&short, &normalizer, &layout, &model, &train()).is_err(), "no window of 7 rows is left");
+    assert!(
+        BatchMaker::new(&short, &normalizer, &layout, &model, &train()).is_err(),
+        "no window of 7 rows is left"
+    );
     // Weights are a mean over what exists: a network that answers zero has a loss of order one.
     for (weight, target) in fifth.weight_btd.iter().zip(&fifth.target_btd) {
         assert!(*weight >= 0.0 && weight.is_finite() && target.is_finite());

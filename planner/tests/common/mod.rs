@@ -8,8 +8,8 @@
 use forethought_planner::guidance::Objective;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
 use forethought_planner::{
-    Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler, SchedulingMatrix,
-    Sequences, TokenLayout, random,
+    Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler,
+    SchedulingMatrix, Sequences, TokenLayout, random,
 };
 use nalgebra::{DMatrix, DVector};
 
@@ -109,7 +109,9 @@ impl Denoiser for GaussianDenoiser {
 
     fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError> {
         let (per, known) = (batch.tokens * self.layout.width(), FIRST_CHUNK * self.layout.width());
-        self.each(batch, &mut |b, x0, _| x0_btd[b * per + known..(b + 1) * per].copy_from_slice(x0.as_slice()));
+        self.each(batch, &mut |b, x0, _| {
+            x0_btd[b * per + known..(b + 1) * per].copy_from_slice(x0.as_slice())
+        });
         Ok(())
     }
 

@@ -258,12 +258,14 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
 /// `e^x` to 2 units in the last place for `x <= 88`; 0 below -87. Cody-Waite reduction, degree-6 polynomial.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
+    // Exactly zero far below: a hidden token must get no weight at all, not 1e-38 of it.
+    let keep = if x < -87.0 { 0.0 } else { 1.0 };
     let x = x.clamp(-87.0, 88.0);
     // Adding and taking away 1.5 * 2^23 rounds to the nearest integer, and vectorises.
     let n = (x * LOG2_E + 12_582_912.0) - 12_582_912.0;
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let p = 1.0 + r * (1.0 + r * (0.5 + r * (1.666_666_5e-1 + r * (4.166_579_6e-2 + r * (8.333_452e-3 + r * 1.388_195e-3)))));
-    p * f32::from_bits(((n as i32 + 127) << 23) as u32)
+    keep * p * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }
 
 /// `erf(z)` to 1.5e-7 (Abramowitz and Stegun 7.1.26), given `e^(-z^2)`.

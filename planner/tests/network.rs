@@ -427,7 +427,7 @@ fn check_objective(objective: &dyn Objective, x0: &[f64], chunks: usize) -> Resu
     let mut gradient = vec![0.0; x0.len()];
     let value = objective.value_and_gradient(x0, chunks, &mut gradient);
     prop_assert!(value.is_finite());
-    let mut at = |x: &[f64]| objective.value_and_gradient(x, chunks, &mut vec![0.0; x.len()]);
+    let at = |x: &[f64]| objective.value_and_gradient(x, chunks, &mut vec![0.0; x.len()]);
     for i in 0..x0.len() {
         let (mut up, mut down) = (x0.to_vec(), x0.to_vec());
         up[i] += 1e-5;

@@ -50,7 +50,13 @@ impl ParameterLayout {
     pub fn of<M: Module>(module: &M) -> Self {
         let mut visitor = Shapes { path: Vec::new(), slots: Vec::new(), offset: 0 };
         module.visit(&mut visitor);
-        Self { slots: visitor.slots }
+        let mut slots = visitor.slots;
+        // The name of the architecture, which every path of the enum begins with, says nothing.
+        let architecture = slots.first().and_then(|slot| slot.name.split_once('.')).map(|(first, _)| format!("{first}."));
+        if let Some(architecture) = architecture.filter(|prefix| slots.iter().all(|slot| slot.name.starts_with(prefix))) {
+            slots.iter_mut().for_each(|slot| slot.name = slot.name[architecture.len()..].to_owned());
+        }
+        Self { slots }
     }
 
     /// Total number of entries.

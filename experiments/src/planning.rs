@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use forethought_agent::RolloutConfig;
 use forethought_envs::EnvSpec;
-use forethought_planner::checkpoint::{self, Checkpoint};
-use forethought_planner::network::NetworkDenoiser;
+use forethought_planner::checkpoint;
 use forethought_planner::{DiffusionPlanner, PlanConfig};
 use forethought_policies::make_executor;
 
@@ -71,22 +70,14 @@ pub fn load(
         ))
     })?;
     let device_handle = device.open()?;
-    let Checkpoint { path, manifest, network, hash } = checkpoint::load(&path, &device_handle)?;
+    let checkpoint = checkpoint::load(&path, &device_handle)?;
+    let (path, hash, manifest) = (checkpoint.path.clone(), checkpoint.hash.clone(), checkpoint.manifest.clone());
     manifest.fits(&path, spec)?;
-    let (schedule, step) = (manifest.model.noise()?, manifest.step);
-    let weights = burn::module::Module::num_params(&network);
-    let denoiser = NetworkDenoiser::new(
-        network,
-        manifest.layout.clone(),
-        schedule.clone(),
-        manifest.model.target,
-        manifest.model.network.causal,
-        &device_handle,
-        device.threads(),
-    )?;
+    let (schedule, step, weights) = (manifest.model.noise()?, manifest.step, checkpoint.weights.len());
+    let denoiser = checkpoint.denoiser(&device_handle, device.threads())?;
     let radius = spec.goal_radius.unwrap_or(DEFAULT_RADIUS);
     let planner = DiffusionPlanner::new(
-        Box::new(denoiser),
+        denoiser,
         schedule,
         manifest.normalizer,
         &manifest.limits,

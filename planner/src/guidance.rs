@@ -41,7 +41,7 @@ impl ReachGoal {
         crate::error::check_finite("goal", goal)?;
         if !(radius.is_finite() && radius > 0.0) {
             return Err(PlannerError::Setting {
-                name: "plan.guidance_radius",
+                name: "plan.reach",
                 value: radius.to_string(),
                 remedy: "give a positive distance in observation units".into(),
             });

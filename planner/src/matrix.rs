@@ -61,13 +61,13 @@ impl SchedulingMatrix {
         let tokens = start.len();
         let bad = |name, value: String, remedy: &str| Err(PlannerError::Setting { name, value, remedy: remedy.into() });
         if tokens == 0 {
-            return bad("plan.horizon", "0".into(), "a plan needs at least one token");
+            return bad("plan.horizons", "0".into(), "a plan needs at least one token");
         }
         if levels == 0 {
             return bad("plan.levels", "0".into(), "sampling needs at least one level");
         }
         if let Some(level) = start.iter().find(|&&level| level > levels) {
-            return bad("plan.start_level", level.to_string(), "a start level cannot exceed plan.levels");
+            return bad("plan.warm_start", level.to_string(), "a start level cannot exceed plan.levels");
         }
         let uncertainty = match kind {
             MatrixKind::FullSequence => 0.0,
@@ -76,7 +76,7 @@ impl SchedulingMatrix {
         };
         // The upper bound keeps the row count in range; beyond S rows apart nothing changes any more.
         if uncertainty.is_nan() || uncertainty < 0.0 {
-            return bad("plan.uncertainty", uncertainty.to_string(), "give a number of rows, zero or more");
+            return bad("plan.matrix.uncertainty", uncertainty.to_string(), "give a number of rows, zero or more");
         }
         let uncertainty = uncertainty.min(f64::from(levels));
         let delay = |t: usize| {

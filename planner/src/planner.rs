@@ -289,15 +289,15 @@ impl Planner for DiffusionPlanner {
             return Ok(Vec::new());
         }
         // One run of the sampler per length and kind of start, so that a plan depends on its request alone.
-        let mut runs: BTreeMap<(usize, bool), Vec<usize>> = BTreeMap::new();
+        let mut runs: BTreeMap<(usize, bool, bool), Vec<usize>> = BTreeMap::new();
         for (index, request) in requests.iter().enumerate() {
             for chunks in self.horizons(request) {
-                runs.entry((chunks, self.starts_warm(request))).or_default().push(index);
+                runs.entry((chunks, self.starts_warm(request), request.goal.is_some())).or_default().push(index);
             }
         }
         let mut best: Vec<Option<Plan>> = vec![None; requests.len()];
         let mut candidates = vec![0; requests.len()];
-        for ((chunks, warm), members) in runs {
+        for ((chunks, warm, _), members) in runs {
             let group: Vec<PlanRequest<'_>> = members.iter().map(|&index| requests[index]).collect();
             for sample in 0..self.config.samples {
                 let plans = self.sample(&group, chunks, warm, sample as u64, history)?;

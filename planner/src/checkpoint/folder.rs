@@ -37,6 +37,10 @@ pub struct Checkpoint {
     pub manifest: Manifest,
     /// The network with the averaged weights.
     pub network: Network,
+    /// Names and order of the weights.
+    pub parameters: ParameterLayout,
+    /// The averaged weights as one vector.
+    pub weights: Vec<f32>,
     /// SHA-256 of the weights file: the checkpoint's identity in protocol records.
     pub hash: String,
 }
@@ -98,9 +102,10 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint, PlannerError> {
     let file = path.join(MODEL);
     let bytes = read_checked(&file, &manifest, MODEL)?;
     let mut vectors = tensors::read(&file, &bytes, &parameters, &[""])?;
-    let network = parameters.load(network, &vectors.swap_remove(0), device)?;
+    let weights = vectors.swap_remove(0);
+    let network = parameters.load(network, &weights, device)?;
     let hash = manifest.files.get(MODEL).map(|record| record.sha256.clone()).unwrap_or_default();
-    Ok(Checkpoint { path, manifest, network, hash })
+    Ok(Checkpoint { path, manifest, network, parameters, weights, hash })
 }
 
 /// Loads the training state of a checkpoint.
@@ -187,7 +192,12 @@ fn write_folder(target: &Path, manifest: &Manifest, files: &[(&str, Vec<u8>)]) -
         let seal = hex(&Sha256::digest(&json));
         write_synced(&temporary.join(MANIFEST), replace_last(&json, UNSEALED, &seal).as_bytes())?;
         sync_folder(&temporary)?;
-        // A folder of the same step is from before the resume that repeats it, and is equal.
+        // A folder of the same step is from before the resume that repeats it, and is equal: what is there
+        // already is what would be written.
+        if target.exists() && read_manifest(target).is_ok() {
+            fs::remove_dir_all(&temporary).map_err(io(&temporary))?;
+            return Ok(());
+        }
         if target.exists() {
             fs::remove_dir_all(target).map_err(io(target))?;
         }
@@ -211,13 +221,18 @@ fn sync_folder(path: &Path) -> Result<(), PlannerError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| PlannerError::Io { path: path.to_owned(), source })
 }
 
-fn read_manifest(folder: &Path) -> Result<Manifest, PlannerError> {
+/// Reads and checks the manifest of a checkpoint folder.
+///
+/// # Errors
+/// [`PlannerError::Checkpoint`] when it is missing, corrupted, or from another version.
+pub fn read_manifest(folder: &Path) -> Result<Manifest, PlannerError> {
     let path = folder.join(MANIFEST);
     let bytes = read_capped(&path)?;
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| PlannerError::Checkpoint {
         path: path.clone(),
         problem: format!("unreadable ({error}): it is corrupted or from another version; restore it or train again"),
     })?;
+    manifest.check_format(&path)?;
     let sealed = || {
         let text = std::str::from_utf8(&bytes).ok()?;
         Some(hex(&Sha256::digest(replace_last(text, &manifest.sha256, UNSEALED))) == manifest.sha256)
@@ -253,7 +268,13 @@ fn read_checked(path: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>,
 
 fn read_capped(path: &Path) -> Result<Vec<u8>, PlannerError> {
     let io = |source| PlannerError::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(io)?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => PlannerError::Checkpoint {
+            path: path.to_owned(),
+            problem: "is missing: restore it from a copy of the checkpoint, or train again".into(),
+        },
+        _ => io(error),
+    })?;
     let size = file.metadata().map_err(io)?.len();
     if size > MAX_BYTES {
         return Err(PlannerError::Checkpoint { path: path.to_owned(), problem: format!("has {size} bytes; at most {MAX_BYTES} are read") });

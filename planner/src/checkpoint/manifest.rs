@@ -97,11 +97,20 @@ impl SlotLimits {
 }
 
 impl Manifest {
-    /// Refuses a manifest that contradicts itself or comes from a newer program.
+    /// Refuses a format that this program does not read.
+    pub(super) fn check_format(&self, path: &Path) -> Result<(), PlannerError> {
+        if self.format == FORMAT {
+            return Ok(());
+        }
+        let (found, version) = (self.format, &self.code_version);
+        let problem =
+            format!("format {found} is not {FORMAT}, the one this program reads: use the program version that wrote it ({version})");
+        Err(PlannerError::Checkpoint { path: path.to_owned(), problem })
+    }
+
+    /// Refuses a manifest that contradicts itself.
     pub(super) fn check(&self, path: &Path) -> Result<(), PlannerError> {
-        let problem = if self.format != FORMAT {
-            Some(format!("format {} is not {FORMAT}, the one this program reads: use the program version that wrote it ({})", self.format, self.code_version))
-        } else if self.layout.frame_stack == 0 || self.layout.chunks == 0 || self.layout.width() > 1 << 20 {
+        let problem = if self.layout.frame_stack == 0 || self.layout.chunks == 0 || self.layout.width() > 1 << 20 {
             Some("its token layout has impossible sizes".into())
         } else if self.limits.low.len() != self.layout.frame() || self.limits.high.len() != self.layout.frame() {
             Some("its value limits do not fit its token layout".into())

@@ -4,9 +4,10 @@
 //! normaliser, token layout, environment id and layout hash, noise levels; and, while training, what makes
 //! a resumed run identical to an uninterrupted one.
 
+mod denoiser;
 mod folder;
 mod manifest;
 mod tensors;
 
-pub use folder::{Checkpoint, latest, load, load_training, save, save_model};
+pub use folder::{Checkpoint, latest, load, load_training, read_manifest, save, save_model};
 pub use manifest::{DataRecord, FORMAT, FileRecord, Manifest, SlotLimits};

@@ -16,34 +16,6 @@ pub(super) fn multiply(a: &[f32], b: &[f32], out: &mut [f32], inner: usize, colu
     }
     // SAFETY: rows * inner <= a.len(), inner * columns <= b.len(), rows * columns <= out.len(); `out` is
     // borrowed mutably, so it overlaps neither.
-    unsafe { product(rows, columns, inner, out, a, (1, inner), b, (1, columns), accumulate) }
-}
-
-/// `out = a b^T (+ out)`: `a` is `[rows, inner]`, `b` is `[columns, inner]`, all row-major.
-pub(super) fn multiply_transposed(a: &[f32], b: &[f32], out: &mut [f32], inner: usize, columns: usize, accumulate: bool) {
-    let rows = (a.len() / inner.max(1)).min(out.len() / columns.max(1));
-    if rows == 0 || b.len() < inner * columns {
-        return;
-    }
-    // SAFETY: as in `multiply`, with `b` read along its rows.
-    unsafe { product(rows, columns, inner, out, a, (1, inner), b, (inner, 1), accumulate) }
-}
-
-/// Strides are (along columns, along rows).
-#[allow(clippy::too_many_arguments)]
-unsafe fn product(
-    rows: usize,
-    columns: usize,
-    inner: usize,
-    out: &mut [f32],
-    a: &[f32],
-    a_strides: (usize, usize),
-    b: &[f32],
-    b_strides: (usize, usize),
-    accumulate: bool,
-) {
-    let signed = |stride: usize| stride as isize;
-    // SAFETY: the caller vouches for the extents.
     unsafe {
         gemm::gemm(
             rows,
@@ -51,14 +23,14 @@ unsafe fn product(
             inner,
             out.as_mut_ptr(),
             1,
-            signed(columns),
+            columns as isize,
             accumulate,
             a.as_ptr(),
-            signed(a_strides.0),
-            signed(a_strides.1),
+            1,
+            inner as isize,
             b.as_ptr(),
-            signed(b_strides.0),
-            signed(b_strides.1),
+            1,
+            columns as isize,
             1.0,
             1.0,
             false,

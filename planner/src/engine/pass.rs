@@ -113,28 +113,28 @@ impl Pass {
         let shape = Shape { tokens: t, width: w, heads: rows.heads };
         // From here on `x` holds the gradient at the residual stream.
         self.x.fill(0.0);
-        kernels::multiply_transposed(d_output, &weights.output.weight, &mut self.narrow, weights.output.columns, w, false);
+        linear_backward(&weights.output, d_output, &mut self.narrow);
         for r in 0..m {
             let at = r * w..(r + 1) * w;
             let (dh, scale) = (&mut self.narrow[at.clone()], &rows.levels[r].final_scale);
             kernels::normalize_row_backward(dh, scale, &self.xhat[at.clone()], self.inverse[r], &mut self.x[at]);
         }
         for (index, block) in weights.blocks.iter().enumerate().rev() {
-            let (saved, hidden) = (&self.blocks[index], block.expand.columns);
+            let saved = &self.blocks[index];
             for r in 0..m {
                 let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
                 kernels::product_of(&self.x[at.clone()], &level.mlp_gate, &mut self.narrow[at]);
             }
-            kernels::multiply_transposed(&self.narrow, &block.contract.weight, &mut self.wide, w, hidden, false);
+            linear_backward(&block.contract, &self.narrow, &mut self.wide);
             multiply_in_place(&mut self.wide, &saved.gelu_slope);
-            kernels::multiply_transposed(&self.wide, &block.expand.weight, &mut self.narrow, hidden, w, false);
+            linear_backward(&block.expand, &self.wide, &mut self.narrow);
             for r in 0..m {
                 let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
                 let (dh, xhat) = (&mut self.narrow[at.clone()], &saved.mlp_xhat[at.clone()]);
                 kernels::normalize_row_backward(dh, &level.mlp_scale, xhat, saved.mlp_inverse[r], &mut self.x[at.clone()]);
                 kernels::product_of(&self.x[at.clone()], &level.attention_gate, &mut self.narrow[at]);
             }
-            kernels::multiply_transposed(&self.narrow, &block.projection.weight, &mut self.mixed, w, w, false);
+            linear_backward(&block.projection, &self.narrow, &mut self.mixed);
             for s in 0..rows.sequences {
                 attention::backward(
                     shape,
@@ -145,7 +145,7 @@ impl Pass {
                     &mut self.row,
                 );
             }
-            kernels::multiply_transposed(&self.d_qkv, &block.query_key_value.weight, &mut self.narrow, 3 * w, w, false);
+            linear_backward(&block.query_key_value, &self.d_qkv, &mut self.narrow);
             for r in 0..m {
                 let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
                 let (dh, xhat) = (&mut self.narrow[at.clone()], &saved.attention_xhat[at.clone()]);
@@ -153,7 +153,7 @@ impl Pass {
                 kernels::normalize_row_backward(dh, &level.attention_scale, xhat, inverse, &mut self.x[at]);
             }
         }
-        kernels::multiply_transposed(&self.x, &weights.input.weight, d_input, w, weights.input.inner, false);
+        linear_backward(&weights.input, &self.x, d_input);
     }
 
     /// Positions and distances to the end.
@@ -212,6 +212,11 @@ fn linear(layer: &LinearWeights, input: &[f32], out: &mut [f32]) {
         row.copy_from_slice(&layer.bias);
     }
     kernels::multiply(input, &layer.weight, out, layer.inner, layer.columns, true);
+}
+
+/// Gradient at a linear layer's input, given the one at its output.
+fn linear_backward(layer: &LinearWeights, d_output: &[f32], d_input: &mut [f32]) {
+    kernels::multiply(d_output, &layer.transposed, d_input, layer.columns, layer.inner, false);
 }
 
 fn multiply_in_place(x: &mut [f32], y: &[f32]) {

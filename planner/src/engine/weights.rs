@@ -3,12 +3,14 @@
 use crate::PlannerError;
 use crate::network::ParameterLayout;
 
-/// A linear layer, `[inner, columns]` row-major.
+/// A linear layer, `[inner, columns]` row-major, and its transpose for the backward pass: `gemm` rounds alike
+/// for any number of rows only where the right-hand side is row-major.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LinearWeights {
     pub inner: usize,
     pub columns: usize,
     pub weight: Vec<f32>,
+    pub transposed: Vec<f32>,
     pub bias: Vec<f32>,
 }
 
@@ -64,7 +66,9 @@ impl TransformerWeights {
         let linear = |name: &str| {
             let (shape, weight) = find(&format!("{name}.weight"))?;
             let bias = vector(&format!("{name}.bias"))?;
-            Ok::<_, PlannerError>(LinearWeights { inner: shape[0], columns: bias.len(), weight, bias })
+            let (inner, columns) = (shape[0], bias.len());
+            let transposed = (0..inner * columns).map(|i| weight[(i % inner) * columns + i / inner]).collect();
+            Ok::<_, PlannerError>(LinearWeights { inner, columns, weight, transposed, bias })
         };
         let norm = |name: &str| {
             Ok::<_, PlannerError>(NormWeights {

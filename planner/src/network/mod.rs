@@ -64,16 +64,16 @@ impl NetworkConfig {
     pub fn check(&self) -> Result<(), PlannerError> {
         let bad = |name, value: usize, remedy: String| Err(PlannerError::Setting { name, value: value.to_string(), remedy });
         for (name, value, most) in [
-            ("model.width", self.width, 4096),
-            ("model.layers", self.layers, 64),
-            ("model.heads", self.heads, 64),
+            ("model.network.width", self.width, 4096),
+            ("model.network.layers", self.layers, 64),
+            ("model.network.heads", self.heads, 64),
         ] {
             if value == 0 || value > most {
                 return bad(name, value, format!("between 1 and {most} are accepted"));
             }
         }
         if !self.width.is_multiple_of(self.heads) || !self.width.is_multiple_of(2) {
-            return bad("model.width", self.width, format!("an even multiple of model.heads ({}) is needed", self.heads));
+            return bad("model.network.width", self.width, format!("an even multiple of model.network.heads ({}) is needed", self.heads));
         }
         Ok(())
     }

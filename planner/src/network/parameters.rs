@@ -13,7 +13,7 @@ use crate::{PlannerError, random};
 /// One named parameter in the flat vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterSlot {
-    /// Dotted path in the module tree, for example `Transformer.blocks.0.expand.weight`.
+    /// Dotted path in the module tree, for example `blocks.0.expand.weight`.
     pub name: String,
     /// Shape.
     pub shape: Vec<usize>,

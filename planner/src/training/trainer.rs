@@ -64,9 +64,9 @@ impl Trainer {
         let state = match checkpoint::latest(&folder.join("checkpoints"))? {
             None => TrainState::new(parameters.draw(train.seed)),
             Some(path) => {
-                let (found, state) = checkpoint::load_training(&path, &parameters)?;
-                same_run(&path, &found, &manifest)?;
-                state
+                // Settings first: tensors of another network would only be found to have other shapes.
+                same_run(&path, &checkpoint::read_manifest(&path)?, &manifest)?;
+                checkpoint::load_training(&path, &parameters)?.1
             }
         };
         let optimizer = Optimizer::new(&state, &parameters, device)?;

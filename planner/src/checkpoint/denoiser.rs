@@ -1,0 +1,34 @@
+//! Which implementation computes a checkpoint's network.
+
+use burn::tensor::Device;
+
+use super::Checkpoint;
+use crate::network::{NetworkDenoiser, NetworkKind};
+use crate::{Denoiser, EngineDenoiser, PlannerError};
+
+impl Checkpoint {
+    /// The denoiser for this checkpoint. On the CPU (`threads` workers) a transformer runs in this crate's own
+    /// engine; anything else, and every network on another device (`threads` `None`), runs in Burn.
+    ///
+    /// # Errors
+    /// [`PlannerError::Device`] when workers cannot be started.
+    pub fn denoiser(self, device: &Device, threads: Option<usize>) -> Result<Box<dyn Denoiser>, PlannerError> {
+        let (layout, model) = (self.manifest.layout, self.manifest.model);
+        let schedule = model.noise()?;
+        Ok(match (model.network.kind, threads) {
+            (NetworkKind::Transformer, Some(threads)) => Box::new(EngineDenoiser::new(
+                &self.parameters,
+                &self.weights,
+                &model.network,
+                layout,
+                schedule,
+                model.target,
+                threads,
+            )?),
+            (_, threads) => {
+                let causal = model.network.causal;
+                Box::new(NetworkDenoiser::new(self.network, layout, schedule, model.target, causal, device, threads)?)
+            }
+        })
+    }
+}

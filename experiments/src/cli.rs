@@ -27,7 +27,9 @@ Exit codes: 0 done, 1 something went wrong on the way, 2 the request cannot be c
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make offline data with the benchmark's own controller, as a D4RL HDF5 file.
-    #[command(after_help = "Example: forethought collect maze2d-umaze --set data.rows=200000 --out data/small.hdf5")]
+    #[command(
+        after_help = "Example: forethought collect maze2d-umaze --set data.rows=200000 --out data/small.hdf5"
+    )]
     Collect(CollectArgs),
     /// Train a planner on a data file; run the same command again to resume.
     #[command(after_help = "Example: forethought train maze2d-umaze --set train.steps=5000 --out runs/short")]

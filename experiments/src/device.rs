@@ -33,7 +33,9 @@ impl DeviceName {
             #[cfg(feature = "flex")]
             Self::Cpu => Ok(Device::flex()),
             #[cfg(not(feature = "flex"))]
-            Self::Cpu => Err(Failure::refused("this program was built without the feature `flex`: rebuild with it to use --device cpu")),
+            Self::Cpu => Err(Failure::refused(
+                "this program was built without the feature `flex`: rebuild with it to use --device cpu",
+            )),
             #[cfg(feature = "cuda")]
             Self::Cuda => cuda(),
             #[cfg(not(feature = "cuda"))]

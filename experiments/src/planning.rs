@@ -44,7 +44,8 @@ pub fn execution(configuration: &Configuration, spec: &EnvSpec) -> Result<Rollou
             executor.name()
         )));
     }
-    let config = RolloutConfig { replan_every: configuration.rollout.replan_every, ..RolloutConfig::default() };
+    let config =
+        RolloutConfig { replan_every: configuration.rollout.replan_every, ..RolloutConfig::default() };
     config.check()?;
     Ok(config)
 }
@@ -71,7 +72,8 @@ pub fn load(
     })?;
     let device_handle = device.open()?;
     let checkpoint = checkpoint::load(&path, &device_handle)?;
-    let (path, hash, manifest) = (checkpoint.path.clone(), checkpoint.hash.clone(), checkpoint.manifest.clone());
+    let (path, hash, manifest) =
+        (checkpoint.path.clone(), checkpoint.hash.clone(), checkpoint.manifest.clone());
     manifest.fits(&path, spec)?;
     let (schedule, step, weights) = (manifest.model.noise()?, manifest.step, checkpoint.weights.len());
     let denoiser = checkpoint.denoiser(&device_handle, device.threads())?;

@@ -16,7 +16,12 @@ const SHIPPED: &str = "experiments";
 pub fn environment_id(typed: &str) -> String {
     let names = known();
     let versioned = |name: &&String| name.strip_prefix(typed).is_some_and(|rest| rest.starts_with("-v"));
-    names.iter().find(|name| *name == typed).or_else(|| names.iter().find(versioned)).cloned().unwrap_or(typed.to_owned())
+    names
+        .iter()
+        .find(|name| *name == typed)
+        .or_else(|| names.iter().find(versioned))
+        .cloned()
+        .unwrap_or(typed.to_owned())
 }
 
 /// The environment and its resolved configuration.

@@ -36,7 +36,9 @@ pub enum PlannerError {
         value: f64,
     },
     /// The network answered with NaN or infinity.
-    #[error("the denoiser's output is not finite at row {row}, token {token}: the checkpoint or its input is broken")]
+    #[error(
+        "the denoiser's output is not finite at row {row}, token {token}: the checkpoint or its input is broken"
+    )]
     BrokenOutput {
         /// Row of the scheduling matrix.
         row: usize,
@@ -82,9 +84,7 @@ pub enum PlannerError {
 pub(crate) fn check_finite(what: &str, values: &[f64]) -> Result<(), PlannerError> {
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(()),
-        Some(index) => {
-            Err(PlannerError::NonFinite { what: what.to_owned(), index, value: values[index] })
-        }
+        Some(index) => Err(PlannerError::NonFinite { what: what.to_owned(), index, value: values[index] }),
     }
 }
 

@@ -36,7 +36,12 @@ impl ReachGoal {
     /// # Errors
     /// [`PlannerError::Length`] when the goal does not fit; [`PlannerError::NonFinite`] when it is not
     /// finite; [`PlannerError::Setting`] for a radius that is not positive.
-    pub fn new(layout: &TokenLayout, normalizer: &Normalizer, goal: &[f64], radius: f64) -> Result<Self, PlannerError> {
+    pub fn new(
+        layout: &TokenLayout,
+        normalizer: &Normalizer,
+        goal: &[f64],
+        radius: f64,
+    ) -> Result<Self, PlannerError> {
         crate::error::check_len("goal", layout.goal_indices.len(), goal.len())?;
         crate::error::check_finite("goal", goal)?;
         if !(radius.is_finite() && radius > 0.0) {
@@ -65,7 +70,9 @@ impl Objective for ReachGoal {
         for t in FIRST_CHUNK..FIRST_CHUNK + chunks {
             for frame in 0..layout.frame_stack {
                 let at = t * width + layout.observation_at(frame);
-                let offset = |g: usize| x0_td[at + layout.goal_indices[g]] * self.scale[g] + self.shift[g] - self.goal[g];
+                let offset = |g: usize| {
+                    x0_td[at + layout.goal_indices[g]] * self.scale[g] + self.shift[g] - self.goal[g]
+                };
                 let distance = (0..self.goal.len()).map(|g| offset(g).powi(2)).sum::<f64>().sqrt();
                 let squashed = (distance / (2.0 * self.radius)).tanh();
                 value -= per_frame * squashed;

@@ -40,7 +40,12 @@ impl TokenLayout {
     ///
     /// # Errors
     /// [`PlannerError::Setting`] for a zero frame stack or zero chunks.
-    pub fn new(spec: &EnvSpec, frame_stack: usize, chunks: usize, reward: bool) -> Result<Self, PlannerError> {
+    pub fn new(
+        spec: &EnvSpec,
+        frame_stack: usize,
+        chunks: usize,
+        reward: bool,
+    ) -> Result<Self, PlannerError> {
         for (name, value) in [("model.frame_stack", frame_stack), ("model.chunks", chunks)] {
             if value == 0 || value > 4096 {
                 return Err(PlannerError::Setting {

@@ -59,7 +59,9 @@ impl SchedulingMatrix {
     /// As [`SchedulingMatrix::new`]; and for a start above `levels`.
     pub fn from_levels(kind: MatrixKind, start: &[u16], levels: u16) -> Result<Self, PlannerError> {
         let tokens = start.len();
-        let bad = |name, value: String, remedy: &str| Err(PlannerError::Setting { name, value, remedy: remedy.into() });
+        let bad = |name, value: String, remedy: &str| {
+            Err(PlannerError::Setting { name, value, remedy: remedy.into() })
+        };
         if tokens == 0 {
             return bad("plan.horizons", "0".into(), "a plan needs at least one token");
         }
@@ -76,11 +78,16 @@ impl SchedulingMatrix {
         };
         // The upper bound keeps the row count in range; beyond S rows apart nothing changes any more.
         if uncertainty.is_nan() || uncertainty < 0.0 {
-            return bad("plan.matrix.uncertainty", uncertainty.to_string(), "give a number of rows, zero or more");
+            return bad(
+                "plan.matrix.uncertainty",
+                uncertainty.to_string(),
+                "give a number of rows, zero or more",
+            );
         }
         let uncertainty = uncertainty.min(f64::from(levels));
         let delay = |t: usize| {
-            let from_end = if matches!(kind, MatrixKind::Trapezoid { .. }) { t.min(tokens - 1 - t) } else { t };
+            let from_end =
+                if matches!(kind, MatrixKind::Trapezoid { .. }) { t.min(tokens - 1 - t) } else { t };
             (from_end as f64 * uncertainty).floor() as usize
         };
         let rows = usize::from(levels) + (0..tokens).map(delay).max().unwrap_or(0);
@@ -131,7 +138,9 @@ impl SchedulingMatrix {
     /// First row at which tokens `0..tokens` are all clean.
     pub fn clean_after(&self, tokens: usize) -> usize {
         let tokens = tokens.min(self.tokens);
-        (0..=self.steps()).find(|&m| self.row(m)[..tokens].iter().all(|&level| level == 0)).unwrap_or(self.steps())
+        (0..=self.steps())
+            .find(|&m| self.row(m)[..tokens].iter().all(|&level| level == 0))
+            .unwrap_or(self.steps())
     }
 }
 

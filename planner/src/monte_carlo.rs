@@ -38,7 +38,12 @@ pub(crate) struct MonteCarlo<'a> {
 }
 
 impl<'a> MonteCarlo<'a> {
-    pub(crate) fn new(guidance: &'a Guidance<'a>, sequences: &Sequences, tokens: usize, width: usize) -> Self {
+    pub(crate) fn new(
+        guidance: &'a Guidance<'a>,
+        sequences: &Sequences,
+        tokens: usize,
+        width: usize,
+    ) -> Self {
         let rows = sequences.batch * guidance.completions.max(1);
         let repeat = |b: usize| b / guidance.completions.max(1);
         Self {

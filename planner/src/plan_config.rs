@@ -76,7 +76,11 @@ impl PlanConfig {
     pub fn check(&self, chunks: usize, training_levels: usize) -> Result<(), PlannerError> {
         let bad = |name, value: String, remedy: String| Err(PlannerError::Setting { name, value, remedy });
         if self.levels == 0 || usize::from(self.levels) > training_levels {
-            return bad("plan.levels", self.levels.to_string(), format!("between 1 and {training_levels} are accepted"));
+            return bad(
+                "plan.levels",
+                self.levels.to_string(),
+                format!("between 1 and {training_levels} are accepted"),
+            );
         }
         for (name, value) in [("plan.completions", self.completions), ("plan.samples", self.samples)] {
             if value == 0 || value > 4096 {
@@ -84,10 +88,18 @@ impl PlanConfig {
             }
         }
         if usize::from(self.stabilization) > training_levels {
-            return bad("plan.stabilization", self.stabilization.to_string(), format!("at most {training_levels}"));
+            return bad(
+                "plan.stabilization",
+                self.stabilization.to_string(),
+                format!("at most {training_levels}"),
+            );
         }
         if let Some(horizon) = self.horizons.iter().find(|&&h| h == 0 || h > chunks) {
-            return bad("plan.horizons", horizon.to_string(), format!("the checkpoint plans between 1 and {chunks} chunks"));
+            return bad(
+                "plan.horizons",
+                horizon.to_string(),
+                format!("the checkpoint plans between 1 and {chunks} chunks"),
+            );
         }
         if !(self.guidance.is_finite() && self.guidance >= 0.0) {
             return bad("plan.guidance", self.guidance.to_string(), "give zero or a positive number".into());

@@ -96,9 +96,12 @@ impl DiffusionPlanner {
     /// plan ends `hold` chunks later (variable horizon). A plan that does not arrive looks as far as it can.
     fn horizons(&self, request: &PlanRequest<'_>) -> Vec<usize> {
         let (longest, f) = (self.layout().chunks, self.layout().frame_stack);
-        let arrival = request.previous.and_then(|(plan, executed)| Some(plan.arrival?.saturating_sub(executed)));
+        let arrival =
+            request.previous.and_then(|(plan, executed)| Some(plan.arrival?.saturating_sub(executed)));
         match (self.config.horizons.as_slice(), arrival) {
-            ([], Some(frames)) if self.config.hold > 0 => vec![(frames / f + 1 + self.config.hold).min(longest)],
+            ([], Some(frames)) if self.config.hold > 0 => {
+                vec![(frames / f + 1 + self.config.hold).min(longest)]
+            }
             ([], _) => vec![longest],
             (list, _) => list.to_vec(),
         }
@@ -106,7 +109,8 @@ impl DiffusionPlanner {
 
     /// Whether a plan begins from the one in force: where that is wanted and something of it is left.
     fn starts_warm(&self, request: &PlanRequest<'_>) -> bool {
-        self.config.warm_start < 1.0 && request.previous.is_some_and(|(plan, executed)| executed < plan.frames)
+        self.config.warm_start < 1.0
+            && request.previous.is_some_and(|(plan, executed)| executed < plan.frames)
     }
 
     /// Samples one candidate of `chunks` chunks for every request.
@@ -136,8 +140,10 @@ impl DiffusionPlanner {
             goal_b: requests.iter().map(shown_goal).collect(),
         };
         let objectives = self.objectives(requests)?;
-        let seeds: Vec<u64> =
-            requests.iter().map(|request| random::derive(request.seed, &[COMPLETION_STREAM, chunks as u64, candidate])).collect();
+        let seeds: Vec<u64> = requests
+            .iter()
+            .map(|request| random::derive(request.seed, &[COMPLETION_STREAM, chunks as u64, candidate]))
+            .collect();
         let guided = self.config.guidance > 0.0 && objectives.len() == requests.len();
         let guidance = Guidance {
             objectives: &objectives,
@@ -162,7 +168,8 @@ impl DiffusionPlanner {
             }
             true
         };
-        let walked = sampler.run(self.denoiser.as_mut(), guided.then_some(&guidance), &mut sequences, &mut on_row)?;
+        let walked =
+            sampler.run(self.denoiser.as_mut(), guided.then_some(&guidance), &mut sequences, &mut on_row)?;
         let finished = sequences.x_btd.chunks_exact(tokens * width).zip(requests).zip(rows).enumerate();
         finished
             .map(|(b, ((x_td, request), history))| {
@@ -180,7 +187,8 @@ impl DiffusionPlanner {
         let levels = self.config.levels;
         let start: Vec<u16> = (0..chunks)
             .map(|t| {
-                let share = if warm { self.config.warm_start + self.config.warm_slope * t as f64 } else { 1.0 };
+                let share =
+                    if warm { self.config.warm_start + self.config.warm_slope * t as f64 } else { 1.0 };
                 (f64::from(levels) * share.min(1.0)).round() as u16
             })
             .collect();
@@ -205,8 +213,12 @@ impl DiffusionPlanner {
         layout.write_state(&observation, &mut x_td[STATE * width..(STATE + 1) * width]);
         if let Some(goal) = request.goal {
             let (shift, scale) = (self.normalizer.observation.shift(), self.normalizer.observation.scale());
-            let goal: Vec<f64> =
-                layout.goal_indices.iter().zip(goal).map(|(&i, value)| (value - shift[i]) / scale[i]).collect();
+            let goal: Vec<f64> = layout
+                .goal_indices
+                .iter()
+                .zip(goal)
+                .map(|(&i, value)| (value - shift[i]) / scale[i])
+                .collect();
             layout.write_goal(&goal, &mut x_td[GOAL * width..(GOAL + 1) * width]);
         }
         let chunks = &mut x_td[FIRST_CHUNK * width..];
@@ -242,7 +254,12 @@ impl DiffusionPlanner {
                 (ObjectiveKind::Reward, _) => objectives.push(Box::new(PlannedReward::new(self.layout())?)),
                 (ObjectiveKind::Goal, Some(goal)) => {
                     let radius = self.config.reach * self.goal_radius;
-                    objectives.push(Box::new(ReachGoal::new(self.layout(), &self.normalizer.observation, goal, radius)?));
+                    objectives.push(Box::new(ReachGoal::new(
+                        self.layout(),
+                        &self.normalizer.observation,
+                        goal,
+                        radius,
+                    )?));
                 }
                 (ObjectiveKind::Goal, None) => {}
             }
@@ -262,13 +279,16 @@ impl DiffusionPlanner {
         let layout = self.layout();
         let Some(goal) = request.goal else {
             let mut unused = vec![0.0; x_td.len()];
-            plan.value = objective.map_or(0.0, |objective| objective.value_and_gradient(x_td, chunks, &mut unused));
+            plan.value =
+                objective.map_or(0.0, |objective| objective.value_and_gradient(x_td, chunks, &mut unused));
             return;
         };
         let distances: Vec<f64> = plan
             .observations
             .chunks_exact(layout.observation)
-            .map(|o| layout.goal_indices.iter().zip(goal).map(|(&i, g)| (o[i] - g).powi(2)).sum::<f64>().sqrt())
+            .map(|o| {
+                layout.goal_indices.iter().zip(goal).map(|(&i, g)| (o[i] - g).powi(2)).sum::<f64>().sqrt()
+            })
             .collect();
         let inside = |distance: &f64| *distance <= self.goal_radius;
         plan.arrival = distances.iter().position(inside);
@@ -292,7 +312,9 @@ impl Planner for DiffusionPlanner {
         let mut runs: BTreeMap<(usize, bool, bool), Vec<usize>> = BTreeMap::new();
         for (index, request) in requests.iter().enumerate() {
             for chunks in self.horizons(request) {
-                runs.entry((chunks, self.starts_warm(request), request.goal.is_some())).or_default().push(index);
+                runs.entry((chunks, self.starts_warm(request), request.goal.is_some()))
+                    .or_default()
+                    .push(index);
             }
         }
         let mut best: Vec<Option<Plan>> = vec![None; requests.len()];
@@ -310,7 +332,8 @@ impl Planner for DiffusionPlanner {
                 }
             }
         }
-        let with_count = |(plan, candidates): (Option<Plan>, usize)| plan.map(|plan| Plan { candidates, ..plan });
+        let with_count =
+            |(plan, candidates): (Option<Plan>, usize)| plan.map(|plan| Plan { candidates, ..plan });
         Ok(best.into_iter().zip(candidates).filter_map(with_count).collect())
     }
 
@@ -344,6 +367,9 @@ fn snapshot(
     x0_td: &[f64],
 ) -> Option<PlanRow> {
     let plan = decode(layout, normalizer, &x0_td[FIRST_CHUNK * layout.width()..]).ok()?;
-    let level = levels[FIRST_CHUNK..].iter().flat_map(|&level| std::iter::repeat_n(level, layout.frame_stack)).collect();
+    let level = levels[FIRST_CHUNK..]
+        .iter()
+        .flat_map(|&level| std::iter::repeat_n(level, layout.frame_stack))
+        .collect();
     Some(PlanRow { row, level, observations: plan.observations })
 }

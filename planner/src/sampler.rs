@@ -129,7 +129,8 @@ impl Sampler<'_> {
             if from == to {
                 continue;
             }
-            let (abar, abar_next) = (self.schedule.abar(self.level(from)), self.schedule.abar(self.level(to)));
+            let (abar, abar_next) =
+                (self.schedule.abar(self.level(from)), self.schedule.abar(self.level(to)));
             let (signal, noise) = (abar.sqrt(), (1.0 - abar).sqrt());
             for d in 0..width {
                 let i = token * width + d;
@@ -159,7 +160,11 @@ struct Scratch {
 impl Scratch {
     fn new(sequences: &Sequences, tokens: usize, width: usize) -> Self {
         let size = sequences.batch * tokens * width;
-        Self { shown_btd: vec![0.0; size], level_bt: vec![0; sequences.batch * tokens], x0_btd: vec![0.0; size] }
+        Self {
+            shown_btd: vec![0.0; size],
+            level_bt: vec![0; sequences.batch * tokens],
+            x0_btd: vec![0.0; size],
+        }
     }
 }
 

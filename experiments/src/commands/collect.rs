@@ -12,9 +12,15 @@ pub fn run(args: &CollectArgs) -> Result<(), Failure> {
     let (_, configuration) = resolve::experiment(&args.shared)?;
     let id = &configuration.environment;
     let path = args.out.clone().unwrap_or_else(|| resolve::data_file(id));
-    if args.out.is_none() && let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::broken(format!("cannot make the folder {}: {error}; name another file with --out", folder.display())))?;
+    if args.out.is_none()
+        && let Some(folder) = path.parent()
+    {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::broken(format!(
+                "cannot make the folder {}: {error}; name another file with --out",
+                folder.display()
+            ))
+        })?;
     }
     let write = WriteOptions { overwrite: args.force, ..WriteOptions::default() };
     if path.is_file() && !args.force {
@@ -35,7 +41,12 @@ pub fn run(args: &CollectArgs) -> Result<(), Failure> {
     if args.shared.json {
         print_json(&json!({ "path": path, "summary": summary }));
     } else {
-        println!("{} steps of {id} (seed {seed}), {} goals reached, in {}", summary.rows, summary.timeouts, path.display());
+        println!(
+            "{} steps of {id} (seed {seed}), {} goals reached, in {}",
+            summary.rows,
+            summary.timeouts,
+            path.display()
+        );
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use forethought_agent::{EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
 use forethought_envs::{EnvSpec, make};
-use forethought_planner::Planner;
+use forethought_planner::{PlanConfig, Planner};
 use forethought_policies::{RANDOM, WAYPOINT, WAYPOINT_FRESH, make_executor};
 use serde_json::json;
 
@@ -42,6 +42,14 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let protocol = protocol(args, &spec, &configuration, &loaded);
     let mut results = vec![results(protocol.clone(), &records, &spec)?];
     if !args.no_references {
+        // The same planner told nothing of the goal: what the data alone would do.
+        let mut unguided = configuration.clone();
+        unguided.plan = PlanConfig { guidance: 0.0, goal_token: false, samples: 1, ..unguided.plan };
+        loaded.planner.set_config(unguided.plan.clone())?;
+        let records = planned(&mut loaded.planner, &spec, &unguided, &config, &seeds, args.shared.json)?;
+        let unguided =
+            Protocol { planner: "unguided".into(), configuration: Some(unguided), ..protocol.clone() };
+        results.push(self::results(unguided, &records, &spec)?);
         for name in [WAYPOINT, WAYPOINT_FRESH, RANDOM] {
             let protocol = Protocol {
                 planner: name.into(),
@@ -96,7 +104,12 @@ fn results(protocol: Protocol, records: &[EpisodeRecord], spec: &EnvSpec) -> Res
     Ok(Results { protocol, episodes })
 }
 
-fn protocol(args: &EvalArgs, spec: &EnvSpec, configuration: &Configuration, loaded: &LoadedPlanner) -> Protocol {
+fn protocol(
+    args: &EvalArgs,
+    spec: &EnvSpec,
+    configuration: &Configuration,
+    loaded: &LoadedPlanner,
+) -> Protocol {
     Protocol {
         environment: spec.id.clone(),
         layout_hash: spec.layout_hash.clone(),
@@ -125,20 +138,30 @@ fn report(
         words("executor"),
         numbers("score"),
         numbers("95 % interval"),
+        numbers("behind by"),
         numbers("if stayed"),
         numbers("arrived"),
         numbers("steps to arrive"),
     ]);
     let mut summaries = Vec::new();
-    for result in results {
-        let scores: Vec<f64> = result.episodes.iter().map(EpisodeRow::score).collect();
+    let scores = |result: &Results| result.episodes.iter().map(EpisodeRow::score).collect::<Vec<f64>>();
+    let own = results.first().map(scores).unwrap_or_default();
+    for (index, result) in results.iter().enumerate() {
+        let scores = scores(result);
         let summary = statistics::summarise(&scores, RESAMPLES, 0)?;
-        table.row(row(result, &summary));
+        // Same starts and goals, so the difference is taken episode by episode.
+        let behind = match index {
+            0 => None,
+            _ => Some(statistics::paired_difference(&own, &scores, RESAMPLES, 0)?),
+        };
+        table.row(row(result, &summary, behind.as_ref())?);
         summaries.push(json!({ "planner": result.protocol.planner, "executor": result.protocol.executor,
             "score": summary.mean, "standard_error": summary.standard_error,
-            "interval": [summary.mean_interval.low, summary.mean_interval.high] }));
+            "interval": [summary.mean_interval.low, summary.mean_interval.high],
+            "behind_the_planner_by": behind }));
     }
-    let times: Vec<f64> = records.iter().flat_map(|record| record.plans.iter().map(|plan| plan.took_s)).collect();
+    let times: Vec<f64> =
+        records.iter().flat_map(|record| record.plans.iter().map(|plan| plan.took_s)).collect();
     let per_plan = times.iter().sum::<f64>() / times.len().max(1) as f64;
     let rows = records.iter().flat_map(|r| &r.plans).map(|plan| plan.rows).max().unwrap_or(0);
 
@@ -161,7 +184,13 @@ fn report(
             "plans": times.len(), "seconds_per_plan": per_plan, "rows": rows, "folder": out.path() }));
         return Ok(());
     }
-    println!("{}  ({} episodes, seeds {} to {})\n", spec.id, records.len(), args.seed, args.seed + records.len() as u64 - 1);
+    println!(
+        "{}  ({} episodes, seeds {} to {})\n",
+        spec.id,
+        records.len(),
+        args.seed,
+        args.seed + records.len() as u64 - 1
+    );
     print!("{table}");
     println!(
         "\n{} plans of at most {rows} rows, {:.1} ms each (planned together, on {}); {seconds:.1} s in all",
@@ -174,18 +203,22 @@ fn report(
     Ok(())
 }
 
-fn row(result: &Results, summary: &Summary) -> [String; 7] {
+fn row(result: &Results, summary: &Summary, behind: Option<&Summary>) -> Result<[String; 8], Failure> {
     let episodes = &result.episodes;
     let stayed = episodes.iter().map(EpisodeRow::score_if_stayed).sum::<f64>() / episodes.len() as f64;
     let arrivals: Vec<usize> = episodes.iter().filter_map(|row| row.outcome.steps_to_arrival).collect();
     let steps = arrivals.iter().sum::<usize>() as f64 / arrivals.len().max(1) as f64;
-    [
+    let share = statistics::wilson_interval(arrivals.len(), episodes.len())?;
+    let (low, high) = (100.0 * share.low, 100.0 * share.high);
+    let half = |s: &Summary| 0.5 * (s.mean_interval.high - s.mean_interval.low);
+    Ok([
         result.protocol.planner.clone(),
         result.protocol.executor.clone(),
         format!("{:.1}", summary.mean),
         format!("{:.1} to {:.1}", summary.mean_interval.low, summary.mean_interval.high),
+        behind.map_or("-".into(), |s| format!("{:.1} +- {:.1}", s.mean, half(s))),
         format!("{stayed:.1}"),
-        format!("{} of {}", arrivals.len(), episodes.len()),
+        format!("{} of {} ({low:.0} to {high:.0} %)", arrivals.len(), episodes.len()),
         if arrivals.is_empty() { "-".into() } else { format!("{steps:.0}") },
-    ]
+    ])
 }

@@ -17,7 +17,10 @@ use crate::table::{Table, numbers, words};
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let path = &args.path;
     if !path.exists() {
-        return Err(Failure::refused(format!("{} does not exist: name a checkpoint folder, a training run, a data file or a configuration", path.display())));
+        return Err(Failure::refused(format!(
+            "{} does not exist: name a checkpoint folder, a training run, a data file or a configuration",
+            path.display()
+        )));
     }
     if path.is_dir() {
         return checkpoint_folder(path, args.json);
@@ -40,17 +43,34 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
     let loaded = checkpoint::load(path, &DeviceName::Cpu.open()?)?;
     let (manifest, weights) = (&loaded.manifest, burn::module::Module::num_params(&loaded.network));
     if as_json {
-        print_json(&json!({ "path": loaded.path, "weights": weights, "sha256": loaded.hash, "manifest": manifest }));
+        print_json(
+            &json!({ "path": loaded.path, "weights": weights, "sha256": loaded.hash, "manifest": manifest }),
+        );
         return Ok(());
     }
     let (layout, network) = (&manifest.layout, &manifest.model.network);
     println!("checkpoint   {}", loaded.path.display());
     println!("environment  {}", manifest.environment.id);
-    println!("network      {:?}, width {}, {} layers, {weights} weights", network.kind, network.width, network.layers);
-    println!("tokens       {} chunks of {} frames, {} numbers each", layout.chunks, layout.frame_stack, layout.width());
-    println!("noise        {} levels, {:?} schedule, predicts {:?}", manifest.model.levels, manifest.model.schedule, manifest.model.target);
+    println!(
+        "network      {:?}, width {}, {} layers, {weights} weights",
+        network.kind, network.width, network.layers
+    );
+    println!(
+        "tokens       {} chunks of {} frames, {} numbers each",
+        layout.chunks,
+        layout.frame_stack,
+        layout.width()
+    );
+    println!(
+        "noise        {} levels, {:?} schedule, predicts {:?}",
+        manifest.model.levels, manifest.model.schedule, manifest.model.target
+    );
     println!("training     step {} of {}, seed {}", manifest.step, manifest.train.steps, manifest.train.seed);
-    println!("data         {} rows, seed {}", manifest.data.rows, manifest.data.seed.map_or("unknown".into(), |s| s.to_string()));
+    println!(
+        "data         {} rows, seed {}",
+        manifest.data.rows,
+        manifest.data.seed.map_or("unknown".into(), |s| s.to_string())
+    );
     println!("written by   {} {}", env!("CARGO_PKG_NAME"), manifest.code_version);
     println!("weights      SHA-256 {}", loaded.hash);
     Ok(())
@@ -63,12 +83,31 @@ fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
         print_json(&json!({ "path": path, "metadata": dataset.metadata, "summary": summary }));
         return Ok(());
     }
-    println!("{}: {} rows of {}, {} terminals, {} time-outs\n", path.display(), summary.rows, summary.env_id, summary.terminals, summary.timeouts);
-    let mut table = Table::new([words("column"), numbers("mean"), numbers("deviation"), numbers("smallest"), numbers("largest")]);
+    println!(
+        "{}: {} rows of {}, {} terminals, {} time-outs\n",
+        path.display(),
+        summary.rows,
+        summary.env_id,
+        summary.terminals,
+        summary.timeouts
+    );
+    let mut table = Table::new([
+        words("column"),
+        numbers("mean"),
+        numbers("deviation"),
+        numbers("smallest"),
+        numbers("largest"),
+    ]);
     let columns = summary.observations.iter().enumerate().map(|(i, c)| (format!("observation {i}"), c));
     let columns = columns.chain(summary.actions.iter().enumerate().map(|(i, c)| (format!("action {i}"), c)));
     for (name, c) in columns.chain([("reward".to_owned(), &summary.reward)]) {
-        table.row([name, format!("{:.4}", c.mean), format!("{:.4}", c.std), format!("{:.4}", c.min), format!("{:.4}", c.max)]);
+        table.row([
+            name,
+            format!("{:.4}", c.mean),
+            format!("{:.4}", c.std),
+            format!("{:.4}", c.min),
+            format!("{:.4}", c.max),
+        ]);
     }
     print!("{table}");
     Ok(())

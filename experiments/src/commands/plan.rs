@@ -19,7 +19,8 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let (environment, configuration) = resolve::experiment(&args.shared)?;
     let spec = environment.spec().clone();
     let mut loaded = planning::load(args.checkpoint.as_deref(), &spec, &configuration.plan, args.device)?;
-    let config = RolloutConfig { record_plans: true, history: true, ..planning::execution(&configuration, &spec)? };
+    let config =
+        RolloutConfig { record_plans: true, history: true, ..planning::execution(&configuration, &spec)? };
     let name = format!("plan-{}", args.seed);
     let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&spec.id, &name));
     let policy = if args.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };
@@ -56,9 +57,15 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
             "plans": record.plans.len(), "first_plan_s": first, "replan_s": replan, "files": written }));
         return Ok(());
     }
-    let arrival = row.outcome.steps_to_arrival.map_or("never arrived".into(), |step| format!("arrived at step {step}"));
+    let arrival =
+        row.outcome.steps_to_arrival.map_or("never arrived".into(), |step| format!("arrived at step {step}"));
     println!("{} seed {}: score {:.1}, {arrival}", spec.id, args.seed, row.score());
-    println!("{} plans: first {:.0} ms, replans {:.0} ms each", record.plans.len(), 1e3 * first, 1e3 * replan);
+    println!(
+        "{} plans: first {:.0} ms, replans {:.0} ms each",
+        record.plans.len(),
+        1e3 * first,
+        1e3 * replan
+    );
     for path in written {
         println!("  {}", path.display());
     }

@@ -61,7 +61,10 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     }
     let rendered = settings::render(&configuration)?;
     std::fs::create_dir_all(&folder).map_err(|error| {
-        Failure::broken(format!("cannot make the folder {}: {error}; choose another with --out", folder.display()))
+        Failure::broken(format!(
+            "cannot make the folder {}: {error}; choose another with --out",
+            folder.display()
+        ))
     })?;
     output::write_atomically(&folder.join("config.toml"), rendered.as_bytes())?;
 
@@ -88,13 +91,18 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     }
     // A complete run is left as it is, down to its last byte.
     let finished = if complete { checkpoint::latest(&folder.join("checkpoints"))? } else { None };
-    let outcome = finished.map_or_else(|| trainer.run(&progress::clock, &mut |now: Progress| {
-        bar.set_position(now.step);
-        let speed = (now.step - first) as f64 / (now.now - began).max(1e-9);
-        bar.set_message(format!("loss {:.4}, {speed:.1} steps/s", now.loss));
-        let in_time = args.time_limit.is_none_or(|limit| now.now - began < limit);
-        in_time && !stop.load(Ordering::SeqCst)
-    }), Ok);
+    let outcome = finished.map_or_else(
+        || {
+            trainer.run(&progress::clock, &mut |now: Progress| {
+                bar.set_position(now.step);
+                let speed = (now.step - first) as f64 / (now.now - began).max(1e-9);
+                bar.set_message(format!("loss {:.4}, {speed:.1} steps/s", now.loss));
+                let in_time = args.time_limit.is_none_or(|limit| now.now - began < limit);
+                in_time && !stop.load(Ordering::SeqCst)
+            })
+        },
+        Ok,
+    );
     bar.finish_and_clear();
     let seconds = progress::clock() - began;
     let saved = match outcome {
@@ -102,7 +110,9 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         Err(PlannerError::Interrupted) => {
             eprintln!("stopped at step {}: run the same command to resume", trainer.step());
             if args.shared.json {
-                print_json(&json!({ "complete": false, "steps": trainer.step(), "weights": weights, "seconds": seconds }));
+                print_json(
+                    &json!({ "complete": false, "steps": trainer.step(), "weights": weights, "seconds": seconds }),
+                );
             }
             return Ok(());
         }
@@ -112,7 +122,9 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         export(&saved, target, &trainer)?;
     }
     if args.shared.json {
-        print_json(&json!({ "complete": true, "checkpoint": saved, "steps": trainer.step(), "weights": weights, "seconds": seconds }));
+        print_json(
+            &json!({ "complete": true, "checkpoint": saved, "steps": trainer.step(), "weights": weights, "seconds": seconds }),
+        );
     } else if complete {
         println!("complete: all {first} steps were done before; checkpoint in {}", saved.display());
     } else {
@@ -124,8 +136,11 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
 /// Whether a run in this folder could overwrite what is not its own: there are files, not all of them named
 /// as a run's first ones, and none that shows a run in progress.
 fn holds_something_else(folder: &Path) -> bool {
-    let ours = |name: &str| ["config.toml", ".config.toml.tmp-", "events.out.tfevents."].iter().any(|own| name.starts_with(own));
-    let names: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+    let ours = |name: &str| {
+        ["config.toml", ".config.toml.tmp-", "events.out.tfevents."].iter().any(|own| name.starts_with(own))
+    };
+    let names: Vec<_> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
     let begun = names.iter().any(|name| name == "checkpoints" || name == "metrics.jsonl");
     !begun && !names.iter().all(|name| name.to_str().is_some_and(ours))
 }
@@ -134,7 +149,11 @@ fn holds_something_else(folder: &Path) -> bool {
 fn export(saved: &Path, target: &Path, trainer: &Trainer) -> Result<(), Failure> {
     let weights = |folder: &Path| std::fs::read(folder.join("model.safetensors")).ok();
     if target.exists() {
-        return if weights(target).is_some_and(|there| weights(saved) == Some(there)) { Ok(()) } else { Err(taken(target)) };
+        return if weights(target).is_some_and(|there| weights(saved) == Some(there)) {
+            Ok(())
+        } else {
+            Err(taken(target))
+        };
     }
     let (mut manifest, state) = checkpoint::load_training(saved, trainer.parameters())?;
     manifest.files.clear();
@@ -142,5 +161,8 @@ fn export(saved: &Path, target: &Path, trainer: &Trainer) -> Result<(), Failure>
 }
 
 fn taken(target: &Path) -> Failure {
-    Failure::broken(format!("{} exists already: remove it, or name another folder with --export", target.display()))
+    Failure::broken(format!(
+        "{} exists already: remove it, or name another folder with --export",
+        target.display()
+    ))
 }

@@ -12,7 +12,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`PlannerError::Device`] when workers cannot be started.
-    pub fn denoiser(self, device: &Device, threads: Option<usize>) -> Result<Box<dyn Denoiser>, PlannerError> {
+    pub fn denoiser(
+        self,
+        device: &Device,
+        threads: Option<usize>,
+    ) -> Result<Box<dyn Denoiser>, PlannerError> {
         let (layout, model) = (self.manifest.layout, self.manifest.model);
         let schedule = model.noise()?;
         Ok(match (model.network.kind, threads) {
@@ -27,7 +31,15 @@ impl Checkpoint {
             )?),
             (_, threads) => {
                 let causal = model.network.causal;
-                Box::new(NetworkDenoiser::new(self.network, layout, schedule, model.target, causal, device, threads)?)
+                Box::new(NetworkDenoiser::new(
+                    self.network,
+                    layout,
+                    schedule,
+                    model.target,
+                    causal,
+                    device,
+                    threads,
+                )?)
             }
         })
     }

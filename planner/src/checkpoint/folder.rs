@@ -49,10 +49,18 @@ pub struct Checkpoint {
 ///
 /// # Errors
 /// [`PlannerError::Io`] or [`PlannerError::Checkpoint`]; earlier checkpoints are untouched then.
-pub fn save(folder: &Path, manifest: &Manifest, parameters: &ParameterLayout, state: &TrainState) -> Result<PathBuf, PlannerError> {
+pub fn save(
+    folder: &Path,
+    manifest: &Manifest,
+    parameters: &ParameterLayout,
+    state: &TrainState,
+) -> Result<PathBuf, PlannerError> {
     let refuse = |problem| PlannerError::Checkpoint { path: folder.to_owned(), problem };
-    let training = tensors::write(parameters, &[("weights.", &state.weights), ("first.", &state.first), ("second.", &state.second)])
-        .map_err(refuse)?;
+    let training = tensors::write(
+        parameters,
+        &[("weights.", &state.weights), ("first.", &state.first), ("second.", &state.second)],
+    )
+    .map_err(refuse)?;
     let model = tensors::write(parameters, &[("", &state.average)]).map_err(refuse)?;
     let target = folder.join(format!("{FINISHED}{:08}", state.step));
     write_folder(&target, manifest, &[(MODEL, model), (TRAINING, training)])?;
@@ -68,7 +76,12 @@ pub fn save(folder: &Path, manifest: &Manifest, parameters: &ParameterLayout, st
 ///
 /// # Errors
 /// [`PlannerError::Io`] or [`PlannerError::Checkpoint`]; nothing is left behind then.
-pub fn save_model(target: &Path, manifest: &Manifest, parameters: &ParameterLayout, average: &[f32]) -> Result<(), PlannerError> {
+pub fn save_model(
+    target: &Path,
+    manifest: &Manifest,
+    parameters: &ParameterLayout,
+    average: &[f32],
+) -> Result<(), PlannerError> {
     let refuse = |problem| PlannerError::Checkpoint { path: target.to_owned(), problem };
     if target.exists() {
         return Err(refuse("exists already: remove it first or choose another name".into()));
@@ -112,7 +125,10 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint, PlannerError> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_training(path: &Path, parameters: &ParameterLayout) -> Result<(Manifest, TrainState), PlannerError> {
+pub fn load_training(
+    path: &Path,
+    parameters: &ParameterLayout,
+) -> Result<(Manifest, TrainState), PlannerError> {
     let manifest = read_manifest(path)?;
     let (model, training) = (path.join(MODEL), path.join(TRAINING));
     let mut average = tensors::read(&model, &read_checked(&model, &manifest, MODEL)?, parameters, &[""])?;
@@ -139,7 +155,9 @@ fn resolve(path: &Path) -> Result<PathBuf, PlannerError> {
         }
     }
     let problem = if path.exists() {
-        format!("holds no {MANIFEST} and no finished checkpoint: give a folder that `forethought train` wrote")
+        format!(
+            "holds no {MANIFEST} and no finished checkpoint: give a folder that `forethought train` wrote"
+        )
     } else {
         "does not exist: give a folder that `forethought train` wrote".into()
     };
@@ -186,8 +204,10 @@ fn write_folder(target: &Path, manifest: &Manifest, files: &[(&str, Vec<u8>)]) -
             manifest.files.insert((*name).to_owned(), record);
         }
         manifest.sha256 = UNSEALED.into();
-        let mut json = serde_json::to_string_pretty(&manifest)
-            .map_err(|error| PlannerError::Checkpoint { path: target.to_owned(), problem: error.to_string() })?;
+        let mut json = serde_json::to_string_pretty(&manifest).map_err(|error| PlannerError::Checkpoint {
+            path: target.to_owned(),
+            problem: error.to_string(),
+        })?;
         json.push('\n');
         let seal = hex(&Sha256::digest(&json));
         write_synced(&temporary.join(MANIFEST), replace_last(&json, UNSEALED, &seal).as_bytes())?;
@@ -218,7 +238,9 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), PlannerError> {
 }
 
 fn sync_folder(path: &Path) -> Result<(), PlannerError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| PlannerError::Io { path: path.to_owned(), source })
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|source| PlannerError::Io { path: path.to_owned(), source })
 }
 
 /// Reads and checks the manifest of a checkpoint folder.
@@ -230,7 +252,9 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, PlannerError> {
     let bytes = read_capped(&path)?;
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| PlannerError::Checkpoint {
         path: path.clone(),
-        problem: format!("unreadable ({error}): it is corrupted or from another version; restore it or train again"),
+        problem: format!(
+            "unreadable ({error}): it is corrupted or from another version; restore it or train again"
+        ),
     })?;
     manifest.check_format(&path)?;
     let sealed = || {
@@ -238,7 +262,8 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, PlannerError> {
         Some(hex(&Sha256::digest(replace_last(text, &manifest.sha256, UNSEALED))) == manifest.sha256)
     };
     if !manifest.sha256.is_empty() && sealed() != Some(true) {
-        let problem = "does not match its own SHA-256: it is corrupted or was edited; restore it or train again".into();
+        let problem =
+            "does not match its own SHA-256: it is corrupted or was edited; restore it or train again".into();
         return Err(PlannerError::Checkpoint { path, problem });
     }
     manifest.check(&path)?;
@@ -255,13 +280,21 @@ fn replace_last(text: &str, old: &str, new: &str) -> String {
 
 fn read_checked(path: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, PlannerError> {
     let refuse = |problem: String| PlannerError::Checkpoint { path: path.to_owned(), problem };
-    let record = manifest.files.get(name).ok_or_else(|| refuse("is not listed in the manifest: this checkpoint was exported for planning only".into()))?;
+    let record = manifest.files.get(name).ok_or_else(|| {
+        refuse("is not listed in the manifest: this checkpoint was exported for planning only".into())
+    })?;
     let bytes = read_capped(path)?;
     if bytes.len() as u64 != record.bytes {
-        return Err(refuse(format!("has {} bytes, its manifest says {}: it is truncated or replaced", bytes.len(), record.bytes)));
+        return Err(refuse(format!(
+            "has {} bytes, its manifest says {}: it is truncated or replaced",
+            bytes.len(),
+            record.bytes
+        )));
     }
     if hex(&Sha256::digest(&bytes)) != record.sha256 {
-        return Err(refuse("does not match the SHA-256 of its manifest: it is corrupted; restore it or train again".into()));
+        return Err(refuse(
+            "does not match the SHA-256 of its manifest: it is corrupted; restore it or train again".into(),
+        ));
     }
     Ok(bytes)
 }
@@ -277,7 +310,10 @@ fn read_capped(path: &Path) -> Result<Vec<u8>, PlannerError> {
     })?;
     let size = file.metadata().map_err(io)?.len();
     if size > MAX_BYTES {
-        return Err(PlannerError::Checkpoint { path: path.to_owned(), problem: format!("has {size} bytes; at most {MAX_BYTES} are read") });
+        return Err(PlannerError::Checkpoint {
+            path: path.to_owned(),
+            problem: format!("has {size} bytes; at most {MAX_BYTES} are read"),
+        });
     }
     let mut bytes = Vec::with_capacity(size as usize);
     file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(io)?;

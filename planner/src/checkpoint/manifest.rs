@@ -81,7 +81,11 @@ pub struct FileRecord {
 
 impl SlotLimits {
     /// Range of a data set.
-    pub fn of(dataset: &Dataset, normalizer: &DatasetNormalizer, layout: &TokenLayout) -> Result<Self, PlannerError> {
+    pub fn of(
+        dataset: &Dataset,
+        normalizer: &DatasetNormalizer,
+        layout: &TokenLayout,
+    ) -> Result<Self, PlannerError> {
         let summary = dataset.summary();
         let bounds = |pick: fn(&forethought_envs::data::ColumnStatistics) -> f64| {
             let mut actions: Vec<f64> = summary.actions.iter().map(pick).collect();
@@ -103,26 +107,30 @@ impl Manifest {
             return Ok(());
         }
         let (found, version) = (self.format, &self.code_version);
-        let problem =
-            format!("format {found} is not {FORMAT}, the one this program reads: use the program version that wrote it ({version})");
+        let problem = format!(
+            "format {found} is not {FORMAT}, the one this program reads: use the program version that wrote it ({version})"
+        );
         Err(PlannerError::Checkpoint { path: path.to_owned(), problem })
     }
 
     /// Refuses a manifest that contradicts itself.
     pub(super) fn check(&self, path: &Path) -> Result<(), PlannerError> {
-        let problem = if self.layout.frame_stack == 0 || self.layout.chunks == 0 || self.layout.width() > 1 << 20 {
-            Some("its token layout has impossible sizes".into())
-        } else if self.limits.low.len() != self.layout.frame() || self.limits.high.len() != self.layout.frame() {
-            Some("its value limits do not fit its token layout".into())
-        } else if self.normalizer.observation.width() != self.layout.observation
-            || self.normalizer.action.width() != self.layout.action
-        {
-            Some("its normaliser does not fit its token layout".into())
-        } else if self.layout.goal_indices.iter().any(|&i| i >= self.layout.observation) {
-            Some("its goal names observation entries that do not exist".into())
-        } else {
-            None
-        };
+        let problem =
+            if self.layout.frame_stack == 0 || self.layout.chunks == 0 || self.layout.width() > 1 << 20 {
+                Some("its token layout has impossible sizes".into())
+            } else if self.limits.low.len() != self.layout.frame()
+                || self.limits.high.len() != self.layout.frame()
+            {
+                Some("its value limits do not fit its token layout".into())
+            } else if self.normalizer.observation.width() != self.layout.observation
+                || self.normalizer.action.width() != self.layout.action
+            {
+                Some("its normaliser does not fit its token layout".into())
+            } else if self.layout.goal_indices.iter().any(|&i| i >= self.layout.observation) {
+                Some("its goal names observation entries that do not exist".into())
+            } else {
+                None
+            };
         match problem {
             Some(problem) => Err(PlannerError::Checkpoint { path: path.to_owned(), problem }),
             None => self.model.network.check().and_then(|()| self.model.noise().map(|_| ())),
@@ -141,9 +149,15 @@ impl Manifest {
                 own.id, spec.id
             )
         } else if own.observation.len() != spec.observation.len() || own.action.len() != spec.action.len() {
-            format!("it was trained for `{}`, whose observations or actions have other sizes than `{}`'s", own.id, spec.id)
+            format!(
+                "it was trained for `{}`, whose observations or actions have other sizes than `{}`'s",
+                own.id, spec.id
+            )
         } else if own.goal_indices != spec.goal_indices {
-            format!("it was trained for `{}`, whose goals speak of other entries than `{}`'s", own.id, spec.id)
+            format!(
+                "it was trained for `{}`, whose goals speak of other entries than `{}`'s",
+                own.id, spec.id
+            )
         } else {
             return Ok(());
         };

@@ -39,7 +39,8 @@ pub(super) fn read(
     prefixes: &[&str],
 ) -> Result<Vec<Vec<f32>>, PlannerError> {
     let refuse = |problem: String| PlannerError::Checkpoint { path: path.to_owned(), problem };
-    let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(format!("not a safetensors file: {error}")))?;
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|error| refuse(format!("not a safetensors file: {error}")))?;
     if file.len() != prefixes.len() * parameters.slots.len() {
         return Err(refuse(format!(
             "holds {} tensors, the network of its manifest has {}",

@@ -38,7 +38,14 @@ pub(super) fn forward(shape: Shape, qkv: &[f32], hidden: &[f32], weights: &mut [
 }
 
 /// Gradient at `qkv` given the gradient at `out`. `row` is scratch of `T`.
-pub(super) fn backward(shape: Shape, qkv: &[f32], weights: &[f32], d_out: &[f32], d_qkv: &mut [f32], row: &mut [f32]) {
+pub(super) fn backward(
+    shape: Shape,
+    qkv: &[f32],
+    weights: &[f32],
+    d_out: &[f32],
+    d_qkv: &mut [f32],
+    row: &mut [f32],
+) {
     let (t, w, c) = (shape.tokens, shape.width, shape.per_head());
     d_qkv.fill(0.0);
     for head in 0..shape.heads {

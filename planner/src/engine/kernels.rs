@@ -9,7 +9,14 @@ use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 
 /// `out = a b (+ out)`: `a` is `[rows, inner]`, `b` is `[inner, columns]`, all row-major. Where the lengths
 /// do not fit, the product is cut to the rows that exist.
-pub(super) fn multiply(a: &[f32], b: &[f32], out: &mut [f32], inner: usize, columns: usize, accumulate: bool) {
+pub(super) fn multiply(
+    a: &[f32],
+    b: &[f32],
+    out: &mut [f32],
+    inner: usize,
+    columns: usize,
+    accumulate: bool,
+) {
     let rows = (a.len() / inner.max(1)).min(out.len() / columns.max(1));
     if rows == 0 || b.len() < inner * columns {
         return;
@@ -236,7 +243,10 @@ fn exp(x: f32) -> f32 {
     // Adding and taking away 1.5 * 2^23 rounds to the nearest integer, and vectorises.
     let n = (x * LOG2_E + 12_582_912.0) - 12_582_912.0;
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
-    let p = 1.0 + r * (1.0 + r * (0.5 + r * (1.666_666_5e-1 + r * (4.166_579_6e-2 + r * (8.333_452e-3 + r * 1.388_195e-3)))));
+    let p = 1.0
+        + r * (1.0
+            + r * (0.5
+                + r * (1.666_666_5e-1 + r * (4.166_579_6e-2 + r * (8.333_452e-3 + r * 1.388_195e-3)))));
     keep * p * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }
 
@@ -244,6 +254,7 @@ fn exp(x: f32) -> f32 {
 #[inline(always)]
 fn erf_with(z: f32, exp_of_minus_square: f32) -> f32 {
     let t = 1.0 / (1.0 + 0.327_591_1 * z.abs());
-    let poly = t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_7 + t * (-1.453_152_1 + t * 1.061_405_4))));
+    let poly =
+        t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_7 + t * (-1.453_152_1 + t * 1.061_405_4))));
     (1.0 - poly * exp_of_minus_square).copysign(z)
 }

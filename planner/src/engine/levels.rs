@@ -29,7 +29,8 @@ impl Level {
     pub fn new(weights: &TransformerWeights, share: f32) -> Self {
         let half = weights.level_input.inner / 2;
         let angle = |i: usize| share * std::f32::consts::PI * 256f32.powf(i as f32 / (half - 1) as f32);
-        let features: Vec<f32> = (0..half).map(|i| angle(i).sin()).chain((0..half).map(|i| angle(i).cos())).collect();
+        let features: Vec<f32> =
+            (0..half).map(|i| angle(i).sin()).chain((0..half).map(|i| angle(i).cos())).collect();
         let silu = |mut x: Vec<f32>| {
             x.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp());
             x

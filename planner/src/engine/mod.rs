@@ -160,8 +160,10 @@ impl Worker {
         let x_btd = &call.batch.x_btd[range.start * t * d..range.end * t * d];
         let top = call.levels.len() - 1;
         let empty = Level::default();
-        let levels: Vec<&Level> =
-            level_bt.iter().map(|&k| call.levels[usize::from(k).min(top)].as_ref().unwrap_or(&empty)).collect();
+        let levels: Vec<&Level> = level_bt
+            .iter()
+            .map(|&k| call.levels[usize::from(k).min(top)].as_ref().unwrap_or(&empty))
+            .collect();
         let visible: Vec<(usize, bool)> =
             range.clone().map(|b| (call.batch.chunks_b[b], call.batch.goal_b[b])).collect();
         let rows = Rows {
@@ -180,20 +182,28 @@ impl Worker {
         self.pass.forward(call.weights, &rows, &self.input, &mut self.output);
         // The affine map from output to clean estimate depends on a row's level only.
         let to_x0 = |row: usize| call.target.to_x0(call.schedule.abar(usize::from(level_bt[row])));
-        for (row, (x0, (x, out))) in
-            piece.x0.chunks_exact_mut(d).zip(x_btd.chunks_exact(d).zip(self.output.chunks_exact(d))).enumerate()
+        for (row, (x0, (x, out))) in piece
+            .x0
+            .chunks_exact_mut(d)
+            .zip(x_btd.chunks_exact(d).zip(self.output.chunks_exact(d)))
+            .enumerate()
         {
             let (on_x, on_output) = to_x0(row);
-            x0.iter_mut().zip(x.iter().zip(out)).for_each(|(x0, (x, out))| *x0 = on_x * x + on_output * f64::from(*out));
+            x0.iter_mut()
+                .zip(x.iter().zip(out))
+                .for_each(|(x0, (x, out))| *x0 = on_x * x + on_output * f64::from(*out));
         }
         let (Some(cotangent), Some(pulled)) = (call.cotangent, piece.pulled) else { return };
         self.cotangent.clear();
         self.cotangent.resize(x_btd.len(), 0.0);
         let size = t * d;
-        for (i, (x0, g)) in piece.x0.chunks_exact(size).zip(self.cotangent.chunks_exact_mut(size)).enumerate() {
+        for (i, (x0, g)) in piece.x0.chunks_exact(size).zip(self.cotangent.chunks_exact_mut(size)).enumerate()
+        {
             cotangent(range.start + i, x0, g);
         }
-        for (row, (d_out, g)) in self.d_output.chunks_exact_mut(d).zip(self.cotangent.chunks_exact(d)).enumerate() {
+        for (row, (d_out, g)) in
+            self.d_output.chunks_exact_mut(d).zip(self.cotangent.chunks_exact(d)).enumerate()
+        {
             let on_output = to_x0(row).1;
             d_out.iter_mut().zip(g).for_each(|(d_out, g)| *d_out = (on_output * g) as f32);
         }

@@ -52,7 +52,13 @@ pub(super) struct Pass {
 
 impl Pass {
     /// Output `[M, D]` of the network for input `[M, D]`.
-    pub fn forward(&mut self, weights: &TransformerWeights, rows: &Rows<'_>, input: &[f32], output: &mut [f32]) {
+    pub fn forward(
+        &mut self,
+        weights: &TransformerWeights,
+        rows: &Rows<'_>,
+        input: &[f32],
+        output: &mut [f32],
+    ) {
         let (m, t, w) = (rows.sequences * rows.tokens, rows.tokens, weights.output.inner);
         self.resize(weights, rows);
         self.mask(rows);
@@ -64,7 +70,12 @@ impl Pass {
             for r in 0..m {
                 let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
                 let xhat = &mut saved.attention_xhat[at.clone()];
-                kernels::normalize_row(&self.x[at.clone()], NORM_EPSILON, xhat, &mut saved.attention_inverse[r]);
+                kernels::normalize_row(
+                    &self.x[at.clone()],
+                    NORM_EPSILON,
+                    xhat,
+                    &mut saved.attention_inverse[r],
+                );
                 kernels::affine(xhat, &level.attention_scale, &level.attention_shift, &mut self.narrow[at]);
             }
             linear(&block.query_key_value, &self.narrow, &mut saved.query_key_value);
@@ -81,7 +92,12 @@ impl Pass {
             kernels::multiply(&self.mixed, &projection.weight, &mut self.narrow, w, w, false);
             for r in 0..m {
                 let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
-                kernels::gated_add(&mut self.x[at.clone()], &level.attention_gate, &self.narrow[at.clone()], &projection.bias);
+                kernels::gated_add(
+                    &mut self.x[at.clone()],
+                    &level.attention_gate,
+                    &self.narrow[at.clone()],
+                    &projection.bias,
+                );
                 let xhat = &mut saved.mlp_xhat[at.clone()];
                 kernels::normalize_row(&self.x[at.clone()], NORM_EPSILON, xhat, &mut saved.mlp_inverse[r]);
                 kernels::affine(xhat, &level.mlp_scale, &level.mlp_shift, &mut self.narrow[at]);
@@ -95,7 +111,12 @@ impl Pass {
             kernels::multiply(&self.wide, &block.contract.weight, &mut self.narrow, hidden, w, false);
             for r in 0..m {
                 let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
-                kernels::gated_add(&mut self.x[at.clone()], &level.mlp_gate, &self.narrow[at], &block.contract.bias);
+                kernels::gated_add(
+                    &mut self.x[at.clone()],
+                    &level.mlp_gate,
+                    &self.narrow[at],
+                    &block.contract.bias,
+                );
             }
         }
         for r in 0..m {
@@ -108,7 +129,13 @@ impl Pass {
     }
 
     /// Gradient `[M, D]` at the input of the latest [`Pass::forward`], given the one at its output.
-    pub fn backward(&mut self, weights: &TransformerWeights, rows: &Rows<'_>, d_output: &[f32], d_input: &mut [f32]) {
+    pub fn backward(
+        &mut self,
+        weights: &TransformerWeights,
+        rows: &Rows<'_>,
+        d_output: &[f32],
+        d_input: &mut [f32],
+    ) {
         let (m, t, w) = (rows.sequences * rows.tokens, rows.tokens, weights.output.inner);
         let shape = Shape { tokens: t, width: w, heads: rows.heads };
         // From here on `x` holds the gradient at the residual stream.
@@ -117,7 +144,13 @@ impl Pass {
         for r in 0..m {
             let at = r * w..(r + 1) * w;
             let (dh, scale) = (&mut self.narrow[at.clone()], &rows.levels[r].final_scale);
-            kernels::normalize_row_backward(dh, scale, &self.xhat[at.clone()], self.inverse[r], &mut self.x[at]);
+            kernels::normalize_row_backward(
+                dh,
+                scale,
+                &self.xhat[at.clone()],
+                self.inverse[r],
+                &mut self.x[at],
+            );
         }
         for (index, block) in weights.blocks.iter().enumerate().rev() {
             let saved = &self.blocks[index];
@@ -131,7 +164,13 @@ impl Pass {
             for r in 0..m {
                 let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
                 let (dh, xhat) = (&mut self.narrow[at.clone()], &saved.mlp_xhat[at.clone()]);
-                kernels::normalize_row_backward(dh, &level.mlp_scale, xhat, saved.mlp_inverse[r], &mut self.x[at.clone()]);
+                kernels::normalize_row_backward(
+                    dh,
+                    &level.mlp_scale,
+                    xhat,
+                    saved.mlp_inverse[r],
+                    &mut self.x[at.clone()],
+                );
                 kernels::product_of(&self.x[at.clone()], &level.attention_gate, &mut self.narrow[at]);
             }
             linear_backward(&block.projection, &self.narrow, &mut self.mixed);

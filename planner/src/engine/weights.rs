@@ -67,7 +67,8 @@ impl TransformerWeights {
             let (shape, weight) = find(&format!("{name}.weight"))?;
             let bias = vector(&format!("{name}.bias"))?;
             let (inner, columns) = (shape[0], bias.len());
-            let transposed = (0..inner * columns).map(|i| weight[(i % inner) * columns + i / inner]).collect();
+            let transposed =
+                (0..inner * columns).map(|i| weight[(i % inner) * columns + i / inner]).collect();
             Ok::<_, PlannerError>(LinearWeights { inner, columns, weight, transposed, bias })
         };
         let norm = |name: &str| {

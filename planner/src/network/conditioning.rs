@@ -32,9 +32,11 @@ impl LevelEmbedding {
     /// `[B, T]` levels in `[0, 1]` to `[B, T, W]`, ready for a linear layer (activated).
     pub fn forward(&self, level_bt: Tensor<2>) -> Tensor<3> {
         let half = FEATURES / 2;
-        let frequencies: Vec<f32> = (0..half).map(|i| PI * 256f32.powf(i as f32 / (half - 1) as f32)).collect();
+        let frequencies: Vec<f32> =
+            (0..half).map(|i| PI * 256f32.powf(i as f32 / (half - 1) as f32)).collect();
         let device = level_bt.device();
-        let frequencies = Tensor::<1>::from_data(TensorData::new(frequencies, [half]), &device).cast(level_bt.dtype());
+        let frequencies =
+            Tensor::<1>::from_data(TensorData::new(frequencies, [half]), &device).cast(level_bt.dtype());
         let angle_bth = level_bt.unsqueeze_dim::<3>(2) * frequencies.unsqueeze::<3>();
         let features = Tensor::cat(vec![angle_bth.clone().sin(), angle_bth.cos()], 2);
         silu(self.output.forward(silu(self.input.forward(features))))

@@ -1,6 +1,6 @@
 //! Levels, lengths and visibility of a batch, as the tensors a network takes.
 
-use burn::tensor::{Device, DType, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::NetworkInput;
 use crate::layout::{FIRST_CHUNK, GOAL};
@@ -42,7 +42,9 @@ impl Conditions {
             for t in 0..tokens {
                 remaining_bt.push(remaining_chunks(t, chunks) as i32);
                 visible_bt.push(f32::from(u8::from(visible(t))));
-                mask_btt.extend((0..tokens).map(|s| if visible(s) && (!causal || s <= t) { 0.0 } else { HIDDEN }));
+                mask_btt.extend(
+                    (0..tokens).map(|s| if visible(s) && (!causal || s <= t) { 0.0 } else { HIDDEN }),
+                );
             }
         }
         let level_bt = level_bt.iter().map(|&level| f32::from(level) / levels.max(1) as f32).collect();

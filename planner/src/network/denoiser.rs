@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Device, DType, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::Network;
 use super::conditions::Conditions;
@@ -94,7 +94,11 @@ impl NetworkDenoiser {
         };
         let mut pieces = Vec::new();
         for (index, x0) in x0_btd.chunks_mut(per_call * size).enumerate() {
-            pieces.push(Piece { first: index * per_call, x0, pulled: pulled.as_mut().and_then(Iterator::next) });
+            pieces.push(Piece {
+                first: index * per_call,
+                x0,
+                pulled: pulled.as_mut().and_then(Iterator::next),
+            });
         }
         let (layout, schedule, target, causal) = (&self.layout, &self.schedule, self.target, self.causal);
         let call = Call { batch, layout, schedule, target, causal, cotangent };
@@ -178,7 +182,10 @@ impl Worker {
         let tracked = piece.pulled.is_some();
         let shape = [sequences, tokens, width];
         let upload = |values: Vec<f64>| {
-            let x = Tensor::<1>::from_data(TensorData::new(values, [shape.iter().product::<usize>()]), (&self.device, self.dtype));
+            let x = Tensor::<1>::from_data(
+                TensorData::new(values, [shape.iter().product::<usize>()]),
+                (&self.device, self.dtype),
+            );
             x.reshape(shape)
         };
         let x = call.batch.x_btd[range.start * tokens * width..range.end * tokens * width].to_vec();
@@ -203,7 +210,10 @@ impl Worker {
             on_output.push(cout);
         }
         let column = |values: Vec<f64>| {
-            let c = Tensor::<1>::from_data(TensorData::new(values, [sequences * tokens]), (&self.device, self.dtype));
+            let c = Tensor::<1>::from_data(
+                TensorData::new(values, [sequences * tokens]),
+                (&self.device, self.dtype),
+            );
             let c = c.reshape([sequences, tokens, 1]);
             if tracked { c.autodiff() } else { c }
         };

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use conditions::Conditions;
 pub(crate) use conditions::{is_visible, remaining_chunks};
-pub(crate) use denoiser::single_thread_pool;
 pub use denoiser::NetworkDenoiser;
+pub(crate) use denoiser::single_thread_pool;
 pub use parameters::{ParameterLayout, ParameterSlot};
 pub use recurrent::Recurrent;
 pub use transformer::Transformer;
@@ -62,7 +62,9 @@ impl NetworkConfig {
     /// # Errors
     /// [`PlannerError::Setting`] naming the setting.
     pub fn check(&self) -> Result<(), PlannerError> {
-        let bad = |name, value: usize, remedy: String| Err(PlannerError::Setting { name, value: value.to_string(), remedy });
+        let bad = |name, value: usize, remedy: String| {
+            Err(PlannerError::Setting { name, value: value.to_string(), remedy })
+        };
         for (name, value, most) in [
             ("model.network.width", self.width, 4096),
             ("model.network.layers", self.layers, 64),
@@ -73,7 +75,11 @@ impl NetworkConfig {
             }
         }
         if !self.width.is_multiple_of(self.heads) || !self.width.is_multiple_of(2) {
-            return bad("model.network.width", self.width, format!("an even multiple of model.network.heads ({}) is needed", self.heads));
+            return bad(
+                "model.network.width",
+                self.width,
+                format!("an even multiple of model.network.heads ({}) is needed", self.heads),
+            );
         }
         Ok(())
     }
@@ -108,7 +114,12 @@ impl Network {
     ///
     /// # Errors
     /// [`PlannerError::Setting`] for sizes that cannot be built.
-    pub fn new(config: &NetworkConfig, layout: &TokenLayout, seed: u64, device: &Device) -> Result<Self, PlannerError> {
+    pub fn new(
+        config: &NetworkConfig,
+        layout: &TokenLayout,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, PlannerError> {
         config.check()?;
         let network = match config.kind {
             NetworkKind::Transformer => Self::Transformer(Transformer::new(config, layout, device)),

@@ -52,8 +52,11 @@ impl ParameterLayout {
         module.visit(&mut visitor);
         let mut slots = visitor.slots;
         // The name of the architecture, which every path of the enum begins with, says nothing.
-        let architecture = slots.first().and_then(|slot| slot.name.split_once('.')).map(|(first, _)| format!("{first}."));
-        if let Some(architecture) = architecture.filter(|prefix| slots.iter().all(|slot| slot.name.starts_with(prefix))) {
+        let architecture =
+            slots.first().and_then(|slot| slot.name.split_once('.')).map(|(first, _)| format!("{first}."));
+        if let Some(architecture) =
+            architecture.filter(|prefix| slots.iter().all(|slot| slot.name.starts_with(prefix)))
+        {
             slots.iter_mut().for_each(|slot| slot.name = slot.name[architecture.len()..].to_owned());
         }
         Self { slots }
@@ -82,7 +85,8 @@ impl ParameterLayout {
             if slot.name.ends_with(".gamma") {
                 out.fill(1.0);
             } else if slot.shape.len() == 2 && !zero {
-                let deviation = if slot.decays() { (3.0 * slot.shape[0] as f64).sqrt().recip() } else { 0.02 };
+                let deviation =
+                    if slot.decays() { (3.0 * slot.shape[0] as f64).sqrt().recip() } else { 0.02 };
                 for value in out {
                     let z: f64 = StandardNormal.sample(&mut rng);
                     *value = (deviation * z) as f32;
@@ -131,7 +135,11 @@ impl ModuleVisitor for Shapes {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let slot = ParameterSlot { name: self.path.join("."), shape: param.lazy_shape().to_vec(), offset: self.offset };
+        let slot = ParameterSlot {
+            name: self.path.join("."),
+            shape: param.lazy_shape().to_vec(),
+            offset: self.offset,
+        };
         self.offset += slot.len();
         self.slots.push(slot);
     }

@@ -35,8 +35,10 @@ impl Recurrent {
     pub(super) fn new(config: &NetworkConfig, layout: &TokenLayout, device: &Device) -> Self {
         let (d, w) = (layout.width(), config.width);
         let table = |rows: usize| Param::from_tensor(Tensor::zeros([rows, w], device));
-        let layer =
-            || Layer { norm: LayerNormConfig::new(w).init(device), cell: GruConfig::new(w, w, true).init(device) };
+        let layer = || Layer {
+            norm: LayerNormConfig::new(w).init(device),
+            cell: GruConfig::new(w, w, true).init(device),
+        };
         Self {
             input: LinearConfig::new(d, w).init(device),
             level: LevelEmbedding::new(w, device),

@@ -108,7 +108,10 @@ mod tests {
                 let schedule = NoiseSchedule::new(kind, levels).unwrap();
                 assert!((schedule.abar(0) - 1.0).abs() < 1e-15, "{kind:?}");
                 assert!((1..=levels).all(|k| schedule.abar(k) < schedule.abar(k - 1)), "{kind:?} {levels}");
-                assert!(schedule.abar(levels) >= NoiseSchedule::FLOOR && schedule.abar(levels) < 1e-3, "{kind:?}");
+                assert!(
+                    schedule.abar(levels) >= NoiseSchedule::FLOOR && schedule.abar(levels) < 1e-3,
+                    "{kind:?}"
+                );
             }
         }
     }
@@ -119,7 +122,11 @@ mod tests {
         let mut product = 1.0;
         for k in 1..=1000 {
             product *= 1.0 - (1e-4 + (0.02 - 1e-4) * (k - 1) as f64 / 999.0);
-            assert!((schedule.abar(k) - product).abs() < 2e-3, "level {k}: {} and {product}", schedule.abar(k));
+            assert!(
+                (schedule.abar(k) - product).abs() < 2e-3,
+                "level {k}: {} and {product}",
+                schedule.abar(k)
+            );
         }
     }
 

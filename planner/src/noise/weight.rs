@@ -75,7 +75,14 @@ impl LossWeight {
     /// With clipped and scaled `c_t = min(snr_t, 5) / 5` and `m_t` the exponential moving average of
     /// `c` over the tokens before `t`, the fused ratio is `1 - (1 - c_t)(1 - m_t)`: the probability that
     /// at least one of the two sources is informative.
-    pub fn weights(self, schedule: &NoiseSchedule, target: Target, levels: &[u16], frames: usize, out: &mut [f64]) {
+    pub fn weights(
+        self,
+        schedule: &NoiseSchedule,
+        target: Target,
+        levels: &[u16],
+        frames: usize,
+        out: &mut [f64],
+    ) {
         let decay = Self::DECAY_PER_FRAME.powi(frames.min(i32::MAX as usize) as i32);
         let mut past = 0.0;
         for (weight, &level) in out.iter_mut().zip(levels) {

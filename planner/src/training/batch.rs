@@ -118,7 +118,13 @@ impl BatchMaker {
             }
         }
         let mut weight_t = vec![0.0; t];
-        self.train.weight.weights(&self.schedule, self.model.target, levels, layout.frame_stack, &mut weight_t);
+        self.train.weight.weights(
+            &self.schedule,
+            self.model.target,
+            levels,
+            layout.frame_stack,
+            &mut weight_t,
+        );
         let mut existing = 0;
         for token in 0..t {
             let visible = if token == GOAL { goal } else { token < FIRST_CHUNK + chunks };
@@ -161,7 +167,8 @@ impl BatchMaker {
                     let row = start + (token - FIRST_CHUNK) * f + frame;
                     let (action, observation) = (layout.action_at(frame), layout.observation_at(frame));
                     out[action..action + a].copy_from_slice(&self.actions[row * a..(row + 1) * a]);
-                    out[observation..observation + o].copy_from_slice(&self.observations[(row + 1) * o..(row + 2) * o]);
+                    out[observation..observation + o]
+                        .copy_from_slice(&self.observations[(row + 1) * o..(row + 2) * o]);
                     if let Some(reward) = layout.reward_at(frame) {
                         out[reward] = self.rewards[row + 1];
                     }

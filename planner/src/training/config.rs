@@ -131,7 +131,9 @@ impl TrainConfig {
     /// # Errors
     /// [`PlannerError::Setting`] naming the setting.
     pub fn check(&self) -> Result<(), PlannerError> {
-        let bad = |name, value: String, remedy: &str| Err(PlannerError::Setting { name, value, remedy: remedy.into() });
+        let bad = |name, value: String, remedy: &str| {
+            Err(PlannerError::Setting { name, value, remedy: remedy.into() })
+        };
         for (name, value) in [
             ("train.batch", self.batch as u64),
             ("train.steps", self.steps),
@@ -143,16 +145,17 @@ impl TrainConfig {
                 return bad(name, value.to_string(), "give at least 1");
             }
         }
-        for (name, value) in [
-            ("train.learning_rate", self.learning_rate),
-            ("train.clip", self.clip),
-        ] {
+        for (name, value) in [("train.learning_rate", self.learning_rate), ("train.clip", self.clip)] {
             if !(value.is_finite() && value > 0.0) {
                 return bad(name, value.to_string(), "give a positive number");
             }
         }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            return bad("train.weight_decay", self.weight_decay.to_string(), "give zero or a positive number");
+            return bad(
+                "train.weight_decay",
+                self.weight_decay.to_string(),
+                "give zero or a positive number",
+            );
         }
         for (name, value) in [
             ("train.final_rate", self.final_rate),

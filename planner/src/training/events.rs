@@ -128,7 +128,10 @@ mod tests {
             at += 16 + length;
         }
         assert_eq!(payloads.len(), 2);
-        assert!(payloads[1].windows(4).any(|w| w == b"loss") && payloads[1].windows(4).any(|w| w == 0.25f32.to_le_bytes()));
+        assert!(
+            payloads[1].windows(4).any(|w| w == b"loss")
+                && payloads[1].windows(4).any(|w| w == 0.25f32.to_le_bytes())
+        );
         // Step 300 is the varint ac 02 behind the tag of field 2.
         assert!(payloads[1].windows(3).any(|w| w == [0x10, 0xac, 0x02]));
     }

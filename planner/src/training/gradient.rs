@@ -43,7 +43,9 @@ impl GradientWorkers {
     ) -> Result<Self, PlannerError> {
         let pools = match threads {
             None => Vec::new(),
-            Some(count) => (0..count.clamp(1, shards)).map(|_| single_thread_pool()).collect::<Result<_, _>>()?,
+            Some(count) => {
+                (0..count.clamp(1, shards)).map(|_| single_thread_pool()).collect::<Result<_, _>>()?
+            }
         };
         let shards = if threads.is_some() { shards } else { 1 };
         Ok(Self {
@@ -64,8 +66,10 @@ impl GradientWorkers {
     pub fn gradient(&self, network: &Network, batch: &TrainBatch) -> Result<StepGradient, PlannerError> {
         let sequences = batch.chunks_b.len();
         let per_shard = sequences.div_ceil(self.shards);
-        let ranges: Vec<_> =
-            (0..sequences).step_by(per_shard.max(1)).map(|first| first..(first + per_shard).min(sequences)).collect();
+        let ranges: Vec<_> = (0..sequences)
+            .step_by(per_shard.max(1))
+            .map(|first| first..(first + per_shard).min(sequences))
+            .collect();
         if self.pools.is_empty() {
             return Ok(self.shard(network, batch, 0..sequences));
         }
@@ -79,7 +83,8 @@ impl GradientWorkers {
                     let ranges = &ranges;
                     scope.spawn(move |_| {
                         let mine = (worker..ranges.len()).step_by(workers);
-                        mine.map(|i| (i, pool.install(|| self.shard(network, batch, ranges[i].clone())))).collect::<Vec<_>>()
+                        mine.map(|i| (i, pool.install(|| self.shard(network, batch, ranges[i].clone()))))
+                            .collect::<Vec<_>>()
                     })
                 })
                 .collect();
@@ -91,7 +96,10 @@ impl GradientWorkers {
         parts
             .into_iter()
             .map(|(_, part)| part)
-            .reduce(|sum, part| StepGradient { loss: sum.loss + part.loss, gradient: sum.gradient + part.gradient })
+            .reduce(|sum, part| StepGradient {
+                loss: sum.loss + part.loss,
+                gradient: sum.gradient + part.gradient,
+            })
             .ok_or_else(stopped)
     }
 
@@ -102,7 +110,9 @@ impl GradientWorkers {
         let network = network.clone().fork(&self.device).unfreeze().train();
         let upload = |values: &[f32]| {
             let values = values[range.start * t * d..range.end * t * d].to_vec();
-            Tensor::<1>::from_data(TensorData::new(values, [b * t * d]), &self.device).reshape([b, t, d]).autodiff()
+            Tensor::<1>::from_data(TensorData::new(values, [b * t * d]), &self.device)
+                .reshape([b, t, d])
+                .autodiff()
         };
         let conditions = Conditions::new(
             &batch.level_bt[range.start * t..range.end * t],

@@ -42,7 +42,8 @@ impl Metrics {
         let mut reader = BufReader::new(&file);
         let mut line = String::new();
         while reader.read_line(&mut line).map_err(io)? > 0 {
-            let row: Option<MetricRow> = line.ends_with('\n').then(|| serde_json::from_str(&line).ok()).flatten();
+            let row: Option<MetricRow> =
+                line.ends_with('\n').then(|| serde_json::from_str(&line).ok()).flatten();
             match row {
                 Some(row) if row.step <= step => keep += line.len() as u64,
                 _ => break,

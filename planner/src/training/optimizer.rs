@@ -64,7 +64,11 @@ impl Optimizer {
     ///
     /// # Errors
     /// [`PlannerError::Length`] when it does not fit the parameters.
-    pub fn new(state: &TrainState, parameters: &ParameterLayout, device: &Device) -> Result<Self, PlannerError> {
+    pub fn new(
+        state: &TrainState,
+        parameters: &ParameterLayout,
+        device: &Device,
+    ) -> Result<Self, PlannerError> {
         let mut decays = vec![0.0f32; parameters.len()];
         for slot in parameters.slots.iter().filter(|slot| slot.decays()) {
             decays[slot.offset..slot.offset + slot.len()].fill(1.0);
@@ -104,8 +108,8 @@ impl Optimizer {
         let (n1, n2) = (self.bias(BETA_1), self.bias(BETA_2));
         self.first = self.first.clone().mul_scalar(BETA_1) + gradient.clone().mul_scalar(1.0 - BETA_1);
         self.second = self.second.clone().mul_scalar(BETA_2) + gradient.square().mul_scalar(1.0 - BETA_2);
-        let direction = self.first.clone().div_scalar(n1)
-            / (self.second.clone().div_scalar(n2).sqrt() + EPSILON);
+        let direction =
+            self.first.clone().div_scalar(n1) / (self.second.clone().div_scalar(n2).sqrt() + EPSILON);
         let decay = self.weights.clone() * self.decays.clone().mul_scalar(config.weight_decay);
         self.weights = self.weights.clone() - (direction + decay).mul_scalar(rate);
         // An average of few weights must not remember the random start.
@@ -120,7 +124,10 @@ impl Optimizer {
     /// [`PlannerError::Device`] when the device refuses.
     pub fn state(&self) -> Result<TrainState, PlannerError> {
         let download = |tensor: &Tensor<1>| {
-            tensor.clone().try_into_vec_as::<f32>().map_err(|error| PlannerError::Device(format!("{error:?}")))
+            tensor
+                .clone()
+                .try_into_vec_as::<f32>()
+                .map_err(|error| PlannerError::Device(format!("{error:?}")))
         };
         Ok(TrainState {
             step: self.step,
@@ -142,7 +149,8 @@ mod tests {
 
     #[test]
     fn rate_rises_to_the_peak_and_falls_to_the_final_rate() {
-        let config = TrainConfig { steps: 100, warmup: 10, learning_rate: 1.0, final_rate: 0.1, ..Default::default() };
+        let config =
+            TrainConfig { steps: 100, warmup: 10, learning_rate: 1.0, final_rate: 0.1, ..Default::default() };
         assert!((learning_rate(&config, 0) - 0.1).abs() < 1e-12);
         assert!((learning_rate(&config, 9) - 1.0).abs() < 1e-12);
         assert!((learning_rate(&config, 100) - 0.1).abs() < 1e-12);
@@ -153,9 +161,21 @@ mod tests {
     #[test]
     fn steps_agree_with_scalar_adamw() {
         let device = Device::flex();
-        let slot = |name: &str, shape: Vec<usize>, offset| crate::network::ParameterSlot { name: name.into(), shape, offset };
-        let parameters = ParameterLayout { slots: vec![slot("a.weight", vec![1, 2], 0), slot("a.bias", vec![1], 2)] };
-        let config = TrainConfig { warmup: 0, steps: 10, learning_rate: 0.1, clip: 2.0, weight_decay: 0.3, ..Default::default() };
+        let slot = |name: &str, shape: Vec<usize>, offset| crate::network::ParameterSlot {
+            name: name.into(),
+            shape,
+            offset,
+        };
+        let parameters =
+            ParameterLayout { slots: vec![slot("a.weight", vec![1, 2], 0), slot("a.bias", vec![1], 2)] };
+        let config = TrainConfig {
+            warmup: 0,
+            steps: 10,
+            learning_rate: 0.1,
+            clip: 2.0,
+            weight_decay: 0.3,
+            ..Default::default()
+        };
         let state = TrainState::new(vec![1.0, -2.0, 0.5]);
         let mut optimizer = Optimizer::new(&state, &parameters, &device).unwrap();
         let (mut w, mut m, mut v) = ([1.0f64, -2.0, 0.5], [0.0f64; 3], [0.0f64; 3]);
@@ -179,7 +199,12 @@ mod tests {
         }
         let state = optimizer.state().unwrap();
         for i in 0..3 {
-            assert!((f64::from(state.weights[i]) - w[i]).abs() < 1e-5, "weight {i}: {} and {}", state.weights[i], w[i]);
+            assert!(
+                (f64::from(state.weights[i]) - w[i]).abs() < 1e-5,
+                "weight {i}: {} and {}",
+                state.weights[i],
+                w[i]
+            );
             assert!((f64::from(state.average[i]) - average[i]).abs() < 1e-5);
         }
     }

@@ -6,7 +6,10 @@ use burn::tensor::Device;
 use forethought_envs::EnvSpec;
 use forethought_envs::data::{Dataset, DatasetNormalizer, NormalizerKind};
 
-use super::{BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, ModelConfig, Optimizer, TrainConfig, TrainState, learning_rate};
+use super::{
+    BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, ModelConfig, Optimizer, TrainConfig,
+    TrainState, learning_rate,
+};
 use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits};
 use crate::network::{Network, ParameterLayout};
 use crate::{PlannerError, TokenLayout};
@@ -71,7 +74,8 @@ impl Trainer {
         };
         let optimizer = Optimizer::new(&state, &parameters, device)?;
         let (causal, levels) = (model.network.causal, model.levels);
-        let workers = GradientWorkers::new(&layout, &parameters, causal, levels, train.shards, device, threads)?;
+        let workers =
+            GradientWorkers::new(&layout, &parameters, causal, levels, train.shards, device, threads)?;
         let batches = BatchMaker::new(dataset, &normalizer, &layout, model, train)?;
         Ok(Self { folder: folder.to_owned(), manifest, network, parameters, optimizer, workers, batches })
     }
@@ -92,10 +96,15 @@ impl Trainer {
     /// # Errors
     /// [`PlannerError::Diverged`] when the loss is not finite (no checkpoint is written then), and those of
     /// the device and the disk.
-    pub fn run(&mut self, clock: &dyn Fn() -> f64, progress: &mut dyn FnMut(Progress) -> bool) -> Result<PathBuf, PlannerError> {
+    pub fn run(
+        &mut self,
+        clock: &dyn Fn() -> f64,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<PathBuf, PlannerError> {
         let train = self.manifest.train.clone();
         let from = self.step();
-        std::fs::create_dir_all(&self.folder).map_err(|source| PlannerError::Io { path: self.folder.clone(), source })?;
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|source| PlannerError::Io { path: self.folder.clone(), source })?;
         let mut metrics = Metrics::open(&self.folder.join("metrics.jsonl"), from)?;
         let mut events = EventWriter::create(&self.folder, clock())?;
         let (sender, receiver) = crossbeam::channel::bounded(PREFETCH);
@@ -131,8 +140,12 @@ impl Trainer {
                     let now = clock();
                     let speed = (done - last.1) as f64 / (now - last.0).max(1e-9);
                     last = (now, done);
-                    let values =
-                        [("loss", row.loss), ("gradient_norm", row.gradient_norm), ("learning_rate", rate), ("steps_per_second", speed)];
+                    let values = [
+                        ("loss", row.loss),
+                        ("gradient_norm", row.gradient_norm),
+                        ("learning_rate", rate),
+                        ("steps_per_second", speed),
+                    ];
                     events.scalars(now, done, &values)?;
                     if !progress(Progress { step: done, steps: train.steps, loss: row.loss, now }) && !end {
                         commit(folder, manifest, parameters, optimizer)?;
@@ -149,7 +162,12 @@ impl Trainer {
     }
 }
 
-fn commit(folder: &Path, manifest: &mut Manifest, parameters: &ParameterLayout, optimizer: &Optimizer) -> Result<PathBuf, PlannerError> {
+fn commit(
+    folder: &Path,
+    manifest: &mut Manifest,
+    parameters: &ParameterLayout,
+    optimizer: &Optimizer,
+) -> Result<PathBuf, PlannerError> {
     let state = optimizer.state()?;
     manifest.step = state.step;
     checkpoint::save(&folder.join("checkpoints"), manifest, parameters, &state)
@@ -203,6 +221,8 @@ fn same_run(path: &Path, found: &Manifest, wanted: &Manifest) -> Result<(), Plan
     };
     Err(PlannerError::Checkpoint {
         path: path.to_owned(),
-        problem: format!("this run was begun with other {differs}: repeat those to resume it, or choose another --out"),
+        problem: format!(
+            "this run was begun with other {differs}: repeat those to resume it, or choose another --out"
+        ),
     })
 }

@@ -1,5 +1,8 @@
 //! `forethought`: the command-line program.
 
+// This is the one place that talks to the terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 mod cli;
 mod commands;
 mod configuration;

@@ -55,8 +55,8 @@ impl ReachGoal {
         Ok(Self {
             layout: layout.clone(),
             goal: goal.to_vec(),
-            shift: pick(&normalizer.shift()),
-            scale: pick(&normalizer.scale()),
+            shift: pick(normalizer.shift()),
+            scale: pick(normalizer.scale()),
             radius,
         })
     }

@@ -176,7 +176,7 @@ impl DiffusionPlanner {
                 let mut plan = decode(&layout, &self.normalizer, &x_td[FIRST_CHUNK * width..])?;
                 plan.rows = walked;
                 plan.history = history;
-                self.judge(&mut plan, request, objectives.get(b), x_td, chunks);
+                self.judge(&mut plan, request, objectives.get(b).map(AsRef::as_ref), x_td, chunks);
                 Ok(plan)
             })
             .collect()
@@ -272,7 +272,7 @@ impl DiffusionPlanner {
         &self,
         plan: &mut Plan,
         request: &PlanRequest<'_>,
-        objective: Option<&Box<dyn Objective>>,
+        objective: Option<&dyn Objective>,
         x_td: &[f64],
         chunks: usize,
     ) {

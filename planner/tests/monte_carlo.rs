@@ -31,10 +31,13 @@ impl Objective for Wave {
     }
 }
 
+/// Batches as a denoiser was shown them: number of sequences and tokens.
+type Shown = Arc<Mutex<Vec<(usize, Vec<f64>)>>>;
+
 /// Passes everything on and keeps what was shown.
 struct Watched {
     inner: GaussianDenoiser,
-    shown: Arc<Mutex<Vec<(usize, Vec<f64>)>>>,
+    shown: Shown,
 }
 
 impl Denoiser for Watched {

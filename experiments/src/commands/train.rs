@@ -18,6 +18,9 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let (environment, mut configuration) = resolve::experiment(&args.shared)?;
     let id = configuration.environment.clone();
     configuration.train.seed = args.seed.unwrap_or(configuration.train.seed);
+    if args.time_limit.is_some_and(|limit| limit.is_nan() || limit < 0.0) {
+        return Err(Failure::refused("--time-limit must be a number of seconds, 0 or more"));
+    }
     let device = args.device.open()?;
     let data = args.data.clone().unwrap_or_else(|| resolve::data_file(&id));
     if !data.exists() {

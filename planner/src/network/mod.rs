@@ -100,8 +100,9 @@ pub struct NetworkInput {
     pub visible_bt1: Tensor<3>,
 }
 
-/// A denoising network.
+/// A denoising network. One is alive per worker, so the variants' sizes do not matter.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)]
 pub enum Network {
     /// See [`Transformer`].
     Transformer(Transformer),

@@ -57,10 +57,10 @@ pub enum LossWeight {
     /// Every token counts the same.
     Uniform,
     /// `min(snr, 5)` per squared error of the clean estimate (Hang et al., ICCV 2023).
-    #[default]
     MinSnr,
     /// Min-SNR, and a token is worth more when the tokens before it are clean
     /// (Chen et al., NeurIPS 2024, appendix): see [`LossWeight::weights`].
+    #[default]
     FusedSnr,
 }
 

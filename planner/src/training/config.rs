@@ -80,7 +80,8 @@ pub struct TrainConfig {
     pub clip: f64,
     /// Decay of the moving average of the weights per step (rises from zero at the start).
     pub ema: f64,
-    /// Weight of each token's error.
+    /// Weight of each token's error. Fused by default: with plain min-SNR the errors that tie a noisy token to
+    /// the clean ones before it weigh almost nothing, and plans come out as disjoint pieces.
     pub weight: LossWeight,
     /// Probability that the present is nearly known: its level is drawn from the cleanest quarter.
     pub known_state: f64,
@@ -112,7 +113,7 @@ impl Default for TrainConfig {
             weight_decay: 1e-2,
             clip: 1.0,
             ema: 0.999,
-            weight: LossWeight::MinSnr,
+            weight: LossWeight::FusedSnr,
             known_state: 0.75,
             no_goal: 0.4,
             known_goal: 0.75,

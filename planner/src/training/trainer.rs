@@ -113,7 +113,7 @@ impl Trainer {
             scope.spawn(|_| {
                 // Ends when the steps are done, or when the receiver is gone.
                 let sender = sender;
-                let _ = (from..train.steps).try_for_each(|step| sender.send(batches.batch(step)));
+                let _ = (from..train.steps).all(|step| sender.send(batches.batch(step)).is_ok());
             });
             let mut last = (clock(), from);
             let receiver = receiver;

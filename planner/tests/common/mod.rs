@@ -33,6 +33,9 @@ pub fn schedule(levels: usize) -> NoiseSchedule {
     NoiseSchedule::new(ScheduleKind::Cosine, levels).unwrap()
 }
 
+/// What is done with each sequence: its index, its posterior mean, and the Jacobian of that mean.
+type Act<'a> = dyn FnMut(usize, DVector<f64>, &DMatrix<f64>) + 'a;
+
 /// See the file's heading. Known tokens are ignored.
 #[derive(Clone)]
 pub struct GaussianDenoiser {
@@ -87,7 +90,7 @@ impl GaussianDenoiser {
         self.gain = Some((level_t.to_vec(), gain));
     }
 
-    fn each(&mut self, batch: &NoisyBatch<'_>, act: &mut dyn FnMut(usize, DVector<f64>, &DMatrix<f64>)) {
+    fn each(&mut self, batch: &NoisyBatch<'_>, act: &mut Act<'_>) {
         let width = self.layout.width();
         let (per, known) = (batch.tokens * width, FIRST_CHUNK * width);
         assert_eq!(per, known + self.size(), "all chunks are sampled");

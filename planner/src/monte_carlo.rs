@@ -19,6 +19,9 @@ pub struct Guidance<'a> {
     pub objectives: &'a [Box<dyn Objective>],
     /// Strength. The clean estimate moves by `scale * Var(x0 | x) * dJ/dx0`.
     pub scale: f64,
+    /// Sampling level at and below which a token is no longer pushed, so that its last steps are the model's own
+    /// and join what was pushed apart; 0 guides to the end.
+    pub floor: u16,
     /// Completions, `N`; 1 is ordinary guidance.
     pub completions: usize,
     /// Seed of the redrawn noise of each sequence.
@@ -58,9 +61,14 @@ impl<'a> MonteCarlo<'a> {
         }
     }
 
-    /// Guidance scale.
-    pub(crate) fn scale(&self) -> f64 {
-        self.guidance.scale
+    /// Guidance scale for a token at sampling level `level`.
+    pub(crate) fn scale(&self, level: u16) -> f64 {
+        if level > self.guidance.floor { self.guidance.scale } else { 0.0 }
+    }
+
+    /// Whether any token that changes between two rows is pushed.
+    pub(crate) fn pushes(&self, now: &[u16], next: &[u16]) -> bool {
+        now.iter().zip(next).any(|(&from, to)| from != *to && from > self.guidance.floor)
     }
 
     /// Mean gradient `dJ/dx` of the latest row, `[batch, tokens, width]`.

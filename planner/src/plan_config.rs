@@ -16,6 +16,9 @@ pub struct PlanConfig {
     pub stabilization: u16,
     /// Guidance scale; 0 plans without guidance.
     pub guidance: f64,
+    /// Share of `levels` at and below which a token is no longer guided: its last steps are the model's own, and
+    /// join to the present what guidance pulled away from it. 0 guides to the end.
+    pub guidance_floor: f64,
     /// Completions of Monte Carlo guidance, `N`; 1 is ordinary guidance.
     pub completions: usize,
     /// Distance at which the goal objective's pull is halfway squashed, in units of the goal radius.
@@ -55,6 +58,7 @@ impl Default for PlanConfig {
             matrix: MatrixKind::default(),
             stabilization: 10,
             guidance: 4.0,
+            guidance_floor: 0.3,
             completions: 4,
             reach: 2.0,
             objective: ObjectiveKind::Goal,
@@ -107,7 +111,11 @@ impl PlanConfig {
         if !(self.reach.is_finite() && self.reach > 0.0) {
             return bad("plan.reach", self.reach.to_string(), "give a positive number".into());
         }
-        for (name, value) in [("plan.warm_start", self.warm_start), ("plan.warm_slope", self.warm_slope)] {
+        for (name, value) in [
+            ("plan.guidance_floor", self.guidance_floor),
+            ("plan.warm_start", self.warm_start),
+            ("plan.warm_slope", self.warm_slope),
+        ] {
             if !(0.0..=1.0).contains(&value) {
                 return bad(name, value.to_string(), "give a number between 0 and 1".into());
             }

@@ -148,6 +148,7 @@ impl DiffusionPlanner {
         let guidance = Guidance {
             objectives: &objectives,
             scale: self.config.guidance,
+            floor: (self.config.guidance_floor * f64::from(self.config.levels)).round() as u16,
             completions: self.config.completions,
             seeds: &seeds,
         };

@@ -80,14 +80,18 @@ impl Sampler<'_> {
                 chunks_b: &sequences.chunks_b,
                 goal_b: &sequences.goal_b,
             };
-            match monte_carlo.as_mut() {
-                None => denoiser.denoise(&batch, &mut scratch.x0_btd)?,
+            let guided = monte_carlo.as_mut().filter(|mc| mc.pushes(now, next));
+            let push = match guided {
+                None => {
+                    denoiser.denoise(&batch, &mut scratch.x0_btd)?;
+                    None
+                }
                 Some(mc) => {
                     mc.estimate(self, m, denoiser, &batch, &sequences.x0_btd, &mut scratch.x0_btd)?;
+                    Some(&*mc)
                 }
-            }
+            };
             check_estimate(m, &scratch.x0_btd, sequences, tokens, width)?;
-            let push = monte_carlo.as_ref().map(|mc| (mc.scale(), mc.gradient_btd()));
             self.step(now, next, push, &scratch.x0_btd, sequences, width);
         }
         on_row(self.matrix.steps(), sequences);
@@ -118,7 +122,7 @@ impl Sampler<'_> {
         &self,
         now: &[u16],
         next: &[u16],
-        push: Option<(f64, &[f64])>,
+        push: Option<&MonteCarlo<'_>>,
         x0_btd: &[f64],
         sequences: &mut Sequences,
         width: usize,
@@ -136,8 +140,8 @@ impl Sampler<'_> {
                 let i = token * width + d;
                 let x = sequences.x_btd[i];
                 let mut x0 = x0_btd[i];
-                if let Some((scale, gradient_btd)) = push {
-                    x0 += (1.0 - abar) / signal * scale * gradient_btd[i];
+                if let Some(push) = push {
+                    x0 += (1.0 - abar) / signal * push.scale(from) * push.gradient_btd()[i];
                 }
                 if let Some((low, high)) = self.limits {
                     x0 = x0.clamp(low[d], high[d]);

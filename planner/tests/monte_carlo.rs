@@ -82,7 +82,7 @@ fn guided(
     let matrix = SchedulingMatrix::new(kind, CHUNKS, LEVELS).unwrap().after_known(FIRST_CHUNK);
     let sampler = Sampler { schedule: &inner.schedule, matrix: &matrix, stabilization: 10, limits: None };
     let objectives = waves(inner, starts.len());
-    let guidance = Guidance { objectives: &objectives, scale: SCALE, completions, seeds };
+    let guidance = Guidance { objectives: &objectives, scale: SCALE, floor: 0, completions, seeds };
     let mut state = sequences(&inner.layout, starts);
     sampler.run(denoiser, Some(&guidance), &mut state, &mut |_, _| true).unwrap();
     state.x_btd
@@ -230,7 +230,7 @@ fn gradients(completions: usize, count: usize, fresh: bool) -> Vec<Vec<f64>> {
     };
     let objectives = waves(&self::denoiser(), count);
     let seeds: Vec<u64> = (0..count as u64).map(|i| i * 1000 + completions as u64).collect();
-    let guidance = Guidance { objectives: &objectives, scale: SCALE, completions, seeds: &seeds };
+    let guidance = Guidance { objectives: &objectives, scale: SCALE, floor: 0, completions, seeds: &seeds };
     let (plain, guided) = (one_row(None), one_row(Some(&guidance)));
     // The estimate moved by (1 - abar) / sqrt(abar) * scale * gradient.
     let abar = schedule.abar(250);

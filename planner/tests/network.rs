@@ -273,7 +273,7 @@ fn sample(denoiser: &mut dyn Denoiser, horizon: usize, chunks: usize, tail: f64)
         || Box::new(ReachGoal::new(&layout, &normalizer, &[1.0, -1.0], 0.5).unwrap()) as Box<dyn Objective>;
     let objectives = vec![objective(), objective()];
     let completions = if chunks == horizon || horizon == CHUNKS { 1 } else { 3 };
-    let guidance = Guidance { objectives: &objectives, scale: 0.5, completions, seeds: &[1, 2] };
+    let guidance = Guidance { objectives: &objectives, scale: 0.5, floor: 0, completions, seeds: &[1, 2] };
     let mut state = Sequences {
         batch: 2,
         x0_btd: x_btd.clone(),

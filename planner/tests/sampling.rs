@@ -36,7 +36,7 @@ fn rows(kind: MatrixKind, guided: bool) -> (SchedulingMatrix, Vec<Vec<f64>>) {
     let c = DVector::from_element(denoiser.size(), 0.3);
     let objective = Quadratic::linear(&denoiser, c);
     let objectives: Vec<Box<dyn Objective>> = vec![Box::new(objective.clone()), Box::new(objective)];
-    let guidance = Guidance { objectives: &objectives, scale: 1.0, completions: 3, seeds: &[4, 5] };
+    let guidance = Guidance { objectives: &objectives, scale: 1.0, floor: 0, completions: 3, seeds: &[4, 5] };
     let mut seen = Vec::new();
     let mut on_row = |row: usize, sequences: &Sequences| {
         assert_eq!(row, seen.len());

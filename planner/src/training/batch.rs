@@ -111,10 +111,10 @@ impl BatchMaker {
         for level in levels.iter_mut() {
             *level = rng.random_range(1..=self.model.levels) as u16;
         }
-        let clean_quarter = (self.model.levels / 4).max(1);
+        let known = ((self.model.levels as f64 * self.train.known_level).round() as usize).max(1);
         for (token, probability) in [(STATE, self.train.known_state), (GOAL, self.train.known_goal)] {
             if rng.random_bool(probability) {
-                levels[token] = rng.random_range(1..=clean_quarter) as u16;
+                levels[token] = rng.random_range(1..=known) as u16;
             }
         }
         let mut weight_t = vec![0.0; t];

@@ -83,11 +83,15 @@ pub struct TrainConfig {
     /// Weight of each token's error. Fused by default: with plain min-SNR the errors that tie a noisy token to
     /// the clean ones before it weigh almost nothing, and plans come out as disjoint pieces.
     pub weight: LossWeight,
-    /// Probability that the present is nearly known: its level is drawn from the cleanest quarter.
+    /// Probability that the present is known, as it is in planning.
     pub known_state: f64,
+    /// Level below which a known token's own level is drawn, as a share of pure noise. The reference draws from
+    /// the cleanest quarter, whose worst level hides a third of a standard deviation; plans then do not begin
+    /// where the present is. A fiftieth surrounds the level at which planning shows known tokens.
+    pub known_level: f64,
     /// Probability that a sequence has no goal token.
     pub no_goal: f64,
-    /// Probability, given a goal token, that it is nearly known (cleanest quarter).
+    /// Probability, given a goal token, that it is known.
     pub known_goal: f64,
     /// Whether sequences end at a random chunk (variable horizon); otherwise all have full length.
     pub random_ends: bool,
@@ -115,6 +119,7 @@ impl Default for TrainConfig {
             ema: 0.999,
             weight: LossWeight::FusedSnr,
             known_state: 0.75,
+            known_level: 0.02,
             no_goal: 0.4,
             known_goal: 0.75,
             random_ends: true,
@@ -163,6 +168,7 @@ impl TrainConfig {
             ("train.known_state", self.known_state),
             ("train.no_goal", self.no_goal),
             ("train.known_goal", self.known_goal),
+            ("train.known_level", self.known_level),
         ] {
             if !(0.0..=1.0).contains(&value) {
                 return bad(name, value.to_string(), "give a number between 0 and 1");

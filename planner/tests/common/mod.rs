@@ -218,6 +218,7 @@ pub fn walk(
     let guidance = guide.map(|(_, scale, completions)| Guidance {
         objectives: &objectives,
         scale,
+        floor: 0,
         completions,
         seeds: &seeds,
     });

@@ -226,7 +226,7 @@ fn checkpoints_that_are_missing_damaged_or_of_something_else() {
         ("gone", &["gone/model.safetensors"]),
         ("garbage", &["garbage/manifest.json", "corrupted"]),
         ("cut", &["cut/manifest.json", "corrupted"]),
-        ("newer", &["newer/manifest.json", "its own SHA-256", "train again"]),
+        ("newer", &["newer/manifest.json", "format 2", "program version that wrote it"]),
         ("other", &["other/manifest.json", "its own SHA-256"]),
         ("stale", &["stale/manifest.json", "its own SHA-256"]),
     ] {

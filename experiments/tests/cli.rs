@@ -185,7 +185,7 @@ fn scores_come_with_their_protocol_and_are_the_same_for_the_same_seed() {
     let results = parse(&text(&files["results.json"]));
     let planners: Vec<&str> =
         results.as_array().unwrap().iter().map(|r| r["protocol"]["planner"].as_str().unwrap()).collect();
-    assert_eq!(planners, ["diffusion-forcing", "waypoint", "waypoint-fresh", "random"]);
+    assert_eq!(planners, ["diffusion-forcing", "unguided", "waypoint", "waypoint-fresh", "random"]);
     for planner in planners {
         assert!(text(&files["table.txt"]).contains(planner) && table.contains(planner), "{table}");
     }
@@ -211,7 +211,7 @@ fn scores_come_with_their_protocol_and_are_the_same_for_the_same_seed() {
         assert!(result["episodes"][0]["score"].is_f64() && result["episodes"][0]["goal"].is_array());
     }
     let summary = parse(&home.succeed(planned("eval", "b", &["--episodes", "4", "--seed", "3", "--json"])));
-    assert_eq!((&summary["episodes"], summary["results"].as_array().unwrap().len()), (&Value::from(4), 4));
+    assert_eq!((&summary["episodes"], summary["results"].as_array().unwrap().len()), (&Value::from(4), 5));
     assert_eq!(home.files("b")["results.json"], files["results.json"]);
     // A single episode has the same row as among four, and no references where none are wanted.
     home.succeed(planned("eval", "c", &["--episodes", "1", "--seed", "5", "--no-references"]));

@@ -5,8 +5,8 @@ use forethought_planner::training::{ModelConfig, TrainConfig};
 use forethought_policies::ExecutorConfig;
 use serde::{Deserialize, Serialize};
 
-/// The whole configuration. Every table and key is optional; `forethought inspect --config` shows the
-/// resolved one.
+/// The whole configuration. Every table and key is optional; `forethought inspect FILE.toml` shows
+/// the resolved one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {

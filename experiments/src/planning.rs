@@ -61,9 +61,7 @@ pub fn load(
     device: DeviceName,
 ) -> Result<LoadedPlanner, Failure> {
     let id = &spec.id;
-    // Multi2D is Maze2D with other goals: one checkpoint serves both.
-    let sibling = id.replacen("multi2d", "maze2d", 1);
-    let shipped = || [id, &sibling].into_iter().find_map(|id| resolve::shipped(&format!("checkpoints/{id}")));
+    let shipped = || resolve::shipped_for(id, "checkpoints", "");
     let path = named.map(Path::to_owned).or_else(shipped).ok_or_else(|| {
         Failure::refused(format!(
             "no checkpoint comes with `{id}`: train one with `forethought collect {id}` and `forethought train {id}`, \

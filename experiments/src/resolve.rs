@@ -31,7 +31,7 @@ pub fn environment_id(typed: &str) -> String {
 pub fn experiment(shared: &Shared) -> Result<(Box<dyn Environment>, Configuration), Failure> {
     let id = environment_id(&shared.environment);
     let environment = make(&id)?;
-    let file = shared.config.clone().or_else(|| shipped(&format!("configs/{id}.toml")));
+    let file = shared.config.clone().or_else(|| shipped_for(&id, "configs", ".toml"));
     let mut configuration: Configuration = settings::load(file.as_deref(), &shared.overrides)?;
     if shared.config.is_some() && configuration.environment != id {
         let (asked, found) = (id, configuration.environment);
@@ -48,6 +48,12 @@ pub fn experiment(shared: &Shared) -> Result<(Box<dyn Environment>, Configuratio
 pub fn shipped(name: &str) -> Option<PathBuf> {
     let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
     [Path::new(SHIPPED).join(name), built_from.join(name)].into_iter().find(|path| path.exists())
+}
+
+/// What comes with an environment in `folder`. Multi2D is Maze2D with other goals: what serves one serves both.
+pub fn shipped_for(id: &str, folder: &str, extension: &str) -> Option<PathBuf> {
+    let sibling = id.replacen("multi2d", "maze2d", 1);
+    [id, &sibling].into_iter().find_map(|id| shipped(&format!("{folder}/{id}{extension}")))
 }
 
 /// Default path of an environment's data file.

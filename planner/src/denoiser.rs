@@ -46,6 +46,12 @@ pub trait Denoiser: Send {
     /// Token layout it was made for.
     fn layout(&self) -> &TokenLayout;
 
+    /// Threads that rows are computed on, where there are several. A caller that walks many rows inside this pool
+    /// saves a hand-over between threads at every row.
+    fn pool(&self) -> Option<std::sync::Arc<rayon::ThreadPool>> {
+        None
+    }
+
     /// Writes the clean estimate into `x0_btd`.
     ///
     /// # Errors

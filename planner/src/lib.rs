@@ -7,7 +7,7 @@
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod denoiser;
-mod engine;
+pub mod engine;
 mod error;
 mod layout;
 mod matrix;

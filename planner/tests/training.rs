@@ -7,7 +7,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use forethought_envs::data::{Dataset, DatasetMetadata, DatasetNormalizer, NormalizerKind};
 use forethought_envs::{BoxSpace, EnvSpec};
 use forethought_planner::checkpoint::{self, Checkpoint, Manifest};
@@ -158,12 +158,12 @@ fn shards_give_the_gradient_of_the_whole_batch() {
     let mut weights = parameters.draw(3);
     let mut rng = random::stream(9, &[]);
     weights.iter_mut().for_each(|w| *w += rng.random_range(-0.2..0.2f32));
-    let network = parameters.load(network, &weights, &device).unwrap();
+    let weights = Tensor::from_data(TensorData::new(weights, [parameters.len()]), &device);
     let batch = BatchMaker::new(&data, &normalizer, &layout, &model, &train()).unwrap().batch(7);
     let gradient = |shards: usize, threads: Option<usize>| {
-        let workers =
-            GradientWorkers::new(&layout, &parameters, false, 100, shards, &device, threads).unwrap();
-        let step = workers.gradient(&network, &batch).unwrap();
+        let mut workers =
+            GradientWorkers::new(&network, &model.network, &layout, 100, shards, &device, threads).unwrap();
+        let step = workers.gradient(&weights, &batch).unwrap();
         let loss = step.loss.into_scalar::<f32>();
         (loss, step.gradient.try_into_vec_as::<f32>().unwrap())
     };

@@ -1,16 +1,39 @@
-//! Attention over a few tens of tokens, forward and backward.
+//! Attention over a few tens of tokens, forward and backward, as products of the engine's micro-kernel.
+//!
+//! A lane computes the queries of its own rows, and in the backward pass the keys and values of its own rows;
+//! what it needs of other lanes' rows it reads from the slices they have handed over.
+
+use std::ops::Range;
 
 use super::kernels;
+use super::product::{Left, PANEL, Right, Start, product};
 
-/// Sizes of one sequence's attention.
-#[derive(Clone, Copy)]
+/// Sizes of a piece's attention.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shape {
+    /// Sequences in the piece, `S`.
+    pub sequences: usize,
+    /// Tokens of a sequence, `T`.
     pub tokens: usize,
+    /// Network width, `W`.
     pub width: usize,
+    /// Heads, `H`.
     pub heads: usize,
+    /// Rows of each lane but the last.
+    pub lane_rows: usize,
 }
 
 impl Shape {
+    /// Tokens, rounded up to whole panels.
+    pub fn padded(self) -> usize {
+        self.tokens.next_multiple_of(PANEL)
+    }
+
+    /// Rows of the piece.
+    pub fn rows(self) -> usize {
+        self.sequences * self.tokens
+    }
+
     fn per_head(self) -> usize {
         self.width / self.heads
     }
@@ -18,47 +41,148 @@ impl Shape {
     fn scale(self) -> f32 {
         1.0 / (self.per_head() as f32).sqrt()
     }
+
+    /// The parts of `rows` that lie in one sequence each.
+    fn parts(self, rows: &Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> + use<> {
+        let (t, rows) = (self.tokens, rows.clone());
+        (rows.start / t..rows.end.div_ceil(t))
+            .map(move |s| (s, rows.start.max(s * t)..rows.end.min((s + 1) * t)))
+    }
 }
 
-/// `out[t] = sum_s softmax(q_t . k_s) v_s` per head, for one sequence. `qkv` is `[T, 3W]`, `hidden` is `[T, T]`
-/// with a large negative number where `t` may not see `s`, `weights` is `[H, T, T]`, `out` is `[T, W]`.
-pub(super) fn forward(shape: Shape, qkv: &[f32], hidden: &[f32], weights: &mut [f32], out: &mut [f32]) {
-    let (t, w, c) = (shape.tokens, shape.width, shape.per_head());
-    out.fill(0.0);
-    for head in 0..shape.heads {
-        let at = head * c;
-        for query in 0..t {
-            let row = &mut weights[(head * t + query) * t..][..t];
-            kernels::scores_row(&qkv[query * 3 * w + at..][..c], &qkv[w + at..], 3 * w, shape.scale(), row);
-            kernels::add(row, &hidden[query * t..(query + 1) * t]);
-            kernels::softmax_row(row);
-            kernels::weighted_sum(row, &qkv[2 * w + at..], 3 * w, &mut out[query * w + at..][..c]);
+/// One sequence's keys and values from all lanes: one of the two transposed, `[W, padded T]`, the other as it
+/// is, `[T, W]`.
+#[derive(Default)]
+pub(super) struct Gathered {
+    transposed: Vec<f32>,
+    plain: Vec<f32>,
+}
+
+impl Gathered {
+    fn gather(&mut self, shape: Shape, qkv: &[Vec<f32>], sequence: usize, transposed: usize, plain: usize) {
+        let (t, w, padded) = (shape.tokens, shape.width, shape.padded());
+        self.transposed.resize(w * padded, 0.0);
+        self.plain.resize(t * w, 0.0);
+        for token in 0..t {
+            let row = sequence * t + token;
+            let qkv = &qkv[row / shape.lane_rows][row % shape.lane_rows * 3 * w..][..3 * w];
+            let column = self.transposed[token..].iter_mut().step_by(padded);
+            column.zip(&qkv[transposed * w..]).for_each(|(out, value)| *out = *value);
+            self.plain[token * w..(token + 1) * w].copy_from_slice(&qkv[plain * w..(plain + 1) * w]);
+        }
+        for row in self.transposed.chunks_exact_mut(padded) {
+            row[t..].fill(0.0);
         }
     }
 }
 
-/// Gradient at `qkv` given the gradient at `out`. `row` is scratch of `T`.
-pub(super) fn backward(
+/// Places of query, key and value in a row of `3 W`.
+const QUERY: usize = 0;
+const KEY: usize = 1;
+const VALUE: usize = 2;
+
+/// `mixed[q] = sum_s softmax(q . k_s) v_s` per head, for the queries in `rows`. `qkv` holds each lane's
+/// `[rows, 3 W]`; `hidden` is `[S, T, padded T]`, a large negative number where a query may not see a key;
+/// `probabilities` is `[H, rows, padded T]`, `mixed` is `[rows, W]`.
+pub(super) fn forward(
     shape: Shape,
-    qkv: &[f32],
-    weights: &[f32],
-    d_out: &[f32],
-    d_qkv: &mut [f32],
-    row: &mut [f32],
+    rows: Range<usize>,
+    qkv: &[Vec<f32>],
+    hidden: &[f32],
+    gathered: &mut Gathered,
+    probabilities: &mut [f32],
+    mixed: &mut [f32],
 ) {
-    let (t, w, c) = (shape.tokens, shape.width, shape.per_head());
-    d_qkv.fill(0.0);
-    for head in 0..shape.heads {
-        let at = head * c;
-        for query in 0..t {
-            let p = &weights[(head * t + query) * t..][..t];
-            let d = &d_out[query * w + at..][..c];
-            // dP_s = dO . v_s, then dS through the softmax, scale included.
-            kernels::scores_row(d, &qkv[2 * w + at..], 3 * w, 1.0, row);
-            kernels::softmax_row_backward(p, shape.scale(), row);
-            kernels::scatter_add(p, d, 3 * w, &mut d_qkv[2 * w + at..]);
-            kernels::scatter_add(row, &qkv[query * 3 * w + at..][..c], 3 * w, &mut d_qkv[w + at..]);
-            kernels::weighted_sum(row, &qkv[w + at..], 3 * w, &mut d_qkv[query * 3 * w + at..][..c]);
+    let (t, w, c, padded) = (shape.tokens, shape.width, shape.per_head(), shape.padded());
+    let own = &qkv[rows.start / shape.lane_rows];
+    for (sequence, part) in shape.parts(&rows) {
+        gathered.gather(shape, qkv, sequence, KEY, VALUE);
+        let (first, count) = (part.start - rows.start, part.len());
+        for head in 0..shape.heads {
+            let at = head * c;
+            let scores = &mut probabilities[(head * rows.len() + first) * padded..][..count * padded];
+            let queries = Left::rows(&own[first * 3 * w + QUERY * w + at..], 3 * w);
+            let keys = Right::Rows(&gathered.transposed[at * padded..], padded);
+            product(queries, keys, Start::Zero, [count, c, padded], scores, padded);
+            for (row, scores) in part.clone().zip(scores.chunks_exact_mut(padded)) {
+                kernels::softmax_row(scores, shape.scale(), &hidden[row * padded..(row + 1) * padded]);
+            }
+            let values = Right::Rows(&gathered.plain[at..], w);
+            let out = &mut mixed[first * w + at..];
+            product(Left::rows(scores, padded), values, Start::Zero, [count, t, c], out, w);
+        }
+    }
+}
+
+/// Gradients at the scores, `[H, rows, padded T]`, and at the queries in `rows`, given the gradients at
+/// `mixed`. Writes the query part of `d_qkv` `[rows, 3 W]`.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn backward_queries(
+    shape: Shape,
+    rows: Range<usize>,
+    qkv: &[Vec<f32>],
+    probabilities: &[f32],
+    d_mixed: &[f32],
+    gathered: &mut Gathered,
+    d_scores: &mut [f32],
+    d_qkv: &mut [f32],
+) {
+    let (t, w, c, padded) = (shape.tokens, shape.width, shape.per_head(), shape.padded());
+    for (sequence, part) in shape.parts(&rows) {
+        gathered.gather(shape, qkv, sequence, VALUE, KEY);
+        let (first, count) = (part.start - rows.start, part.len());
+        for head in 0..shape.heads {
+            let at = head * c;
+            let block = (head * rows.len() + first) * padded..(head * rows.len() + first + count) * padded;
+            let scores = &mut d_scores[block.clone()];
+            let d_out = Left::rows(&d_mixed[first * w + at..], w);
+            let values = Right::Rows(&gathered.transposed[at * padded..], padded);
+            product(d_out, values, Start::Zero, [count, c, padded], scores, padded);
+            let both = scores.chunks_exact_mut(padded).zip(probabilities[block].chunks_exact(padded));
+            both.for_each(|(d, p)| kernels::softmax_row_backward(p, shape.scale(), d));
+            let keys = Right::Rows(&gathered.plain[at..], w);
+            let out = &mut d_qkv[first * 3 * w + QUERY * w + at..];
+            product(Left::rows(scores, padded), keys, Start::Zero, [count, t, c], out, 3 * w);
+        }
+    }
+}
+
+/// Gradients at the keys and values in `rows`: writes those parts of `d_qkv` `[rows, 3 W]`. All other arrays
+/// are per lane.
+pub(super) fn backward_keys(
+    shape: Shape,
+    rows: Range<usize>,
+    qkv: &[Vec<f32>],
+    probabilities: &[Vec<f32>],
+    d_mixed: &[Vec<f32>],
+    d_scores: &[Vec<f32>],
+    d_qkv: &mut [f32],
+) {
+    let (t, w, c, padded) = (shape.tokens, shape.width, shape.per_head(), shape.padded());
+    for (sequence, part) in shape.parts(&rows) {
+        let (first, count) = (part.start - rows.start, part.len());
+        let (begin, end) = (sequence * t, (sequence + 1) * t);
+        for head in 0..shape.heads {
+            let at = head * c;
+            let mut start = Start::Zero;
+            for lane in begin / shape.lane_rows..end.div_ceil(shape.lane_rows) {
+                // The queries of this sequence that this lane has.
+                let lane_first = lane * shape.lane_rows;
+                let lane_rows = shape.lane_rows.min(shape.rows() - lane_first);
+                let from = begin.max(lane_first) - lane_first;
+                let queries = end.min(lane_first + lane_rows) - lane_first - from;
+                let block = (head * lane_rows + from) * padded + part.start - begin;
+                let sides = [
+                    (KEY, &d_scores[lane], Right::Rows(&qkv[lane][from * 3 * w + QUERY * w + at..], 3 * w)),
+                    (VALUE, &probabilities[lane], Right::Rows(&d_mixed[lane][from * w + at..], w)),
+                ];
+                for (place, weights, right) in sides {
+                    let left = Left::transposed(&weights[block..], padded);
+                    let out = &mut d_qkv[first * 3 * w + place * w + at..];
+                    product(left, right, start, [count, queries, c], out, 3 * w);
+                }
+                start = Start::Output;
+            }
         }
     }
 }

@@ -1,58 +1,18 @@
-//! The inner loops of the engine: matrix products through the `gemm` crate, and row-wise functions compiled
-//! for AVX2 and FMA where the processor has them.
+//! Row-wise functions of the engine, compiled for AVX2 and FMA where the processor has them.
 //!
-//! This file holds the crate's only unsafe code: raw pointers handed to `gemm`, whose lengths are checked
-//! here, and calls of functions compiled for instructions that were detected first.
+//! The only unsafe code is the call of functions compiled for instructions that were detected first.
 #![allow(unsafe_code)]
 
 use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 
-/// `out = a b (+ out)`: `a` is `[rows, inner]`, `b` is `[inner, columns]`, all row-major. Where the lengths
-/// do not fit, the product is cut to the rows that exist.
-pub(super) fn multiply(
-    a: &[f32],
-    b: &[f32],
-    out: &mut [f32],
-    inner: usize,
-    columns: usize,
-    accumulate: bool,
-) {
-    let rows = (a.len() / inner.max(1)).min(out.len() / columns.max(1));
-    if rows == 0 || b.len() < inner * columns {
-        return;
-    }
-    // SAFETY: rows * inner <= a.len(), inner * columns <= b.len(), rows * columns <= out.len(); `out` is
-    // borrowed mutably, so it overlaps neither.
-    unsafe {
-        gemm::gemm(
-            rows,
-            columns,
-            inner,
-            out.as_mut_ptr(),
-            1,
-            columns as isize,
-            accumulate,
-            a.as_ptr(),
-            1,
-            inner as isize,
-            b.as_ptr(),
-            1,
-            columns as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
-}
+/// Added to a variance before its root is taken; Burn's default.
+const NORM_EPSILON: f32 = 1e-5;
 
 /// Defines a function that runs as compiled for AVX2 and FMA where the processor has them.
 macro_rules! vectorized {
     ($(#[$doc:meta])* $name:ident / $wide:ident ($($arg:ident: $kind:ty),*) $body:block) => {
         $(#[$doc])*
-        pub(super) fn $name($($arg: $kind),*) {
+        pub fn $name($($arg: $kind),*) {
             #[inline(always)]
             fn body($($arg: $kind),*) $body
             #[cfg(target_arch = "x86_64")]
@@ -72,18 +32,20 @@ macro_rules! vectorized {
 }
 
 vectorized! {
-    /// Layer norm of one row without affine part: `xhat = (x - mean) / std`; returns nothing, writes the
-    /// reciprocal deviation behind `inverse`.
-    normalize_row / normalize_row_wide (x: &[f32], epsilon: f32, xhat: &mut [f32], inverse: &mut f32) {
+    /// Layer norm of one row and the affine part behind it: `xhat = (x - mean) / deviation`,
+    /// `out = xhat * scale + shift`, and `1 / deviation` into `inverse`.
+    normalize_row / normalize_row_wide
+    (x: &[f32], scale: &[f32], shift: &[f32], xhat: &mut [f32], inverse: &mut f32, out: &mut [f32]) {
         let n = x.len() as f32;
         let mean = sum(x) / n;
         for (h, x) in xhat.iter_mut().zip(x) {
             *h = x - mean;
         }
         let variance = dot(xhat, xhat) / n;
-        *inverse = 1.0 / (variance + epsilon).sqrt();
-        for h in xhat.iter_mut() {
+        *inverse = 1.0 / (variance + NORM_EPSILON).sqrt();
+        for (((o, h), a), b) in out.iter_mut().zip(xhat.iter_mut()).zip(scale).zip(shift) {
             *h *= *inverse;
+            *o = h.mul_add(*a, *b);
         }
     }
 }
@@ -92,16 +54,16 @@ vectorized! {
     /// `out = x * scale + shift`, entry by entry.
     affine / affine_wide (x: &[f32], scale: &[f32], shift: &[f32], out: &mut [f32]) {
         for (((o, x), a), b) in out.iter_mut().zip(x).zip(scale).zip(shift) {
-            *o = x * a + b;
+            *o = x.mul_add(*a, *b);
         }
     }
 }
 
 vectorized! {
-    /// `x += gate * (y + bias)`, entry by entry.
-    gated_add / gated_add_wide (x: &mut [f32], gate: &[f32], y: &[f32], bias: &[f32]) {
-        for (((x, g), y), b) in x.iter_mut().zip(gate).zip(y).zip(bias) {
-            *x += g * (y + b);
+    /// `x += gate * y`, entry by entry.
+    gated_add / gated_add_wide (x: &mut [f32], gate: &[f32], y: &[f32]) {
+        for ((x, g), y) in x.iter_mut().zip(gate).zip(y) {
+            *x = g.mul_add(*y, *x);
         }
     }
 }
@@ -125,8 +87,17 @@ vectorized! {
 }
 
 vectorized! {
-    /// Backward of [`normalize_row`] and the affine part behind it: `g = dh * scale` is the gradient at
-    /// `xhat`; `dx += inverse * (g - mean(g) - xhat * mean(g * xhat))`. Overwrites `dh` with `g`.
+    /// `x *= y`, entry by entry.
+    multiply / multiply_wide (x: &mut [f32], y: &[f32]) {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x *= y;
+        }
+    }
+}
+
+vectorized! {
+    /// Backward of [`normalize_row`] for `x`: `g = dh * scale` is the gradient at `xhat`;
+    /// `dx += inverse * (g - mean(g) - xhat * mean(g * xhat))`. Overwrites `dh` with `g`.
     normalize_row_backward / normalize_row_backward_wide
     (dh: &mut [f32], scale: &[f32], xhat: &[f32], inverse: f32, dx: &mut [f32]) {
         let n = dh.len() as f32;
@@ -135,28 +106,52 @@ vectorized! {
         }
         let (mean, slope) = (sum(dh) / n, dot(dh, xhat) / n);
         for ((dx, g), h) in dx.iter_mut().zip(dh.iter()).zip(xhat) {
-            *dx += inverse * (g - mean - h * slope);
+            *dx = inverse.mul_add(h.mul_add(-slope, g - mean), *dx);
         }
     }
 }
 
 vectorized! {
-    /// `u <- gelu(u + bias)` in place, and its derivative into `slope`. `gelu(u) = u Phi(u)`.
-    gelu_row / gelu_row_wide (u: &mut [f32], bias: &[f32], slope: &mut [f32]) {
-        for ((u, b), s) in u.iter_mut().zip(bias).zip(slope.iter_mut()) {
-            let x = *u + b;
+    /// `u <- gelu(u)` in place. `gelu(u) = u Phi(u)`.
+    gelu_row / gelu_row_wide (u: &mut [f32]) {
+        for u in u.iter_mut() {
+            *u *= normal_distribution(*u, exp(-0.5 * *u * *u));
+        }
+    }
+}
+
+vectorized! {
+    /// `u <- gelu(u)` in place, and its derivative into `slope`.
+    gelu_row_and_slope / gelu_row_and_slope_wide (u: &mut [f32], slope: &mut [f32]) {
+        for (u, s) in u.iter_mut().zip(slope.iter_mut()) {
+            let x = *u;
             let density = exp(-0.5 * x * x);
-            let phi = 0.5 * (1.0 + erf_with(x * FRAC_1_SQRT_2, density));
+            let phi = normal_distribution(x, density);
             *u = x * phi;
-            *s = phi + x * density * 0.398_942_3;
+            *s = (x * density).mul_add(0.398_942_3, phi);
         }
     }
 }
 
 vectorized! {
-    /// Softmax of one row, in place.
-    softmax_row / softmax_row_wide (x: &mut [f32]) {
-        let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    /// `u <- silu(u)` in place, and its derivative into `slope`. `silu(u) = u / (1 + e^-u)`.
+    silu_row / silu_row_wide (u: &mut [f32], slope: &mut [f32]) {
+        for (u, s) in u.iter_mut().zip(slope.iter_mut()) {
+            let x = *u;
+            let sigmoid = 1.0 / (1.0 + exp(-x));
+            *u = x * sigmoid;
+            *s = sigmoid * x.mul_add(1.0 - sigmoid, 1.0);
+        }
+    }
+}
+
+vectorized! {
+    /// `x <- softmax(scale * x + hidden)` for one row.
+    softmax_row / softmax_row_wide (x: &mut [f32], scale: f32, hidden: &[f32]) {
+        for (x, h) in x.iter_mut().zip(hidden) {
+            *x = scale.mul_add(*x, *h);
+        }
+        let largest = largest(x);
         for x in x.iter_mut() {
             *x = exp(*x - largest);
         }
@@ -168,44 +163,26 @@ vectorized! {
 }
 
 vectorized! {
-    /// Scores of one query with all keys: `scores[s] = scale * q . k_s`, key `s` at `s * stride`.
-    scores_row / scores_row_wide (q: &[f32], keys: &[f32], stride: usize, scale: f32, scores: &mut [f32]) {
-        for (score, key) in scores.iter_mut().zip(keys.chunks(stride)) {
-            *score = scale * dot(q, &key[..q.len()]);
-        }
-    }
-}
-
-vectorized! {
-    /// `out += sum_s weights[s] * values_s`, value `s` at `s * stride`.
-    weighted_sum / weighted_sum_wide (weights: &[f32], values: &[f32], stride: usize, out: &mut [f32]) {
-        for (w, value) in weights.iter().zip(values.chunks(stride)) {
-            for (o, v) in out.iter_mut().zip(value) {
-                *o += w * v;
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// `target_s += weights[s] * x` for all `s`, target `s` at `s * stride`.
-    scatter_add / scatter_add_wide (weights: &[f32], x: &[f32], stride: usize, targets: &mut [f32]) {
-        for (w, target) in weights.iter().zip(targets.chunks_mut(stride)) {
-            for (t, x) in target.iter_mut().zip(x) {
-                *t += w * x;
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// Backward of softmax: `ds = p * (dp - p . dp) * scale`, written over `dp`.
+    /// Backward of [`softmax_row`]: `ds = p * (dp - p . dp) * scale`, written over `dp`.
     softmax_row_backward / softmax_row_backward_wide (p: &[f32], scale: f32, dp: &mut [f32]) {
         let mean = dot(p, dp);
         for (d, p) in dp.iter_mut().zip(p) {
             *d = scale * p * (*d - mean);
         }
     }
+}
+
+/// Largest entry, in eight lanes.
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    let (chunks, rest) = x.as_chunks::<8>();
+    let mut lanes = [f32::NEG_INFINITY; 8];
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = if *x > *lane { *x } else { *lane };
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// Sum in eight lanes, so that it vectorises and its order is fixed.
@@ -228,7 +205,7 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 8];
     for (x, y) in xs.iter().zip(ys) {
         for i in 0..8 {
-            lanes[i] += x[i] * y[i];
+            lanes[i] = x[i].mul_add(y[i], lanes[i]);
         }
     }
     lanes.iter().sum::<f32>() + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f32>()
@@ -241,20 +218,21 @@ fn exp(x: f32) -> f32 {
     let keep = if x < -87.0 { 0.0 } else { 1.0 };
     let x = x.clamp(-87.0, 88.0);
     // Adding and taking away 1.5 * 2^23 rounds to the nearest integer, and vectorises.
-    let n = (x * LOG2_E + 12_582_912.0) - 12_582_912.0;
-    let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
-    let p = 1.0
-        + r * (1.0
-            + r * (0.5
-                + r * (1.666_666_5e-1 + r * (4.166_579_6e-2 + r * (8.333_452e-3 + r * 1.388_195e-3)))));
-    keep * p * f32::from_bits(((n as i32 + 127) << 23) as u32)
+    let shifted = x.mul_add(LOG2_E, 12_582_912.0);
+    let n = shifted - 12_582_912.0;
+    let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x));
+    let p = r.mul_add(1.388_195e-3, 8.333_452e-3);
+    let p = p.mul_add(r, 4.166_579_6e-2).mul_add(r, 1.666_666_5e-1).mul_add(r, 0.5).mul_add(r, 1.0).mul_add(r, 1.0);
+    // The integer stands in the low bits of `shifted`; moved into the exponent it is 2^n.
+    keep * p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
 }
 
-/// `erf(z)` to 1.5e-7 (Abramowitz and Stegun 7.1.26), given `e^(-z^2)`.
+/// `Phi(x)`, the standard normal distribution function, given `e^(-x^2 / 2)`: `erf(x / sqrt 2)` to 1.5e-7
+/// (Abramowitz and Stegun 7.1.26).
 #[inline(always)]
-fn erf_with(z: f32, exp_of_minus_square: f32) -> f32 {
-    let t = 1.0 / (1.0 + 0.327_591_1 * z.abs());
-    let poly =
-        t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_7 + t * (-1.453_152_1 + t * 1.061_405_4))));
-    (1.0 - poly * exp_of_minus_square).copysign(z)
+fn normal_distribution(x: f32, density: f32) -> f32 {
+    let t = 1.0 / (0.327_591_1 * FRAC_1_SQRT_2).mul_add(x.abs(), 1.0);
+    let poly = t.mul_add(1.061_405_4, -1.453_152_1).mul_add(t, 1.421_413_7).mul_add(t, -0.284_496_72);
+    let poly = t * poly.mul_add(t, 0.254_829_6);
+    0.5 + 0.5 * (1.0 - poly * density).copysign(x)
 }

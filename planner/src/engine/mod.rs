@@ -1,20 +1,26 @@
-//! The transformer on the CPU without a tensor library: forward pass and input gradient.
+//! The transformer on the CPU without a tensor library: forward pass, input gradient, weight gradients.
 //!
-//! Weights are taken out of the Burn model once; what a noise level does to each layer is computed once per
-//! level; buffers are kept; products go through the `gemm` crate. The Burn model remains the reference (a
-//! property test holds the two together) and is what any other device runs.
+//! Weights are packed once; what a noise level does to each layer is computed once per level; buffers are
+//! kept, so that a row allocates nothing. The Burn model remains the reference (property tests hold the two
+//! together) and is what any other device runs.
 
 mod attention;
-mod kernels;
-mod levels;
+mod backward;
+mod gradient;
+pub mod kernels;
+mod modulation;
 mod pass;
+pub mod product;
 mod weights;
 
-use std::sync::Mutex;
+use std::sync::Arc;
 
-use levels::Level;
-use pass::{Pass, Rows};
-use weights::TransformerWeights;
+use modulation::{Folding, Modulations, row_len};
+use pass::{Keep, Pass, Rows};
+use rayon::prelude::{
+    IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator, ParallelSliceMut,
+};
+use weights::Weights;
 
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
@@ -22,19 +28,30 @@ use crate::network::{NetworkConfig, ParameterLayout};
 use crate::noise::{NoiseSchedule, Target};
 use crate::{PlannerError, TokenLayout};
 
-/// Sequences per pass. Fixed, so that the split of a batch, and with it every rounding, does not depend on
-/// the number of threads; small, so that activations stay in the second-level cache.
+pub use gradient::EngineGradient;
+
+/// Most sequences of a pass, so that activations stay in the caches. Results do not depend on it.
 const CHUNK: usize = 8;
 
 /// A transformer denoiser computed by this crate's own passes, on one or more threads.
 pub struct EngineDenoiser {
-    weights: TransformerWeights,
+    weights: Weights,
     layout: TokenLayout,
     schedule: NoiseSchedule,
     target: Target,
-    config: NetworkConfig,
-    levels: Vec<Option<Level>>,
+    levels: LevelCache,
+    row_of: Vec<u32>,
+    pool: Option<Arc<rayon::ThreadPool>>,
     workers: Vec<Worker>,
+}
+
+/// Folded modulation rows of the levels met so far.
+#[derive(Default)]
+struct LevelCache {
+    table: Vec<f32>,
+    row_of_level: Vec<Option<u32>>,
+    folding: Folding,
+    fresh: Vec<f32>,
 }
 
 /// One thread's buffers.
@@ -48,22 +65,17 @@ struct Worker {
     d_input: Vec<f32>,
 }
 
-/// Consecutive sequences of a batch and where their results go.
-struct Piece<'a> {
-    first: usize,
-    x0: &'a mut [f64],
-    pulled: Option<&'a mut [f64]>,
-}
-
 /// What all pieces of a batch share.
+#[derive(Clone, Copy)]
 struct Call<'a> {
-    weights: &'a TransformerWeights,
-    levels: &'a [Option<Level>],
+    weights: &'a Weights,
+    table: &'a [f32],
+    row_of: &'a [u32],
     schedule: &'a NoiseSchedule,
     target: Target,
-    config: &'a NetworkConfig,
     batch: &'a NoisyBatch<'a>,
     width: usize,
+    lanes: usize,
     cotangent: Option<&'a Cotangent<'a>>,
 }
 
@@ -71,7 +83,8 @@ impl EngineDenoiser {
     /// Engine for a transformer's flat weights.
     ///
     /// # Errors
-    /// [`PlannerError::Device`] when the weights are not those of a transformer of this configuration.
+    /// [`PlannerError::Device`] when the weights are not those of a transformer of this configuration, or its
+    /// threads cannot be started.
     pub fn new(
         parameters: &ParameterLayout,
         flat: &[f32],
@@ -81,10 +94,12 @@ impl EngineDenoiser {
         target: Target,
         threads: usize,
     ) -> Result<Self, PlannerError> {
-        let weights = TransformerWeights::new(parameters, flat, config.layers)?;
-        let levels = vec![None; schedule.levels() + 1];
-        let workers = (0..threads.max(1)).map(|_| Worker::default()).collect();
-        Ok(Self { weights, layout, schedule, target, config: config.clone(), levels, workers })
+        let weights = Weights::new(parameters, flat, config)?;
+        let levels = LevelCache { row_of_level: vec![None; schedule.levels() + 1], ..LevelCache::default() };
+        let threads = threads.max(1);
+        let pool = if threads == 1 { None } else { Some(Arc::new(start_threads(threads)?)) };
+        let workers = (0..threads).map(|_| Worker::default()).collect();
+        Ok(Self { weights, layout, schedule, target, levels, row_of: Vec::new(), pool, workers })
     }
 
     fn run(
@@ -97,93 +112,109 @@ impl EngineDenoiser {
         batch.check(width)?;
         let size = batch.tokens * width;
         check_len("clean estimates", batch.batch * size, x0_btd.len())?;
-        if batch.tokens > self.layout.tokens(self.layout.chunks) {
-            return Err(PlannerError::Length {
-                what: "sequence",
-                want: self.layout.tokens(self.layout.chunks),
-                got: batch.tokens,
-            });
+        let longest = self.layout.tokens(self.layout.chunks);
+        if batch.tokens > longest {
+            return Err(PlannerError::Length { what: "sequence", want: longest, got: batch.tokens });
         }
-        let top = self.schedule.levels();
-        for &level in batch.level_bt {
-            let level = usize::from(level).min(top);
-            if self.levels[level].is_none() {
-                self.levels[level] = Some(Level::new(&self.weights, level as f32 / top as f32));
-            }
-        }
-        let (cotangent, mut pulled) = match pull {
+        let (cotangent, pulled) = match pull {
             None => (None, None),
             Some((cotangent, out)) => {
                 check_len("pulled gradients", batch.batch * size, out.len())?;
-                (Some(cotangent), Some(out.chunks_mut(CHUNK * size)))
+                (Some(cotangent), Some(out))
             }
         };
-        let mut pieces = Vec::new();
-        for (index, x0) in x0_btd.chunks_mut(CHUNK * size).enumerate() {
-            pieces.push(Piece { first: index * CHUNK, x0, pulled: pulled.as_mut().and_then(Iterator::next) });
-        }
+        self.levels.look_up(&self.weights, batch.level_bt, &mut self.row_of);
         let call = Call {
             weights: &self.weights,
-            levels: &self.levels,
+            table: &self.levels.table,
+            row_of: &self.row_of,
             schedule: &self.schedule,
             target: self.target,
-            config: &self.config,
             batch,
             width,
+            // Threads that would have no sequence of their own share the rows of one.
+            lanes: (self.workers.len() / batch.batch.max(1)).max(1),
             cotangent,
         };
-        if let ([worker, ..], 0..=1) = (self.workers.as_mut_slice(), pieces.len()) {
-            pieces.into_iter().for_each(|piece| worker.run(&call, piece));
-            return Ok(());
-        }
-        let queue = Mutex::new(pieces);
-        let outcome = crossbeam::thread::scope(|scope| {
-            for worker in &mut self.workers {
-                let (queue, call) = (&queue, &call);
-                scope.spawn(move |_| {
-                    while let Some(piece) = queue.lock().ok().and_then(|mut queue| queue.pop()) {
-                        worker.run(call, piece);
+        let per_worker = batch.batch.div_ceil(self.workers.len()).max(1);
+        let workers = &mut self.workers;
+        match &self.pool {
+            None => workers[0].run(&call, 0, x0_btd, pulled),
+            Some(pool) => pool.install(|| {
+                let pieces = workers.par_iter_mut().zip(x0_btd.par_chunks_mut(per_worker * size)).enumerate();
+                match pulled {
+                    None => pieces.for_each(|(i, (worker, x0))| worker.run(&call, i * per_worker, x0, None)),
+                    Some(pulled) => {
+                        pieces.zip(pulled.par_chunks_mut(per_worker * size)).for_each(
+                            |((i, (worker, x0)), out)| worker.run(&call, i * per_worker, x0, Some(out)),
+                        );
                     }
-                });
-            }
-        });
-        outcome.map_err(|_| PlannerError::Device("a denoising worker stopped unexpectedly".into()))
+                }
+            }),
+        }
+        Ok(())
+    }
+}
+
+impl LevelCache {
+    /// The folded row of every token's level, computing those not met before.
+    fn look_up(&mut self, weights: &Weights, level_bt: &[u16], row_of: &mut Vec<u32>) {
+        let top = self.row_of_level.len() - 1;
+        let len = row_len(weights.width(), weights.blocks.len());
+        row_of.clear();
+        for &level in level_bt {
+            let level = usize::from(level).min(top);
+            let row = self.row_of_level[level].unwrap_or_else(|| {
+                self.folding.fold(weights, &[level as f32 / top as f32], &mut self.fresh);
+                let row = (self.table.len() / len) as u32;
+                self.table.extend_from_slice(&self.fresh);
+                self.row_of_level[level] = Some(row);
+                row
+            });
+            row_of.push(row);
+        }
     }
 }
 
 impl Worker {
-    fn run(&mut self, call: &Call<'_>, piece: Piece<'_>) {
+    /// Computes consecutive sequences of a batch, from `first` on, a few at a time.
+    fn run(&mut self, call: &Call<'_>, first: usize, x0_btd: &mut [f64], mut pulled: Option<&mut [f64]>) {
+        let size = CHUNK * call.batch.tokens * call.width;
+        for (index, x0) in x0_btd.chunks_mut(size).enumerate() {
+            let end = (index * size + x0.len(), index * size);
+            let pulled = pulled.as_mut().map(|pulled| &mut pulled[end.1..end.0]);
+            self.piece(call, first + index * CHUNK, x0, pulled);
+        }
+    }
+
+    fn piece(&mut self, call: &Call<'_>, first: usize, x0: &mut [f64], pulled: Option<&mut [f64]>) {
         let (t, d) = (call.batch.tokens, call.width);
-        let sequences = piece.x0.len() / (t * d);
-        let range = piece.first..piece.first + sequences;
-        let level_bt = &call.batch.level_bt[range.start * t..range.end * t];
-        let x_btd = &call.batch.x_btd[range.start * t * d..range.end * t * d];
-        let top = call.levels.len() - 1;
-        let empty = Level::default();
-        let levels: Vec<&Level> = level_bt
-            .iter()
-            .map(|&k| call.levels[usize::from(k).min(top)].as_ref().unwrap_or(&empty))
-            .collect();
-        let visible: Vec<(usize, bool)> =
-            range.clone().map(|b| (call.batch.chunks_b[b], call.batch.goal_b[b])).collect();
+        let sequences = first..first + x0.len() / (t * d);
+        let tokens = sequences.start * t..sequences.end * t;
+        let level_bt = &call.batch.level_bt[tokens.clone()];
+        let x_btd = &call.batch.x_btd[tokens.start * d..tokens.end * d];
         let rows = Rows {
-            sequences,
+            sequences: sequences.len(),
             tokens: t,
-            heads: call.config.heads,
-            causal: call.config.causal,
-            levels: &levels,
-            visible: &visible,
+            modulations: Modulations {
+                table: call.table,
+                row_of: &call.row_of[tokens],
+                width: call.weights.width(),
+                layers: call.weights.blocks.len(),
+            },
+            chunks: &call.batch.chunks_b[sequences.clone()],
+            goal: &call.batch.goal_b[sequences],
         };
         self.input.clear();
         self.input.extend(x_btd.iter().map(|&x| x as f32));
         for buffer in [&mut self.output, &mut self.d_output, &mut self.d_input] {
             buffer.resize(x_btd.len(), 0.0);
         }
-        self.pass.forward(call.weights, &rows, &self.input, &mut self.output);
-        // The affine map from output to clean estimate depends on a row's level only.
+        let keep = if pulled.is_some() { Keep::Input } else { Keep::Nothing };
+        self.pass.forward(call.weights, &rows, &self.input, &mut self.output, keep, call.lanes);
+        // The affine map from output to clean estimate depends on a token's level only.
         let to_x0 = |row: usize| call.target.to_x0(call.schedule.abar(usize::from(level_bt[row])));
-        for (row, (x0, (x, out))) in piece
-            .x0
+        for (row, (x0, (x, out))) in x0
             .chunks_exact_mut(d)
             .zip(x_btd.chunks_exact(d).zip(self.output.chunks_exact(d)))
             .enumerate()
@@ -193,21 +224,18 @@ impl Worker {
                 .zip(x.iter().zip(out))
                 .for_each(|(x0, (x, out))| *x0 = on_x * x + on_output * f64::from(*out));
         }
-        let (Some(cotangent), Some(pulled)) = (call.cotangent, piece.pulled) else { return };
+        let (Some(cotangent), Some(pulled)) = (call.cotangent, pulled) else { return };
         self.cotangent.clear();
         self.cotangent.resize(x_btd.len(), 0.0);
-        let size = t * d;
-        for (i, (x0, g)) in piece.x0.chunks_exact(size).zip(self.cotangent.chunks_exact_mut(size)).enumerate()
-        {
-            cotangent(range.start + i, x0, g);
-        }
+        let both = x0.chunks_exact(t * d).zip(self.cotangent.chunks_exact_mut(t * d));
+        both.enumerate().for_each(|(i, (x0, g))| cotangent(first + i, x0, g));
         for (row, (d_out, g)) in
             self.d_output.chunks_exact_mut(d).zip(self.cotangent.chunks_exact(d)).enumerate()
         {
             let on_output = to_x0(row).1;
             d_out.iter_mut().zip(g).for_each(|(d_out, g)| *d_out = (on_output * g) as f32);
         }
-        self.pass.backward(call.weights, &rows, &self.d_output, &mut self.d_input);
+        self.pass.backward(call.weights, &rows, &self.input, &self.d_output, &mut self.d_input);
         for (row, out) in pulled.chunks_exact_mut(d).enumerate() {
             let on_x = to_x0(row).0;
             let at = row * d..(row + 1) * d;
@@ -223,6 +251,10 @@ impl Denoiser for EngineDenoiser {
         &self.layout
     }
 
+    fn pool(&self) -> Option<Arc<rayon::ThreadPool>> {
+        self.pool.clone()
+    }
+
     fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError> {
         self.run(batch, x0_btd, None)
     }
@@ -236,4 +268,12 @@ impl Denoiser for EngineDenoiser {
     ) -> Result<(), PlannerError> {
         self.run(batch, x0_btd, Some((cotangent, pulled_btd)))
     }
+}
+
+/// Threads of an engine.
+fn start_threads(threads: usize) -> Result<rayon::ThreadPool, PlannerError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| PlannerError::Device(format!("cannot start {threads} compute threads: {error}")))
 }

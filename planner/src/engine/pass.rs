@@ -1,263 +1,316 @@
-//! Forward and input-gradient pass of the transformer over one piece of a batch, in preallocated buffers.
+//! Buffers and forward pass of the transformer over one piece of a batch.
 //!
-//! Names: `M = B T` rows, `W` width, `H` heads. Guidance needs the gradient with respect to the input alone,
-//! so the backward pass multiplies by weights only, never by activations.
+//! Names: `M = S T` rows, `W` width, `H` heads. Rows are shared among *lanes*, one thread each; a lane owns the
+//! buffers of its rows and hands over, between phases, the one thing that other lanes need of it. With one lane
+//! the phases follow one another without any hand-over between threads.
 
-use super::attention::{self, Shape};
+use std::mem::swap;
+use std::ops::Range;
+
+use rayon::prelude::{IntoParallelRefMutIterator, ParallelIterator};
+
+use super::attention::{self, Gathered, Shape};
 use super::kernels;
-use super::levels::Level;
-use super::weights::{LinearWeights, TransformerWeights};
+use super::modulation::{Modulations, row_len};
+use super::weights::Weights;
 
 /// Below any score.
 const HIDDEN: f32 = -1e9;
+
+/// What a forward pass keeps for the backward one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
+pub(super) enum Keep {
+    /// Nothing: there will be none.
+    #[default]
+    Nothing,
+    /// What the gradient at the input needs. It multiplies by weights only, never by activations.
+    Input,
+    /// What the gradients of the weights need as well.
+    Weights,
+}
 
 /// What one piece needs besides its tokens.
 pub(super) struct Rows<'a> {
     pub sequences: usize,
     pub tokens: usize,
-    pub heads: usize,
-    pub causal: bool,
-    /// Level of each row.
-    pub levels: &'a [&'a Level],
+    pub modulations: Modulations<'a>,
     /// Visible chunks and goal of each sequence.
-    pub visible: &'a [(usize, bool)],
+    pub chunks: &'a [usize],
+    pub goal: &'a [bool],
 }
 
-/// What the backward pass needs of one block.
+/// Kept per block for the input gradient.
 #[derive(Default)]
-struct Saved {
-    attention_xhat: Vec<f32>,
-    attention_inverse: Vec<f32>,
-    query_key_value: Vec<f32>,
-    weights: Vec<f32>,
-    mlp_xhat: Vec<f32>,
-    mlp_inverse: Vec<f32>,
-    gelu_slope: Vec<f32>,
+pub(super) struct Saved {
+    pub attention_xhat: Vec<f32>,
+    pub attention_inverse: Vec<f32>,
+    pub mlp_xhat: Vec<f32>,
+    pub mlp_inverse: Vec<f32>,
+    pub gelu_slope: Vec<f32>,
+}
+
+/// Kept per block for the weights' gradients.
+#[derive(Default)]
+pub(super) struct Activations {
+    pub mixed: Vec<f32>,
+    pub attention_out: Vec<f32>,
+    pub activated: Vec<f32>,
+    pub mlp_out: Vec<f32>,
+}
+
+/// Kept per block and handed over to the other lanes; one entry per lane.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub qkv: Vec<Vec<f32>>,
+    pub probabilities: Vec<Vec<f32>>,
+}
+
+/// One thread's rows.
+#[derive(Default)]
+pub(super) struct Lane {
+    pub rows: Range<usize>,
+    pub x: Vec<f32>,
+    pub narrow: Vec<f32>,
+    pub wide: Vec<f32>,
+    pub saved: Vec<Saved>,
+    pub activations: Vec<Activations>,
+    pub xhat: Vec<f32>,
+    pub inverse: Vec<f32>,
+    pub outer: Vec<f32>,
+    pub gathered: Gathered,
+    // Handed over at the end of a phase.
+    pub qkv: Vec<f32>,
+    pub probabilities: Vec<f32>,
+    pub d_mixed: Vec<f32>,
+    pub d_scores: Vec<f32>,
+    pub d_qkv: Vec<f32>,
+    /// Gradients of the weights and of the folded modulation rows, in training.
+    pub gradient: Vec<f32>,
+    pub d_table: Vec<f32>,
 }
 
 /// Buffers of a pass; grown to the largest piece seen, then reused.
 #[derive(Default)]
 pub(super) struct Pass {
-    blocks: Vec<Saved>,
-    x: Vec<f32>,
-    wide: Vec<f32>,
-    narrow: Vec<f32>,
-    mixed: Vec<f32>,
-    d_qkv: Vec<f32>,
-    xhat: Vec<f32>,
-    inverse: Vec<f32>,
+    pub shape: Shape,
+    pub keep: Keep,
+    pub lanes: Vec<Lane>,
+    pub blocks: Vec<Shared>,
+    pub d_mixed: Vec<Vec<f32>>,
+    pub d_scores: Vec<Vec<f32>>,
     hidden: Vec<f32>,
-    row: Vec<f32>,
 }
 
 impl Pass {
-    /// Output `[M, D]` of the network for input `[M, D]`.
+    /// Output `[M, D]` of the network for input `[M, D]`, on `lanes` threads of the current pool.
     pub fn forward(
         &mut self,
-        weights: &TransformerWeights,
+        weights: &Weights,
         rows: &Rows<'_>,
         input: &[f32],
         output: &mut [f32],
+        keep: Keep,
+        lanes: usize,
     ) {
-        let (m, t, w) = (rows.sequences * rows.tokens, rows.tokens, weights.output.inner);
-        self.resize(weights, rows);
-        self.mask(rows);
-        linear(&weights.input, input, &mut self.x);
-        self.place(weights, rows);
-        let shape = Shape { tokens: t, width: w, heads: rows.heads };
-        for (index, block) in weights.blocks.iter().enumerate() {
-            let saved = &mut self.blocks[index];
-            for r in 0..m {
-                let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
-                let xhat = &mut saved.attention_xhat[at.clone()];
-                kernels::normalize_row(
-                    &self.x[at.clone()],
-                    NORM_EPSILON,
-                    xhat,
-                    &mut saved.attention_inverse[r],
-                );
-                kernels::affine(xhat, &level.attention_scale, &level.attention_shift, &mut self.narrow[at]);
-            }
-            linear(&block.query_key_value, &self.narrow, &mut saved.query_key_value);
-            for s in 0..rows.sequences {
-                attention::forward(
-                    shape,
-                    &saved.query_key_value[s * t * 3 * w..(s + 1) * t * 3 * w],
-                    &self.hidden[s * t * t..(s + 1) * t * t],
-                    &mut saved.weights[s * rows.heads * t * t..(s + 1) * rows.heads * t * t],
-                    &mut self.mixed[s * t * w..(s + 1) * t * w],
-                );
-            }
-            let projection = &block.projection;
-            kernels::multiply(&self.mixed, &projection.weight, &mut self.narrow, w, w, false);
-            for r in 0..m {
-                let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
-                kernels::gated_add(
-                    &mut self.x[at.clone()],
-                    &level.attention_gate,
-                    &self.narrow[at.clone()],
-                    &projection.bias,
-                );
-                let xhat = &mut saved.mlp_xhat[at.clone()];
-                kernels::normalize_row(&self.x[at.clone()], NORM_EPSILON, xhat, &mut saved.mlp_inverse[r]);
-                kernels::affine(xhat, &level.mlp_scale, &level.mlp_shift, &mut self.narrow[at]);
-            }
-            let hidden = block.expand.columns;
-            kernels::multiply(&self.narrow, &block.expand.weight, &mut self.wide, w, hidden, false);
-            for r in 0..m {
-                let at = r * hidden..(r + 1) * hidden;
-                kernels::gelu_row(&mut self.wide[at.clone()], &block.expand.bias, &mut saved.gelu_slope[at]);
-            }
-            kernels::multiply(&self.wide, &block.contract.weight, &mut self.narrow, hidden, w, false);
-            for r in 0..m {
-                let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
-                kernels::gated_add(
-                    &mut self.x[at.clone()],
-                    &level.mlp_gate,
-                    &self.narrow[at],
-                    &block.contract.bias,
-                );
+        self.prepare(weights, rows, keep, lanes);
+        let (shape, layers, d) = (self.shape, weights.blocks.len(), weights.output.columns);
+        let per_block = keep >= Keep::Input;
+        each(&mut self.lanes, |lane| {
+            lane.embed(weights, rows, &input[lane.rows.start * d..lane.rows.end * d]);
+            lane.queries_keys_values(weights, rows, 0, keep);
+        });
+        for block in 0..layers {
+            let shared = &mut self.blocks[if per_block { block } else { 0 }];
+            self.lanes.iter_mut().zip(&mut shared.qkv).for_each(|(lane, qkv)| swap(&mut lane.qkv, qkv));
+            let (qkv, hidden) = (&shared.qkv, &self.hidden);
+            each(&mut self.lanes, |lane| {
+                let kept = if keep == Keep::Weights { block } else { 0 };
+                let mixed = &mut lane.activations[kept].mixed;
+                let rows_of_lane = lane.rows.clone();
+                let (gathered, probabilities) = (&mut lane.gathered, &mut lane.probabilities);
+                attention::forward(shape, rows_of_lane, qkv, hidden, gathered, probabilities, mixed);
+                lane.rest_of_block(weights, rows, block, keep);
+                if block + 1 < layers {
+                    lane.queries_keys_values(weights, rows, block + 1, keep);
+                } else {
+                    lane.read_out(weights, rows);
+                }
+            });
+            if per_block {
+                let handed = self.lanes.iter_mut().zip(&mut shared.probabilities);
+                handed.for_each(|(lane, probabilities)| swap(&mut lane.probabilities, probabilities));
             }
         }
-        for r in 0..m {
-            let (level, at) = (rows.levels[r], r * w..(r + 1) * w);
-            let xhat = &mut self.xhat[at.clone()];
-            kernels::normalize_row(&self.x[at.clone()], NORM_EPSILON, xhat, &mut self.inverse[r]);
-            kernels::affine(xhat, &level.final_scale, &level.final_shift, &mut self.narrow[at]);
-        }
-        linear(&weights.output, &self.narrow, output);
-    }
-
-    /// Gradient `[M, D]` at the input of the latest [`Pass::forward`], given the one at its output.
-    pub fn backward(
-        &mut self,
-        weights: &TransformerWeights,
-        rows: &Rows<'_>,
-        d_output: &[f32],
-        d_input: &mut [f32],
-    ) {
-        let (m, t, w) = (rows.sequences * rows.tokens, rows.tokens, weights.output.inner);
-        let shape = Shape { tokens: t, width: w, heads: rows.heads };
-        // From here on `x` holds the gradient at the residual stream.
-        self.x.fill(0.0);
-        linear_backward(&weights.output, d_output, &mut self.narrow);
-        for r in 0..m {
-            let at = r * w..(r + 1) * w;
-            let (dh, scale) = (&mut self.narrow[at.clone()], &rows.levels[r].final_scale);
-            kernels::normalize_row_backward(
-                dh,
-                scale,
-                &self.xhat[at.clone()],
-                self.inverse[r],
-                &mut self.x[at],
-            );
-        }
-        for (index, block) in weights.blocks.iter().enumerate().rev() {
-            let saved = &self.blocks[index];
-            for r in 0..m {
-                let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
-                kernels::product_of(&self.x[at.clone()], &level.mlp_gate, &mut self.narrow[at]);
-            }
-            linear_backward(&block.contract, &self.narrow, &mut self.wide);
-            multiply_in_place(&mut self.wide, &saved.gelu_slope);
-            linear_backward(&block.expand, &self.wide, &mut self.narrow);
-            for r in 0..m {
-                let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
-                let (dh, xhat) = (&mut self.narrow[at.clone()], &saved.mlp_xhat[at.clone()]);
-                kernels::normalize_row_backward(
-                    dh,
-                    &level.mlp_scale,
-                    xhat,
-                    saved.mlp_inverse[r],
-                    &mut self.x[at.clone()],
-                );
-                kernels::product_of(&self.x[at.clone()], &level.attention_gate, &mut self.narrow[at]);
-            }
-            linear_backward(&block.projection, &self.narrow, &mut self.mixed);
-            for s in 0..rows.sequences {
-                attention::backward(
-                    shape,
-                    &saved.query_key_value[s * t * 3 * w..(s + 1) * t * 3 * w],
-                    &saved.weights[s * rows.heads * t * t..(s + 1) * rows.heads * t * t],
-                    &self.mixed[s * t * w..(s + 1) * t * w],
-                    &mut self.d_qkv[s * t * 3 * w..(s + 1) * t * 3 * w],
-                    &mut self.row,
-                );
-            }
-            linear_backward(&block.query_key_value, &self.d_qkv, &mut self.narrow);
-            for r in 0..m {
-                let (level, at) = (&rows.levels[r].blocks[index], r * w..(r + 1) * w);
-                let (dh, xhat) = (&mut self.narrow[at.clone()], &saved.attention_xhat[at.clone()]);
-                let inverse = saved.attention_inverse[r];
-                kernels::normalize_row_backward(dh, &level.attention_scale, xhat, inverse, &mut self.x[at]);
-            }
-        }
-        linear_backward(&weights.input, &self.x, d_input);
-    }
-
-    /// Positions and distances to the end.
-    fn place(&mut self, weights: &TransformerWeights, rows: &Rows<'_>) {
-        let (t, w) = (rows.tokens, weights.output.inner);
-        for (r, x) in self.x.chunks_exact_mut(w).enumerate() {
-            let (token, chunks) = (r % t, rows.visible[r / t].0);
-            let remaining = crate::network::remaining_chunks(token, chunks);
-            kernels::add(x, &weights.positions[token * w..(token + 1) * w]);
-            kernels::add(x, &weights.remaining[remaining * w..(remaining + 1) * w]);
+        for lane in &self.lanes {
+            output[lane.rows.start * d..lane.rows.end * d].copy_from_slice(&lane.outer);
         }
     }
 
-    fn mask(&mut self, rows: &Rows<'_>) {
-        let t = rows.tokens;
-        for (mask, &(chunks, goal)) in self.hidden.chunks_exact_mut(t * t).zip(rows.visible) {
-            for (i, value) in mask.iter_mut().enumerate() {
-                let (query, key) = (i / t, i % t);
-                let seen = crate::network::is_visible(key, chunks, goal) && (!rows.causal || key <= query);
+    fn prepare(&mut self, weights: &Weights, rows: &Rows<'_>, keep: Keep, lanes: usize) {
+        let (m, w, layers) = (rows.sequences * rows.tokens, weights.width(), weights.blocks.len());
+        let lane_rows = m.div_ceil(lanes.max(1)).max(1);
+        let lanes = m.div_ceil(lane_rows);
+        self.shape = Shape {
+            sequences: rows.sequences,
+            tokens: rows.tokens,
+            width: w,
+            heads: weights.heads,
+            lane_rows,
+        };
+        self.keep = keep;
+        let padded = self.shape.padded();
+        let lane_len = |lane: usize| lane_rows.min(m - lane * lane_rows);
+        self.lanes.resize_with(lanes, Lane::default);
+        self.blocks.resize_with(if keep >= Keep::Input { layers } else { 1 }, Shared::default);
+        for block in &mut self.blocks {
+            block.qkv.resize_with(lanes, Vec::new);
+            block.probabilities.resize_with(lanes, Vec::new);
+            for lane in 0..lanes {
+                block.qkv[lane].resize(lane_len(lane) * 3 * w, 0.0);
+                block.probabilities[lane].resize(weights.heads * lane_len(lane) * padded, 0.0);
+            }
+        }
+        self.d_mixed.resize_with(lanes, Vec::new);
+        self.d_scores.resize_with(lanes, Vec::new);
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            let count = lane_len(index);
+            lane.rows = index * lane_rows..index * lane_rows + count;
+            lane.fit(weights, padded, keep);
+            self.d_mixed[index].resize(lane.d_mixed.len(), 0.0);
+            self.d_scores[index].resize(lane.d_scores.len(), 0.0);
+        }
+        self.hidden.resize(m * padded, 0.0);
+        for (row, hidden) in self.hidden.chunks_exact_mut(padded).enumerate() {
+            let (sequence, query) = (row / rows.tokens, row % rows.tokens);
+            let (chunks, goal) = (rows.chunks[sequence], rows.goal[sequence]);
+            for (key, value) in hidden.iter_mut().enumerate() {
+                let seen = key < rows.tokens
+                    && crate::network::is_visible(key, chunks, goal)
+                    && (!weights.causal || key <= query);
                 *value = if seen { 0.0 } else { HIDDEN };
             }
         }
     }
+}
 
-    fn resize(&mut self, weights: &TransformerWeights, rows: &Rows<'_>) {
-        let (t, w) = (rows.tokens, weights.output.inner);
-        let m = rows.sequences * t;
-        let hidden = weights.blocks.iter().map(|block| block.expand.columns).max().unwrap_or(0);
+impl Lane {
+    /// Input layer, positions and distances to the end.
+    fn embed(&mut self, weights: &Weights, rows: &Rows<'_>, input: &[f32]) {
+        let (w, t, flat) = (weights.width(), rows.tokens, &weights.flat);
+        let (bias, positions) = (weights.input.bias.of(flat), weights.positions.of(flat));
+        for (r, x) in self.rows.clone().zip(self.x.chunks_exact_mut(w)) {
+            let (token, chunks) = (r % t, rows.chunks[r / t]);
+            let remaining = crate::network::remaining_chunks(token, chunks);
+            x.copy_from_slice(bias);
+            kernels::add(x, &positions[token * w..(token + 1) * w]);
+            kernels::add(x, &weights.remaining.of(flat)[remaining * w..(remaining + 1) * w]);
+        }
+        weights.input.add_product(input, &mut self.x);
+    }
+
+    /// Norm and projection to queries, keys and values of a block.
+    fn queries_keys_values(&mut self, weights: &Weights, rows: &Rows<'_>, block: usize, keep: Keep) {
+        let w = weights.width();
+        let saved = &mut self.saved[if keep >= Keep::Input { block } else { 0 }];
+        for (i, r) in self.rows.clone().enumerate() {
+            let (m, at) = (rows.modulations.block(r, block), i * w..(i + 1) * w);
+            kernels::normalize_row(
+                &self.x[at.clone()],
+                m.attention_scale,
+                m.attention_shift,
+                &mut saved.attention_xhat[at.clone()],
+                &mut saved.attention_inverse[i],
+                &mut self.narrow[at],
+            );
+        }
+        weights.blocks[block].query_key_value.apply(&weights.flat, &self.narrow, &mut self.qkv);
+    }
+
+    /// A block from what attention mixed to its end.
+    fn rest_of_block(&mut self, weights: &Weights, rows: &Rows<'_>, index: usize, keep: Keep) {
+        let (w, flat, block) = (weights.width(), &weights.flat, &weights.blocks[index]);
+        let saved = &mut self.saved[if keep >= Keep::Input { index } else { 0 }];
+        let kept = &mut self.activations[if keep == Keep::Weights { index } else { 0 }];
+        block.projection.apply(flat, &kept.mixed, &mut kept.attention_out);
+        for (i, r) in self.rows.clone().enumerate() {
+            let (m, at) = (rows.modulations.block(r, index), i * w..(i + 1) * w);
+            kernels::gated_add(&mut self.x[at.clone()], m.attention_gate, &kept.attention_out[at.clone()]);
+            kernels::normalize_row(
+                &self.x[at.clone()],
+                m.mlp_scale,
+                m.mlp_shift,
+                &mut saved.mlp_xhat[at.clone()],
+                &mut saved.mlp_inverse[i],
+                &mut self.narrow[at],
+            );
+        }
+        block.expand.apply(flat, &self.narrow, &mut kept.activated);
+        if keep >= Keep::Input {
+            kernels::gelu_row_and_slope(&mut kept.activated, &mut saved.gelu_slope);
+        } else {
+            kernels::gelu_row(&mut kept.activated);
+        }
+        block.contract.apply(flat, &kept.activated, &mut kept.mlp_out);
+        for (i, r) in self.rows.clone().enumerate() {
+            let at = i * w..(i + 1) * w;
+            let gate = rows.modulations.block(r, index).mlp_gate;
+            kernels::gated_add(&mut self.x[at.clone()], gate, &kept.mlp_out[at]);
+        }
+    }
+
+    /// Last norm and output layer.
+    fn read_out(&mut self, weights: &Weights, rows: &Rows<'_>) {
+        let w = weights.width();
+        for (i, r) in self.rows.clone().enumerate() {
+            let ((scale, shift), at) = (rows.modulations.last(r), i * w..(i + 1) * w);
+            let (xhat, inverse) = (&mut self.xhat[at.clone()], &mut self.inverse[i]);
+            kernels::normalize_row(&self.x[at.clone()], scale, shift, xhat, inverse, &mut self.narrow[at]);
+        }
+        weights.output.apply(&weights.flat, &self.narrow, &mut self.outer);
+    }
+
+    fn fit(&mut self, weights: &Weights, padded: usize, keep: Keep) {
+        let (m, w, layers) = (self.rows.len(), weights.width(), weights.blocks.len());
+        let (hidden, d) = (weights.hidden(), weights.output.columns);
         let fit = |buffer: &mut Vec<f32>, len: usize| buffer.resize(len, 0.0);
-        self.blocks.resize_with(weights.blocks.len(), Saved::default);
-        for saved in &mut self.blocks {
+        self.saved.resize_with(if keep >= Keep::Input { layers } else { 1 }, Saved::default);
+        for saved in &mut self.saved {
             fit(&mut saved.attention_xhat, m * w);
             fit(&mut saved.attention_inverse, m);
-            fit(&mut saved.query_key_value, m * 3 * w);
-            fit(&mut saved.weights, rows.sequences * rows.heads * t * t);
             fit(&mut saved.mlp_xhat, m * w);
             fit(&mut saved.mlp_inverse, m);
             fit(&mut saved.gelu_slope, m * hidden);
         }
-        for buffer in [&mut self.x, &mut self.narrow, &mut self.mixed, &mut self.xhat] {
+        self.activations.resize_with(if keep == Keep::Weights { layers } else { 1 }, Activations::default);
+        for kept in &mut self.activations {
+            fit(&mut kept.mixed, m * w);
+            fit(&mut kept.attention_out, m * w);
+            fit(&mut kept.activated, m * hidden);
+            fit(&mut kept.mlp_out, m * w);
+        }
+        for buffer in [&mut self.x, &mut self.narrow, &mut self.xhat, &mut self.d_mixed] {
             fit(buffer, m * w);
         }
+        for buffer in [&mut self.qkv, &mut self.d_qkv] {
+            fit(buffer, m * 3 * w);
+        }
+        for buffer in [&mut self.probabilities, &mut self.d_scores] {
+            fit(buffer, weights.heads * m * padded);
+        }
         fit(&mut self.wide, m * hidden);
-        fit(&mut self.d_qkv, m * 3 * w);
         fit(&mut self.inverse, m);
-        fit(&mut self.hidden, rows.sequences * t * t);
-        fit(&mut self.row, t);
+        fit(&mut self.outer, m * d);
+        if keep == Keep::Weights {
+            fit(&mut self.gradient, weights.flat.len());
+            fit(&mut self.d_table, m * row_len(w, layers));
+        }
     }
 }
 
-/// Burn's default.
-const NORM_EPSILON: f32 = 1e-5;
-
-fn linear(layer: &LinearWeights, input: &[f32], out: &mut [f32]) {
-    for row in out.chunks_exact_mut(layer.columns) {
-        row.copy_from_slice(&layer.bias);
+/// Runs one phase on every lane; a single lane stays on the calling thread.
+pub(super) fn each(lanes: &mut [Lane], phase: impl Fn(&mut Lane) + Sync) {
+    match lanes {
+        [only] => phase(only),
+        lanes => lanes.par_iter_mut().for_each(&phase),
     }
-    kernels::multiply(input, &layer.weight, out, layer.inner, layer.columns, true);
-}
-
-/// Gradient at a linear layer's input, given the one at its output.
-fn linear_backward(layer: &LinearWeights, d_output: &[f32], d_input: &mut [f32]) {
-    kernels::multiply(d_output, &layer.transposed, d_input, layer.columns, layer.inner, false);
-}
-
-fn multiply_in_place(x: &mut [f32], y: &[f32]) {
-    x.iter_mut().zip(y).for_each(|(x, y)| *x *= y);
 }

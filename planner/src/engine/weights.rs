@@ -1,85 +1,147 @@
-//! The transformer's weights, taken out of Burn once.
+//! The transformer's weights, packed for products in both directions.
 
+use super::product::{Left, Packed, Right, Start, product};
 use crate::PlannerError;
 use crate::network::ParameterLayout;
 
-/// A linear layer, `[inner, columns]` row-major, and its transpose for the backward pass: `gemm` rounds alike
-/// for any number of rows only where the right-hand side is row-major.
+/// Where a parameter stands in the flat vector, and its shape.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slot {
+    pub at: usize,
+    pub len: usize,
+}
+
+impl Slot {
+    /// The parameter in a flat vector of weights or gradients.
+    pub fn of(self, flat: &[f32]) -> &[f32] {
+        &flat[self.at..self.at + self.len]
+    }
+
+    /// The parameter in a flat vector of weights or gradients.
+    pub fn of_mut(self, flat: &mut [f32]) -> &mut [f32] {
+        &mut flat[self.at..self.at + self.len]
+    }
+}
+
+/// A linear layer `[inner, columns]` with its packed weight and the packed transpose.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LinearWeights {
+pub(super) struct Linear {
     pub inner: usize,
     pub columns: usize,
-    pub weight: Vec<f32>,
-    pub transposed: Vec<f32>,
-    pub bias: Vec<f32>,
+    pub bias: Slot,
+    weight: Slot,
+    forward: Packed,
+    backward: Packed,
+}
+
+impl Linear {
+    /// `out = x W + b` for `rows` rows.
+    pub fn apply(&self, flat: &[f32], x: &[f32], out: &mut [f32]) {
+        let rows = out.len() / self.columns;
+        let bias = Start::Bias(self.bias.of(flat));
+        let (left, right) = (Left::rows(x, self.inner), Right::Packed(&self.forward));
+        product(left, right, bias, [rows, self.inner, self.columns], out, self.columns);
+    }
+
+    /// `out += x W`, without the bias.
+    pub fn add_product(&self, x: &[f32], out: &mut [f32]) {
+        let rows = out.len() / self.columns;
+        let (left, right) = (Left::rows(x, self.inner), Right::Packed(&self.forward));
+        product(left, right, Start::Output, [rows, self.inner, self.columns], out, self.columns);
+    }
+
+    /// Gradient at the input, given the one at the output.
+    pub fn pull(&self, d_out: &[f32], d_x: &mut [f32]) {
+        let rows = d_x.len() / self.inner;
+        let (left, right) = (Left::rows(d_out, self.columns), Right::Packed(&self.backward));
+        product(left, right, Start::Zero, [rows, self.columns, self.inner], d_x, self.inner);
+    }
+
+    /// Adds the gradients of weight and bias to a flat gradient.
+    pub fn add_gradient(&self, x: &[f32], d_out: &[f32], gradient: &mut [f32]) {
+        let rows = d_out.len() / self.columns;
+        let (left, right) = (Left::transposed(x, self.inner), Right::Rows(d_out, self.columns));
+        let shape = [self.inner, rows, self.columns];
+        product(left, right, Start::Output, shape, self.weight.of_mut(gradient), self.columns);
+        let bias = self.bias.of_mut(gradient);
+        d_out.chunks_exact(self.columns).for_each(|row| super::kernels::add(bias, row));
+    }
+
+    fn pack(&mut self, flat: &[f32]) {
+        self.forward.fill(self.weight.of(flat));
+        self.backward.fill_transposed(self.weight.of(flat));
+    }
 }
 
 /// A layer norm's affine part.
-#[derive(Clone, Debug, Default)]
-pub(super) struct NormWeights {
-    pub gamma: Vec<f32>,
-    pub beta: Vec<f32>,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Norm {
+    pub gamma: Slot,
+    pub beta: Slot,
 }
 
 /// One transformer block.
 #[derive(Clone, Debug, Default)]
-pub(super) struct BlockWeights {
-    pub offset: Vec<f32>,
-    pub attention_norm: NormWeights,
-    pub query_key_value: LinearWeights,
-    pub projection: LinearWeights,
-    pub mlp_norm: NormWeights,
-    pub expand: LinearWeights,
-    pub contract: LinearWeights,
+pub(super) struct Block {
+    pub offset: Slot,
+    pub attention_norm: Norm,
+    pub query_key_value: Linear,
+    pub projection: Linear,
+    pub mlp_norm: Norm,
+    pub expand: Linear,
+    pub contract: Linear,
 }
 
 /// All weights of a [`crate::network::Transformer`].
 #[derive(Clone, Debug, Default)]
-pub(super) struct TransformerWeights {
-    pub input: LinearWeights,
-    pub positions: Vec<f32>,
-    pub remaining: Vec<f32>,
-    pub level_input: LinearWeights,
-    pub level_output: LinearWeights,
-    pub modulation: LinearWeights,
-    pub blocks: Vec<BlockWeights>,
-    pub final_norm: NormWeights,
-    pub final_modulation: LinearWeights,
-    pub output: LinearWeights,
+pub(super) struct Weights {
+    /// All parameters in the order of the [`ParameterLayout`].
+    pub flat: Vec<f32>,
+    pub heads: usize,
+    pub causal: bool,
+    pub input: Linear,
+    pub positions: Slot,
+    pub remaining: Slot,
+    pub level_input: Linear,
+    pub level_output: Linear,
+    pub modulation: Linear,
+    pub blocks: Vec<Block>,
+    pub final_norm: Norm,
+    pub final_modulation: Linear,
+    pub output: Linear,
 }
 
-impl TransformerWeights {
+impl Weights {
     /// Weights by their names in the module tree.
     ///
     /// # Errors
-    /// [`PlannerError::Length`] when a parameter is missing.
-    pub fn new(parameters: &ParameterLayout, flat: &[f32], layers: usize) -> Result<Self, PlannerError> {
+    /// [`PlannerError::Device`] when a parameter is missing, [`PlannerError::Length`] when `flat` does not fit.
+    pub fn new(
+        parameters: &ParameterLayout,
+        flat: &[f32],
+        config: &crate::network::NetworkConfig,
+    ) -> Result<Self, PlannerError> {
+        crate::error::check_len("parameters", parameters.len(), flat.len())?;
         let find = |name: &str| {
             let slot = parameters.slots.iter().find(|slot| slot.name == name);
-            let values = slot.and_then(|slot| flat.get(slot.offset..slot.offset + slot.len()));
-            match (slot, values) {
-                (Some(slot), Some(values)) => Ok((slot.shape.clone(), values.to_vec())),
-                _ => Err(PlannerError::Device(format!("the transformer has no parameter `{name}`"))),
-            }
+            slot.map(|slot| (Slot { at: slot.offset, len: slot.len() }, slot.shape[0]))
+                .ok_or_else(|| PlannerError::Device(format!("the transformer has no parameter `{name}`")))
         };
-        let vector = |name: &str| find(name).map(|(_, values)| values);
+        let slot = |name: &str| find(name).map(|(slot, _)| slot);
         let linear = |name: &str| {
-            let (shape, weight) = find(&format!("{name}.weight"))?;
-            let bias = vector(&format!("{name}.bias"))?;
-            let (inner, columns) = (shape[0], bias.len());
-            let transposed =
-                (0..inner * columns).map(|i| weight[(i % inner) * columns + i / inner]).collect();
-            Ok::<_, PlannerError>(LinearWeights { inner, columns, weight, transposed, bias })
+            let (weight, inner) = find(&format!("{name}.weight"))?;
+            let bias = slot(&format!("{name}.bias"))?;
+            let columns = bias.len;
+            let (forward, backward) = (Packed::new(inner, columns), Packed::new(columns, inner));
+            Ok::<_, PlannerError>(Linear { inner, columns, bias, weight, forward, backward })
         };
         let norm = |name: &str| {
-            Ok::<_, PlannerError>(NormWeights {
-                gamma: vector(&format!("{name}.gamma"))?,
-                beta: vector(&format!("{name}.beta"))?,
-            })
+            let (gamma, beta) = (slot(&format!("{name}.gamma"))?, slot(&format!("{name}.beta"))?);
+            Ok::<_, PlannerError>(Norm { gamma, beta })
         };
         let block = |i: usize| {
-            Ok::<_, PlannerError>(BlockWeights {
-                offset: vector(&format!("blocks.{i}.offset"))?,
+            Ok::<_, PlannerError>(Block {
+                offset: slot(&format!("blocks.{i}.offset"))?,
                 attention_norm: norm(&format!("blocks.{i}.attention_norm"))?,
                 query_key_value: linear(&format!("blocks.{i}.query_key_value"))?,
                 projection: linear(&format!("blocks.{i}.projection"))?,
@@ -88,17 +150,55 @@ impl TransformerWeights {
                 contract: linear(&format!("blocks.{i}.contract"))?,
             })
         };
-        Ok(Self {
+        let mut weights = Self {
+            flat: Vec::new(),
+            heads: config.heads,
+            causal: config.causal,
             input: linear("input")?,
-            positions: vector("positions_tw")?,
-            remaining: vector("remaining_tw")?,
+            positions: slot("positions_tw")?,
+            remaining: slot("remaining_tw")?,
             level_input: linear("level.input")?,
             level_output: linear("level.output")?,
             modulation: linear("modulation")?,
-            blocks: (0..layers).map(block).collect::<Result<_, _>>()?,
+            blocks: (0..config.layers).map(block).collect::<Result<_, _>>()?,
             final_norm: norm("final_norm")?,
             final_modulation: linear("final_modulation")?,
             output: linear("output")?,
-        })
+        };
+        weights.set(flat);
+        Ok(weights)
+    }
+
+    /// Takes over new values of all parameters, of the length it was made for.
+    pub fn set(&mut self, flat: &[f32]) {
+        self.flat.clear();
+        self.flat.extend_from_slice(flat);
+        for layer in [
+            &mut self.input,
+            &mut self.level_input,
+            &mut self.level_output,
+            &mut self.modulation,
+            &mut self.final_modulation,
+            &mut self.output,
+        ] {
+            layer.pack(flat);
+        }
+        for block in &mut self.blocks {
+            for layer in
+                [&mut block.query_key_value, &mut block.projection, &mut block.expand, &mut block.contract]
+            {
+                layer.pack(flat);
+            }
+        }
+    }
+
+    /// Width `W` of the residual stream.
+    pub fn width(&self) -> usize {
+        self.output.inner
+    }
+
+    /// Width of the feed-forward part.
+    pub fn hidden(&self) -> usize {
+        self.blocks.first().map_or(0, |block| block.expand.columns)
     }
 }

@@ -1,10 +1,12 @@
-//! Loss and gradient of a batch, cut into shards for data-parallel workers.
+//! Loss and gradient of a batch, cut into shards for data-parallel workers: by the engine where it has the
+//! architecture and the device is a CPU, by Burn's autodiff everywhere else.
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::TrainBatch;
-use crate::network::{Conditions, Network, ParameterLayout, single_thread_pool};
+use crate::engine::EngineGradient;
+use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, single_thread_pool};
 use crate::{PlannerError, TokenLayout};
 
 /// Gradient of one step.
@@ -17,25 +19,50 @@ pub struct StepGradient {
 
 /// Computes gradients shard by shard; shards are summed in their order, whoever computed them.
 pub struct GradientWorkers {
-    layout: TokenLayout,
-    parameters: ParameterLayout,
-    causal: bool,
-    levels: usize,
-    shards: usize,
     device: Device,
-    pools: Vec<rayon::ThreadPool>,
+    kind: Kind,
+}
+
+/// Who computes. One is alive per training run, so the variants' sizes do not matter.
+#[allow(clippy::large_enum_variant)]
+enum Kind {
+    Engine(EngineGradient),
+    Burn(BurnGradient),
 }
 
 impl GradientWorkers {
-    /// Workers for a network on `device`. `threads` of them share the shards on a CPU; `None` (any other
-    /// device) computes the batch in one piece.
+    /// Workers for networks like `network`, of configuration `config`, on `device`. `threads` of them share
+    /// the shards on a CPU; `None` (any other device) computes the batch in one piece.
     ///
     /// # Errors
     /// [`PlannerError::Device`] when the worker threads cannot be made.
     pub fn new(
+        network: &Network,
+        config: &NetworkConfig,
         layout: &TokenLayout,
-        parameters: &ParameterLayout,
-        causal: bool,
+        levels: usize,
+        shards: usize,
+        device: &Device,
+        threads: Option<usize>,
+    ) -> Result<Self, PlannerError> {
+        let parameters = ParameterLayout::of(network);
+        let kind = match (config.kind, threads) {
+            (NetworkKind::Transformer, Some(threads)) => {
+                Kind::Engine(EngineGradient::new(&parameters, config, layout, levels, shards, threads)?)
+            }
+            _ => return Self::in_burn(network, config, layout, levels, shards, device, threads),
+        };
+        Ok(Self { device: device.clone(), kind })
+    }
+
+    /// As [`GradientWorkers::new`], always by Burn's autodiff: the reference.
+    ///
+    /// # Errors
+    /// As [`GradientWorkers::new`].
+    pub fn in_burn(
+        network: &Network,
+        config: &NetworkConfig,
+        layout: &TokenLayout,
         levels: usize,
         shards: usize,
         device: &Device,
@@ -47,23 +74,66 @@ impl GradientWorkers {
                 (0..count.clamp(1, shards)).map(|_| single_thread_pool()).collect::<Result<_, _>>()?
             }
         };
-        let shards = if threads.is_some() { shards } else { 1 };
-        Ok(Self {
+        let burn = BurnGradient {
+            network: network.clone(),
             layout: layout.clone(),
-            parameters: parameters.clone(),
-            causal,
+            parameters: ParameterLayout::of(network),
+            causal: config.causal,
             levels,
-            shards,
+            shards: if threads.is_some() { shards } else { 1 },
             device: device.clone(),
             pools,
-        })
+        };
+        Ok(Self { device: device.clone(), kind: Kind::Burn(burn) })
     }
 
-    /// Loss and gradient of `batch` for `network` (weights without autodiff).
+    /// Loss and gradient of `batch` for the flat `weights`.
     ///
     /// # Errors
-    /// [`PlannerError::Device`] when a worker stopped.
-    pub fn gradient(&self, network: &Network, batch: &TrainBatch) -> Result<StepGradient, PlannerError> {
+    /// [`PlannerError::Length`] when the weights do not fit; [`PlannerError::Device`] when a worker stopped.
+    pub fn gradient(
+        &mut self,
+        weights: &Tensor<1>,
+        batch: &TrainBatch,
+    ) -> Result<StepGradient, PlannerError> {
+        match &mut self.kind {
+            Kind::Burn(burn) => {
+                burn.gradient(&burn.parameters.assign(burn.network.clone(), weights), batch)
+            }
+            Kind::Engine(engine) => {
+                let data = weights.clone().try_into_data().map_err(device_error)?;
+                let weights = data.as_slice::<f32>().map_err(device_error)?;
+                let (loss, gradient) = engine.gradient(weights, batch)?;
+                let upload =
+                    |values: Vec<f32>, len| Tensor::from_data(TensorData::new(values, [len]), &self.device);
+                Ok(StepGradient {
+                    loss: upload(vec![loss as f32], 1),
+                    gradient: upload(gradient.to_vec(), gradient.len()),
+                })
+            }
+        }
+    }
+}
+
+fn device_error(error: impl std::fmt::Debug) -> PlannerError {
+    PlannerError::Device(format!("{error:?}"))
+}
+
+/// Gradients by Burn's autodiff.
+struct BurnGradient {
+    network: Network,
+    layout: TokenLayout,
+    parameters: ParameterLayout,
+    causal: bool,
+    levels: usize,
+    shards: usize,
+    device: Device,
+    pools: Vec<rayon::ThreadPool>,
+}
+
+impl BurnGradient {
+    /// Loss and gradient for `network` (weights without autodiff).
+    fn gradient(&self, network: &Network, batch: &TrainBatch) -> Result<StepGradient, PlannerError> {
         let sequences = batch.chunks_b.len();
         let per_shard = sequences.div_ceil(self.shards);
         let ranges: Vec<_> = (0..sequences)

@@ -34,7 +34,6 @@ pub struct Progress {
 pub struct Trainer {
     folder: PathBuf,
     manifest: Manifest,
-    network: Network,
     parameters: ParameterLayout,
     optimizer: Optimizer,
     workers: GradientWorkers,
@@ -73,11 +72,11 @@ impl Trainer {
             }
         };
         let optimizer = Optimizer::new(&state, &parameters, device)?;
-        let (causal, levels) = (model.network.causal, model.levels);
+        let (levels, shards) = (model.levels, train.shards);
         let workers =
-            GradientWorkers::new(&layout, &parameters, causal, levels, train.shards, device, threads)?;
+            GradientWorkers::new(&network, &model.network, &layout, levels, shards, device, threads)?;
         let batches = BatchMaker::new(dataset, &normalizer, &layout, model, train)?;
-        Ok(Self { folder: folder.to_owned(), manifest, network, parameters, optimizer, workers, batches })
+        Ok(Self { folder: folder.to_owned(), manifest, parameters, optimizer, workers, batches })
     }
 
     /// Steps done.
@@ -108,7 +107,7 @@ impl Trainer {
         let mut metrics = Metrics::open(&self.folder.join("metrics.jsonl"), from)?;
         let mut events = EventWriter::create(&self.folder, clock())?;
         let (sender, receiver) = crossbeam::channel::bounded(PREFETCH);
-        let Self { folder, manifest, network, parameters, optimizer, workers, batches } = self;
+        let Self { folder, manifest, parameters, optimizer, workers, batches } = self;
         let outcome = crossbeam::thread::scope(|scope| {
             scope.spawn(|_| {
                 // Ends when the steps are done, or when the receiver is gone.
@@ -121,8 +120,7 @@ impl Trainer {
                 let Ok(batch) = receiver.recv() else {
                     return Err(PlannerError::Device("the data thread stopped unexpectedly".into()));
                 };
-                let current = parameters.assign(network.clone(), optimizer.weights());
-                let gradient = workers.gradient(&current, &batch)?;
+                let gradient = workers.gradient(optimizer.weights(), &batch)?;
                 let rate = learning_rate(&train, step);
                 let norm = optimizer.step(gradient.gradient, &train);
                 let (done, end) = (step + 1, step + 1 == train.steps);

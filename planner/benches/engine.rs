@@ -1,0 +1,178 @@
+//! The engine's kernels and passes, and what they replace: `cargo bench --bench engine`.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::hint::black_box;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use forethought_planner::engine::product::{Left, Packed, Right, Start, product};
+use forethought_planner::engine::{EngineDenoiser, kernels};
+use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, ParameterLayout};
+use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
+use forethought_planner::training::{GradientWorkers, Optimizer, TrainBatch, TrainConfig, TrainState};
+use forethought_planner::{Denoiser, NoisyBatch, TokenLayout};
+
+const CHUNKS: usize = 16;
+
+fn layout() -> TokenLayout {
+    TokenLayout {
+        observation: 4,
+        action: 2,
+        reward: false,
+        frame_stack: 10,
+        chunks: CHUNKS,
+        goal_indices: vec![0, 1],
+    }
+}
+
+fn numbers(n: usize) -> Vec<f32> {
+    (0..n).map(|i| ((i * 7919) % 1009) as f32 / 504.5 - 1.0).collect()
+}
+
+/// The layers of a block of width 128, at the rows of one plan and of a piece of a batch.
+fn products(c: &mut Criterion) {
+    let mut group = c.benchmark_group("product");
+    for rows in [18, 144] {
+        for (inner, columns) in [(128, 384), (128, 128), (128, 512), (512, 128)] {
+            let (a, b, mut out) = (numbers(rows * inner), numbers(inner * columns), vec![0.0; rows * columns]);
+            let mut packed = Packed::new(inner, columns);
+            packed.fill(&b);
+            let name = format!("{rows}x{inner}x{columns}");
+            group.throughput(Throughput::Elements((2 * rows * inner * columns) as u64));
+            group.bench_function(BenchmarkId::new("packed", &name), |bench| {
+                let (left, right) = (Left::rows(&a, inner), Right::Packed(&packed));
+                bench.iter(|| product(left, right, Start::Zero, [rows, inner, columns], &mut out, columns));
+            });
+            let left = nalgebra::DMatrix::from_column_slice(inner, rows, &a);
+            let right = nalgebra::DMatrix::from_column_slice(columns, inner, &b);
+            let mut result = nalgebra::DMatrix::zeros(columns, rows);
+            group.bench_function(BenchmarkId::new("nalgebra", &name), |bench| {
+                bench.iter(|| right.mul_to(&left, &mut result));
+            });
+        }
+    }
+    group.finish();
+}
+
+fn row_functions(c: &mut Criterion) {
+    let mut group = c.benchmark_group("row");
+    let (scale, shift) = (numbers(128), numbers(128));
+    let (mut xhat, mut out, mut inverse) = (vec![0.0; 128], vec![0.0; 128], 0.0);
+    let x = numbers(128);
+    group.bench_function("normalize 128", |bench| {
+        bench.iter(|| kernels::normalize_row(black_box(&x), &scale, &shift, &mut xhat, &mut inverse, &mut out));
+    });
+    let (start, mut u, mut slope) = (numbers(512), numbers(512), vec![0.0; 512]);
+    group.bench_function("gelu 512", |bench| {
+        bench.iter(|| {
+            u.copy_from_slice(&start);
+            kernels::gelu_row(black_box(&mut u));
+        });
+    });
+    group.bench_function("gelu with slope 512", |bench| {
+        bench.iter(|| {
+            u.copy_from_slice(&start);
+            kernels::gelu_row_and_slope(black_box(&mut u), &mut slope);
+        });
+    });
+    let hidden = vec![0.0; 32];
+    group.bench_function("softmax 32", |bench| {
+        let mut scores = numbers(32);
+        bench.iter(|| kernels::softmax_row(black_box(&mut scores), 0.2, &hidden));
+    });
+    group.finish();
+}
+
+/// A network of the size that is shipped, in both forms.
+fn denoisers(threads: usize) -> [(&'static str, Box<dyn Denoiser>); 2] {
+    let (config, layout, device) = (NetworkConfig::default(), layout(), Device::flex());
+    let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 1000).unwrap();
+    let network = Network::new(&config, &layout, 3, &device).unwrap();
+    let parameters = ParameterLayout::of(&network);
+    let weights: Vec<f32> = numbers(parameters.len()).iter().map(|w| 0.1 * w).collect();
+    let network = parameters.load(network, &weights, &device).unwrap();
+    let engine = EngineDenoiser::new(
+        &parameters,
+        &weights,
+        &config,
+        layout.clone(),
+        schedule.clone(),
+        Target::X0,
+        threads,
+    );
+    let burn = NetworkDenoiser::new(network, layout, schedule, Target::X0, false, &device, Some(threads));
+    [("engine", Box::new(engine.unwrap())), ("burn", Box::new(burn.unwrap()))]
+}
+
+fn rows(c: &mut Criterion) {
+    let mut group = c.benchmark_group("denoising row");
+    let (tokens, width) = (layout().tokens(CHUNKS), layout().width());
+    for threads in [1, 2] {
+        for (name, mut denoiser) in denoisers(threads) {
+            for batch in [1, 16] {
+                let x_btd: Vec<f64> =
+                    numbers(batch * tokens * width).into_iter().map(f64::from).collect();
+                let level_bt: Vec<u16> = (0..batch * tokens).map(|i| (i % tokens * 50) as u16).collect();
+                let (chunks_b, goal_b) = (vec![CHUNKS; batch], vec![false; batch]);
+                let view = NoisyBatch {
+                    batch,
+                    tokens,
+                    x_btd: &x_btd,
+                    level_bt: &level_bt,
+                    chunks_b: &chunks_b,
+                    goal_b: &goal_b,
+                };
+                let (mut x0, mut pulled) = (vec![0.0; x_btd.len()], vec![0.0; x_btd.len()]);
+                let id = format!("batch {batch}, {threads} threads");
+                group.bench_function(BenchmarkId::new(format!("{name} plain"), &id), |bench| {
+                    bench.iter(|| denoiser.denoise(&view, &mut x0).unwrap());
+                });
+                let score = |_: usize, x0: &[f64], g: &mut [f64]| g.copy_from_slice(x0);
+                group.bench_function(BenchmarkId::new(format!("{name} guided"), &id), |bench| {
+                    bench.iter(|| denoiser.denoise_and_pull(&view, &mut x0, &score, &mut pulled).unwrap());
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+fn training(c: &mut Criterion) {
+    let mut group = c.benchmark_group("training step, batch 64");
+    let (config, layout, device, batch) = (NetworkConfig::default(), layout(), Device::flex(), 64);
+    let (tokens, width) = (layout.tokens(CHUNKS), layout.width());
+    let network = Network::new(&config, &layout, 3, &device).unwrap();
+    let parameters = ParameterLayout::of(&network);
+    let batch = TrainBatch {
+        x_btd: numbers(batch * tokens * width),
+        target_btd: numbers(batch * tokens * width),
+        weight_btd: vec![1e-4; batch * tokens * width],
+        level_bt: (0..batch * tokens).map(|i| (i * 37 % 1000) as u16).collect(),
+        chunks_b: vec![CHUNKS; batch],
+        goal_b: vec![false; batch],
+    };
+    let state = TrainState::new(parameters.draw(1));
+    let weights = Tensor::from_data(TensorData::new(state.weights.clone(), [parameters.len()]), &device);
+    for (name, new) in [
+        ("engine", GradientWorkers::new as fn(_, _, _, _, _, _, _) -> _),
+        ("burn", GradientWorkers::in_burn as fn(_, _, _, _, _, _, _) -> _),
+    ] {
+        let mut workers = new(&network, &config, &layout, 1000, 2, &device, Some(2)).unwrap();
+        group.bench_function(format!("gradient, {name}"), |bench| {
+            bench.iter(|| workers.gradient(&weights, &batch).unwrap().loss.into_scalar::<f32>());
+        });
+    }
+    let mut optimizer = Optimizer::new(&state, &parameters, &device).unwrap();
+    group.bench_function("optimizer", |bench| {
+        bench.iter(|| optimizer.step(weights.clone(), &TrainConfig::default()).into_scalar::<f32>());
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).warm_up_time(std::time::Duration::from_millis(500))
+        .measurement_time(std::time::Duration::from_secs(2));
+    targets = products, row_functions, rows, training
+}
+criterion_main!(benches);

@@ -1,0 +1,153 @@
+//! Loss and weight gradients of a training batch, computed by the engine.
+
+use rayon::prelude::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
+
+use super::modulation::{Folding, Modulations};
+use super::pass::{Keep, Pass, Rows};
+use super::weights::Weights;
+use super::{CHUNK, start_threads};
+use crate::network::{NetworkConfig, ParameterLayout};
+use crate::training::TrainBatch;
+use crate::{PlannerError, TokenLayout};
+
+/// Computes gradients of a transformer shard by shard; shards are summed in their order, whoever computed
+/// them, so that the result does not depend on the number of threads.
+pub struct EngineGradient {
+    weights: Weights,
+    token_width: usize,
+    levels: usize,
+    shards: Vec<Shard>,
+    pool: rayon::ThreadPool,
+    gradient: Vec<f32>,
+}
+
+/// One shard's buffers and results.
+#[derive(Default)]
+struct Shard {
+    first: usize,
+    sequences: usize,
+    pass: Pass,
+    folding: Folding,
+    shares: Vec<f32>,
+    table: Vec<f32>,
+    row_of: Vec<u32>,
+    output: Vec<f32>,
+    loss: f64,
+}
+
+impl EngineGradient {
+    /// Gradients of a transformer of this configuration, `levels` training levels, in `shards` parts shared by
+    /// `threads` threads.
+    ///
+    /// # Errors
+    /// [`PlannerError::Device`] when the parameters are not a transformer's, or threads cannot be started.
+    pub fn new(
+        parameters: &ParameterLayout,
+        config: &NetworkConfig,
+        layout: &TokenLayout,
+        levels: usize,
+        shards: usize,
+        threads: usize,
+    ) -> Result<Self, PlannerError> {
+        let flat = vec![0.0; parameters.len()];
+        Ok(Self {
+            weights: Weights::new(parameters, &flat, config)?,
+            token_width: layout.width(),
+            levels,
+            shards: (0..shards.max(1)).map(|_| Shard::default()).collect(),
+            pool: start_threads(threads.clamp(1, shards.max(1)))?,
+            gradient: flat,
+        })
+    }
+
+    /// Weighted squared error of `batch` and its gradient, for the parameters `flat`.
+    ///
+    /// # Errors
+    /// [`PlannerError::Length`] when parameters or batch do not fit the network.
+    pub fn gradient(&mut self, flat: &[f32], batch: &TrainBatch) -> Result<(f64, &[f32]), PlannerError> {
+        let (b, len) = (batch.chunks_b.len(), self.weights.flat.len());
+        crate::error::check_len("parameters", len, flat.len())?;
+        crate::error::check_len("training batch", batch.level_bt.len() * self.token_width, batch.x_btd.len())?;
+        self.weights.set(flat);
+        let per_shard = b.div_ceil(self.shards.len()).max(1);
+        let mut first = 0;
+        for shard in &mut self.shards {
+            shard.sequences = per_shard.min(b - first);
+            shard.first = first;
+            first += shard.sequences;
+        }
+        let (weights, levels, shards, sum) =
+            (&self.weights, self.levels, &mut self.shards, &mut self.gradient);
+        self.pool.install(|| {
+            shards.par_iter_mut().for_each(|shard| shard.run(weights, levels, batch));
+            let parts: Vec<&[f32]> = shards.iter().map(Shard::gradient).collect();
+            sum.par_iter_mut().with_min_len(1 << 14).enumerate().for_each(|(i, sum)| {
+                *sum = parts.iter().map(|part| part.get(i).copied().unwrap_or(0.0)).sum();
+            });
+        });
+        Ok((self.shards.iter().map(|shard| shard.loss).sum(), &self.gradient))
+    }
+}
+
+impl Shard {
+    fn gradient(&self) -> &[f32] {
+        self.pass.lanes.first().filter(|_| self.sequences > 0).map_or(&[], |lane| &lane.gradient)
+    }
+
+    fn run(&mut self, weights: &Weights, levels: usize, batch: &TrainBatch) {
+        self.loss = 0.0;
+        if let Some(lane) = self.pass.lanes.first_mut() {
+            lane.gradient.fill(0.0);
+        }
+        for first in (self.first..self.first + self.sequences).step_by(CHUNK) {
+            let last = (first + CHUNK).min(self.first + self.sequences);
+            self.piece(weights, levels, batch, first..last);
+        }
+    }
+
+    fn piece(
+        &mut self,
+        weights: &Weights,
+        levels: usize,
+        batch: &TrainBatch,
+        sequences: std::ops::Range<usize>,
+    ) {
+        let t = batch.level_bt.len() / batch.chunks_b.len();
+        let d = weights.output.columns;
+        let tokens = sequences.start * t..sequences.end * t;
+        let slots = tokens.start * d..tokens.end * d;
+        self.shares.clear();
+        let shares = batch.level_bt[tokens].iter().map(|&level| f32::from(level) / levels.max(1) as f32);
+        self.shares.extend(shares);
+        self.folding.fold(weights, &self.shares, &mut self.table);
+        self.row_of.clear();
+        self.row_of.extend(0..self.shares.len() as u32);
+        let rows = Rows {
+            sequences: sequences.len(),
+            tokens: t,
+            modulations: Modulations {
+                table: &self.table,
+                row_of: &self.row_of,
+                width: weights.width(),
+                layers: weights.blocks.len(),
+            },
+            chunks: &batch.chunks_b[sequences.clone()],
+            goal: &batch.goal_b[sequences],
+        };
+        let input = &batch.x_btd[slots.clone()];
+        self.output.resize(input.len(), 0.0);
+        self.pass.forward(weights, &rows, input, &mut self.output, Keep::Weights, 1);
+        // From here on `output` holds the gradient of the loss at the output.
+        let (target, weight) = (&batch.target_btd[slots.clone()], &batch.weight_btd[slots]);
+        for ((out, target), weight) in self.output.iter_mut().zip(target).zip(weight) {
+            let error = *out - target;
+            self.loss += f64::from(weight * error * error);
+            *out = 2.0 * weight * error;
+        }
+        self.pass.backward(weights, &rows, input, &self.output, &mut []);
+        if let Some(lane) = self.pass.lanes.first_mut() {
+            let (d_table, gradient) = (&mut lane.d_table, &mut lane.gradient);
+            self.folding.add_gradient(weights, d_table, gradient);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The CPU engine against Burn: estimates, input gradients and weight gradients of one and the same network,
+//! over shapes; and the same bits for any number of threads.
+#![allow(clippy::float_cmp, clippy::unwrap_used)]
+
+use burn::tensor::{Device, Tensor, TensorData};
+use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
+use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
+use forethought_planner::training::{GradientWorkers, TrainBatch};
+use forethought_planner::{Denoiser, EngineDenoiser, GOAL, NoisyBatch, TokenLayout, random};
+use proptest::prelude::*;
+
+const LEVELS: usize = 1000;
+
+/// Sizes of a network and of a batch for it.
+#[derive(Clone, Debug)]
+struct Case {
+    heads: usize,
+    per_head: usize,
+    layers: usize,
+    causal: bool,
+    frame_stack: usize,
+    chunks: usize,
+    batch: usize,
+    target: Target,
+    seed: u64,
+}
+
+fn any_case() -> impl Strategy<Value = Case> {
+    let target = prop_oneof![Just(Target::X0), Just(Target::Noise), Just(Target::V)];
+    let network = (1usize..4, prop_oneof![Just(4usize), Just(10), Just(16), Just(32)], 1usize..4, any::<bool>());
+    let batch = (1usize..5, 1usize..20, 1usize..12);
+    (network, batch, target, any::<u64>()).prop_map(|(network, batch, target, seed)| Case {
+        heads: network.0,
+        per_head: network.1,
+        layers: network.2,
+        causal: network.3,
+        frame_stack: batch.0,
+        chunks: batch.1,
+        batch: batch.2,
+        target,
+        seed,
+    })
+}
+
+/// The network of a case in both forms, and a batch.
+struct Made {
+    config: NetworkConfig,
+    layout: TokenLayout,
+    schedule: NoiseSchedule,
+    network: Network,
+    parameters: ParameterLayout,
+    weights: Vec<f32>,
+    x_btd: Vec<f64>,
+    level_bt: Vec<u16>,
+    chunks_b: Vec<usize>,
+    goal_b: Vec<bool>,
+}
+
+impl Case {
+    fn make(&self) -> Made {
+        let config = NetworkConfig {
+            kind: NetworkKind::Transformer,
+            width: self.heads * self.per_head,
+            layers: self.layers,
+            heads: self.heads,
+            causal: self.causal,
+        };
+        let layout = TokenLayout {
+            observation: 3,
+            action: 2,
+            reward: false,
+            frame_stack: self.frame_stack,
+            chunks: self.chunks,
+            goal_indices: vec![0, 2],
+        };
+        let network = Network::new(&config, &layout, 3, &Device::flex()).unwrap();
+        let parameters = ParameterLayout::of(&network);
+        // Fresh networks answer zero (their last layer starts there): all weights are drawn instead.
+        let drawn = self.normals(parameters.len(), 1);
+        let weights: Vec<f32> =
+            parameters.draw(3).iter().zip(drawn).map(|(w, z)| w + 0.1 * z as f32).collect();
+        let network = parameters.load(network, &weights, &Device::flex()).unwrap();
+        let tokens = layout.tokens(self.chunks);
+        let draw = |n, path, most: f64| self.normals(n, path).into_iter().map(move |z| z.abs() * most / 3.0);
+        Made {
+            x_btd: self.normals(self.batch * tokens * layout.width(), 2),
+            // At the highest levels a noise target divides by almost nothing, in either of the two.
+            level_bt: draw(self.batch * tokens, 3, 800.0).map(|k| 1 + (k as u16).min(799)).collect(),
+            chunks_b: draw(self.batch, 4, self.chunks as f64)
+                .map(|c| 1 + (c as usize).min(self.chunks - 1))
+                .collect(),
+            goal_b: self.normals(self.batch, 5).into_iter().map(|z| z > 0.0).collect(),
+            schedule: NoiseSchedule::new(ScheduleKind::Cosine, LEVELS).unwrap(),
+            config,
+            layout,
+            network,
+            parameters,
+            weights,
+        }
+    }
+
+    fn normals(&self, count: usize, path: u64) -> Vec<f64> {
+        let mut out = vec![0.0; count];
+        random::fill_normal(&mut random::stream(self.seed, &[path]), &mut out);
+        out
+    }
+}
+
+impl Made {
+    fn burn(&self, target: Target) -> NetworkDenoiser {
+        let (network, layout, schedule) = (self.network.clone(), self.layout.clone(), self.schedule.clone());
+        let causal = self.config.causal;
+        NetworkDenoiser::new(network, layout, schedule, target, causal, &Device::flex(), Some(1)).unwrap()
+    }
+
+    fn engine(&self, target: Target, threads: usize) -> EngineDenoiser {
+        let (layout, schedule) = (self.layout.clone(), self.schedule.clone());
+        let (parameters, weights) = (&self.parameters, &self.weights);
+        EngineDenoiser::new(parameters, weights, &self.config, layout, schedule, target, threads).unwrap()
+    }
+
+    fn view(&self) -> NoisyBatch<'_> {
+        NoisyBatch {
+            batch: self.chunks_b.len(),
+            tokens: self.layout.tokens(self.layout.chunks),
+            x_btd: &self.x_btd,
+            level_bt: &self.level_bt,
+            chunks_b: &self.chunks_b,
+            goal_b: &self.goal_b,
+        }
+    }
+
+    /// Whether a number of `[B, T, D]` belongs to a token that others can see.
+    fn visible(&self, i: usize) -> bool {
+        let (tokens, width) = (self.layout.tokens(self.layout.chunks), self.layout.width());
+        let (b, t) = (i / (tokens * width), i / width % tokens);
+        if t == GOAL { self.goal_b[b] } else { t < 2 + self.chunks_b[b] }
+    }
+
+    /// Estimate and pulled gradient of `J = 0.15 sum x0^2` over visible tokens.
+    fn estimate_and_pull(&self, denoiser: &mut dyn Denoiser) -> (Vec<f64>, Vec<f64>) {
+        let (mut x0, mut pulled) = (vec![0.0; self.x_btd.len()], vec![0.0; self.x_btd.len()]);
+        let cotangent = |b: usize, x0: &[f64], g: &mut [f64]| {
+            for (i, (g, x)) in g.iter_mut().zip(x0).enumerate() {
+                *g = if self.visible(b * x0.len() + i) { x * 0.3 } else { 0.0 };
+            }
+        };
+        denoiser.denoise_and_pull(&self.view(), &mut x0, &cotangent, &mut pulled).unwrap();
+        for i in (0..x0.len()).filter(|&i| !self.visible(i)) {
+            (x0[i], pulled[i]) = (0.0, 0.0);
+        }
+        (x0, pulled)
+    }
+
+    /// A training batch of the same tokens.
+    fn train_batch(&self) -> TrainBatch {
+        let weigh = |i: usize| if self.visible(i) { 0.1 + (i % 7) as f32 * 0.1 } else { 0.0 };
+        TrainBatch {
+            x_btd: self.x_btd.iter().map(|&x| x as f32).collect(),
+            target_btd: self.x_btd.iter().map(|&x| (x * 1.7).sin() as f32).collect(),
+            weight_btd: (0..self.x_btd.len()).map(weigh).collect(),
+            level_bt: self.level_bt.clone(),
+            chunks_b: self.chunks_b.clone(),
+            goal_b: self.goal_b.clone(),
+        }
+    }
+
+    fn gradient(&self, engine: bool, shards: usize, threads: usize) -> (f32, Vec<f32>) {
+        let device = Device::flex();
+        let new = if engine { GradientWorkers::new } else { GradientWorkers::in_burn };
+        let (network, config, layout) = (&self.network, &self.config, &self.layout);
+        let mut workers = new(network, config, layout, LEVELS, shards, &device, Some(threads)).unwrap();
+        let weights = Tensor::from_data(TensorData::new(self.weights.clone(), [self.weights.len()]), &device);
+        let step = workers.gradient(&weights, &self.train_batch()).unwrap();
+        (step.loss.into_scalar::<f32>(), step.gradient.try_into_vec_as::<f32>().unwrap())
+    }
+}
+
+/// Distance of two vectors relative to the second's length.
+fn relative_distance<'a>(a: impl Iterator<Item = &'a f64>, b: &[f64]) -> f64 {
+    let norm = |x: f64| x.max(0.0).sqrt();
+    let gap = norm(a.zip(b).map(|(a, b)| (a - b).powi(2)).sum());
+    gap / norm(b.iter().map(|b| b * b).sum()).max(1e-12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn estimates_and_input_gradients_agree_with_burn(case in any_case()) {
+        let made = case.make();
+        let (x0, pulled) = made.estimate_and_pull(&mut made.engine(case.target, 1));
+        let (burn_x0, burn_pulled) = made.estimate_and_pull(&mut made.burn(case.target));
+        prop_assert!(relative_distance(x0.iter(), &burn_x0) < 1e-4);
+        prop_assert!(relative_distance(pulled.iter(), &burn_pulled) < 1e-4);
+        // Without a gradient the forward pass keeps nothing; it must say the same.
+        let mut alone = vec![0.0; x0.len()];
+        made.engine(case.target, 1).denoise(&made.view(), &mut alone).unwrap();
+        prop_assert!((0..x0.len()).all(|i| !made.visible(i) || alone[i] == x0[i]));
+    }
+
+    #[test]
+    fn threads_change_no_bit(case in any_case(), threads in 2usize..6) {
+        let made = case.make();
+        let one = made.estimate_and_pull(&mut made.engine(case.target, 1));
+        let mut engine = made.engine(case.target, threads);
+        for _ in 0..2 {
+            prop_assert_eq!(&made.estimate_and_pull(&mut engine), &one);
+        }
+    }
+
+    #[test]
+    fn weight_gradients_agree_with_burn(case in any_case(), shards in 1usize..4) {
+        let made = case.make();
+        let (loss, gradient) = made.gradient(true, shards, 2);
+        let (burn_loss, burn_gradient) = made.gradient(false, 1, 1);
+        prop_assert!((loss - burn_loss).abs() <= 1e-5 * burn_loss);
+        let whole = burn_gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        for slot in &made.parameters.slots {
+            let part = |g: &[f32]| -> Vec<f64> {
+                g[slot.offset..slot.offset + slot.len()].iter().map(|g| f64::from(*g)).collect()
+            };
+            let (ours, burn) = (part(&gradient), part(&burn_gradient));
+            let norm = burn.iter().map(|g| g * g).sum::<f64>().sqrt();
+            let gap = relative_distance(ours.iter(), &burn) * norm.max(1e-12);
+            // Relative to the slot; where a slot's gradient all but cancels, to what cancelled.
+            prop_assert!(gap <= 1e-4 * norm + 1e-6 * whole, "`{}`: {gap:.2e} of {norm:.2e}", slot.name);
+        }
+        prop_assert_eq!((loss, gradient), made.gradient(true, shards, 1));
+    }
+}

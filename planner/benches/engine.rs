@@ -1,5 +1,6 @@
 //! The engine's kernels and passes, and what they replace: `cargo bench --bench engine`.
-#![allow(missing_docs, clippy::unwrap_used)]
+// The crate to compare with has an interface of raw pointers.
+#![allow(missing_docs, clippy::unwrap_used, unsafe_code)]
 
 use std::hint::black_box;
 
@@ -34,7 +35,8 @@ fn products(c: &mut Criterion) {
     let mut group = c.benchmark_group("product");
     for rows in [18, 144] {
         for (inner, columns) in [(128, 384), (128, 128), (128, 512), (512, 128)] {
-            let (a, b, mut out) = (numbers(rows * inner), numbers(inner * columns), vec![0.0; rows * columns]);
+            let (a, b, mut out) =
+                (numbers(rows * inner), numbers(inner * columns), vec![0.0; rows * columns]);
             let mut packed = Packed::new(inner, columns);
             packed.fill(&b);
             let name = format!("{rows}x{inner}x{columns}");
@@ -43,15 +45,42 @@ fn products(c: &mut Criterion) {
                 let (left, right) = (Left::rows(&a, inner), Right::Packed(&packed));
                 bench.iter(|| product(left, right, Start::Zero, [rows, inner, columns], &mut out, columns));
             });
-            let left = nalgebra::DMatrix::from_column_slice(inner, rows, &a);
-            let right = nalgebra::DMatrix::from_column_slice(columns, inner, &b);
-            let mut result = nalgebra::DMatrix::zeros(columns, rows);
-            group.bench_function(BenchmarkId::new("nalgebra", &name), |bench| {
-                bench.iter(|| right.mul_to(&left, &mut result));
+            group.bench_function(BenchmarkId::new("gemm crate", &name), |bench| {
+                bench.iter(|| general_product(&a, &b, &mut out, [rows, inner, columns]));
             });
         }
     }
     group.finish();
+}
+
+/// The same product by the `gemm` crate, which packs at every call.
+fn general_product(a: &[f32], b: &[f32], out: &mut [f32], [rows, inner, columns]: [usize; 3]) {
+    assert!(a.len() >= rows * inner && b.len() >= inner * columns && out.len() >= rows * columns);
+    let stride = columns as isize;
+    // SAFETY: the lengths were just checked; `out` is borrowed mutably, so it overlaps neither side.
+    unsafe {
+        gemm::gemm(
+            rows,
+            columns,
+            inner,
+            out.as_mut_ptr(),
+            1,
+            stride,
+            false,
+            a.as_ptr(),
+            1,
+            inner as isize,
+            b.as_ptr(),
+            1,
+            stride,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
 }
 
 fn row_functions(c: &mut Criterion) {
@@ -60,7 +89,9 @@ fn row_functions(c: &mut Criterion) {
     let (mut xhat, mut out, mut inverse) = (vec![0.0; 128], vec![0.0; 128], 0.0);
     let x = numbers(128);
     group.bench_function("normalize 128", |bench| {
-        bench.iter(|| kernels::normalize_row(black_box(&x), &scale, &shift, &mut xhat, &mut inverse, &mut out));
+        bench.iter(|| {
+            kernels::normalize_row(black_box(&x), &scale, &shift, &mut xhat, &mut inverse, &mut out)
+        });
     });
     let (start, mut u, mut slope) = (numbers(512), numbers(512), vec![0.0; 512]);
     group.bench_function("gelu 512", |bench| {
@@ -100,7 +131,7 @@ fn denoisers(threads: usize) -> [(&'static str, Box<dyn Denoiser>); 2] {
         Target::X0,
         threads,
     );
-    let burn = NetworkDenoiser::new(network, layout, schedule, Target::X0, false, &device, Some(threads));
+    let burn = NetworkDenoiser::new(network, layout, schedule, Target::X0, false, &device, true);
     [("engine", Box::new(engine.unwrap())), ("burn", Box::new(burn.unwrap()))]
 }
 
@@ -110,8 +141,7 @@ fn rows(c: &mut Criterion) {
     for threads in [1, 2] {
         for (name, mut denoiser) in denoisers(threads) {
             for batch in [1, 16] {
-                let x_btd: Vec<f64> =
-                    numbers(batch * tokens * width).into_iter().map(f64::from).collect();
+                let x_btd: Vec<f64> = numbers(batch * tokens * width).into_iter().map(f64::from).collect();
                 let level_bt: Vec<u16> = (0..batch * tokens).map(|i| (i % tokens * 50) as u16).collect();
                 let (chunks_b, goal_b) = (vec![CHUNKS; batch], vec![false; batch]);
                 let view = NoisyBatch {
@@ -153,10 +183,8 @@ fn training(c: &mut Criterion) {
     };
     let state = TrainState::new(parameters.draw(1));
     let weights = Tensor::from_data(TensorData::new(state.weights.clone(), [parameters.len()]), &device);
-    for (name, new) in [
-        ("engine", GradientWorkers::new as fn(_, _, _, _, _, _, _) -> _),
-        ("burn", GradientWorkers::in_burn as fn(_, _, _, _, _, _, _) -> _),
-    ] {
+    for name in ["engine", "burn"] {
+        let new = if name == "engine" { GradientWorkers::new } else { GradientWorkers::in_burn };
         let mut workers = new(&network, &config, &layout, 1000, 2, &device, Some(2)).unwrap();
         group.bench_function(format!("gradient, {name}"), |bench| {
             bench.iter(|| workers.gradient(&weights, &batch).unwrap().loss.into_scalar::<f32>());

@@ -27,7 +27,8 @@ struct Case {
 
 fn any_case() -> impl Strategy<Value = Case> {
     let target = prop_oneof![Just(Target::X0), Just(Target::Noise), Just(Target::V)];
-    let network = (1usize..4, prop_oneof![Just(4usize), Just(10), Just(16), Just(32)], 1usize..4, any::<bool>());
+    let network =
+        (1usize..4, prop_oneof![Just(4usize), Just(10), Just(16), Just(32)], 1usize..4, any::<bool>());
     let batch = (1usize..5, 1usize..20, 1usize..12);
     (network, batch, target, any::<u64>()).prop_map(|(network, batch, target, seed)| Case {
         heads: network.0,
@@ -110,7 +111,7 @@ impl Made {
     fn burn(&self, target: Target) -> NetworkDenoiser {
         let (network, layout, schedule) = (self.network.clone(), self.layout.clone(), self.schedule.clone());
         let causal = self.config.causal;
-        NetworkDenoiser::new(network, layout, schedule, target, causal, &Device::flex(), Some(1)).unwrap()
+        NetworkDenoiser::new(network, layout, schedule, target, causal, &Device::flex(), true).unwrap()
     }
 
     fn engine(&self, target: Target, threads: usize) -> EngineDenoiser {

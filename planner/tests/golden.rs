@@ -72,7 +72,7 @@ fn networks_agree_with_the_equations() {
                 Target::X0,
                 config.causal,
                 &device,
-                Some(1),
+                true,
             )
             .unwrap();
             let batch = NoisyBatch {

@@ -70,16 +70,16 @@ fn weights(net: Net) -> (Network, ParameterLayout, Vec<f32>) {
     (network, parameters, weights)
 }
 
-fn burn_denoiser(net: Net, causal: bool, target: Target, threads: usize) -> NetworkDenoiser {
+fn burn_denoiser(net: Net, causal: bool, target: Target) -> NetworkDenoiser {
     let device = Device::flex();
     let (network, parameters, weights) = weights(net);
     let network = parameters.load(network, &weights, &device).unwrap();
-    NetworkDenoiser::new(network, layout(false), schedule(), target, causal, &device, Some(threads)).unwrap()
+    NetworkDenoiser::new(network, layout(false), schedule(), target, causal, &device, true).unwrap()
 }
 
 fn denoiser(net: Net, causal: bool, target: Target, threads: usize) -> Box<dyn Denoiser> {
     if net != Net::Engine {
-        return Box::new(burn_denoiser(net, causal, target, threads));
+        return Box::new(burn_denoiser(net, causal, target));
     }
     let (_, parameters, weights) = weights(net);
     let (config, layout) = (config(net, causal), layout(false));
@@ -347,7 +347,7 @@ fn the_pulled_gradient_agrees_with_finite_differences() {
         for target in [Target::X0, Target::Noise, Target::V] {
             let (step, tolerance) = if kind == Net::Transformer { (1e-5, 1e-6) } else { (1e-2, 1e-2) };
             let mut denoiser: Box<dyn Denoiser> = match kind {
-                Net::Transformer => Box::new(burn_denoiser(kind, causal, target, 1).in_double_precision()),
+                Net::Transformer => Box::new(burn_denoiser(kind, causal, target).in_double_precision()),
                 Net::Gru | Net::Engine => denoiser(kind, causal, target, 1),
             };
             let mut batch = Batch::new(1, tokens, width);

@@ -284,16 +284,9 @@ fn estimate(network: Network, manifest: &Manifest) -> Vec<f64> {
     let size = layout.tokens(layout.chunks) * layout.width();
     let mut x = vec![0.0; size];
     random::fill_normal(&mut random::stream(1, &[]), &mut x);
-    let mut denoiser = NetworkDenoiser::new(
-        network,
-        layout,
-        schedule,
-        manifest.model.target,
-        false,
-        &Device::flex(),
-        Some(1),
-    )
-    .unwrap();
+    let mut denoiser =
+        NetworkDenoiser::new(network, layout, schedule, manifest.model.target, false, &Device::flex(), true)
+            .unwrap();
     let batch = NoisyBatch {
         batch: 1,
         tokens: 5,

@@ -38,7 +38,7 @@ impl Checkpoint {
                     model.target,
                     causal,
                     device,
-                    threads,
+                    threads.is_some(),
                 )?)
             }
         })

@@ -29,7 +29,8 @@ impl Pass {
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
-        let (d, layers, training) = (weights.output.columns, weights.blocks.len(), self.keep == Keep::Weights);
+        let (d, layers, training) =
+            (weights.output.columns, weights.blocks.len(), self.keep == Keep::Weights);
         each(&mut self.lanes, |lane| {
             let d_output = &d_output[lane.rows.start * d..lane.rows.end * d];
             lane.read_out_backward(weights, rows, d_output, training);
@@ -84,7 +85,7 @@ impl Lane {
                 let ((scale, shift), at) = (rows.modulations.last(r), i * w..(i + 1) * w);
                 kernels::affine(&self.xhat[at.clone()], scale, shift, &mut self.narrow[at]);
             }
-            weights.output.add_gradient(&self.narrow, d_output, &mut self.gradient);
+            weights.output.add_gradient(&self.narrow, d_output, &mut self.packed, &mut self.gradient);
         }
         weights.output.pull(d_output, &mut self.narrow);
         for (i, r) in self.rows.clone().enumerate() {
@@ -115,7 +116,7 @@ impl Lane {
             }
         }
         if training {
-            block.contract.add_gradient(&kept.activated, &self.narrow, &mut self.gradient);
+            block.contract.add_gradient(&kept.activated, &self.narrow, &mut self.packed, &mut self.gradient);
         }
         block.contract.pull(&self.narrow, &mut self.wide);
         kernels::multiply(&mut self.wide, &saved.gelu_slope);
@@ -125,7 +126,7 @@ impl Lane {
                 let xhat = &saved.mlp_xhat[at.clone()];
                 kernels::affine(xhat, m.mlp_scale, m.mlp_shift, &mut self.narrow[at]);
             }
-            block.expand.add_gradient(&self.narrow, &self.wide, &mut self.gradient);
+            block.expand.add_gradient(&self.narrow, &self.wide, &mut self.packed, &mut self.gradient);
         }
         block.expand.pull(&self.wide, &mut self.narrow);
         for (i, r) in self.rows.clone().enumerate() {
@@ -143,7 +144,7 @@ impl Lane {
             kernels::product_of(x, m.attention_gate, dh);
         }
         if training {
-            block.projection.add_gradient(&kept.mixed, &self.narrow, &mut self.gradient);
+            block.projection.add_gradient(&kept.mixed, &self.narrow, &mut self.packed, &mut self.gradient);
         }
         block.projection.pull(&self.narrow, &mut self.d_mixed);
     }
@@ -175,7 +176,7 @@ impl Lane {
                 let xhat = &saved.attention_xhat[at.clone()];
                 kernels::affine(xhat, m.attention_scale, m.attention_shift, &mut self.narrow[at]);
             }
-            layer.add_gradient(&self.narrow, &self.d_qkv, &mut self.gradient);
+            layer.add_gradient(&self.narrow, &self.d_qkv, &mut self.packed, &mut self.gradient);
         }
         layer.pull(&self.d_qkv, &mut self.narrow);
         for (i, r) in self.rows.clone().enumerate() {
@@ -193,7 +194,7 @@ impl Lane {
     /// Gradients of the input layer and of the position tables.
     fn embed_gradient(&mut self, weights: &Weights, rows: &Rows<'_>, input: &[f32]) {
         let (w, t) = (weights.width(), rows.tokens);
-        weights.input.add_gradient(input, &self.x, &mut self.gradient);
+        weights.input.add_gradient(input, &self.x, &mut self.packed, &mut self.gradient);
         for (r, d_x) in self.rows.clone().zip(self.x.chunks_exact(w)) {
             let token = r % t;
             let remaining = crate::network::remaining_chunks(token, rows.chunks[r / t]);

@@ -67,7 +67,11 @@ impl EngineGradient {
     pub fn gradient(&mut self, flat: &[f32], batch: &TrainBatch) -> Result<(f64, &[f32]), PlannerError> {
         let (b, len) = (batch.chunks_b.len(), self.weights.flat.len());
         crate::error::check_len("parameters", len, flat.len())?;
-        crate::error::check_len("training batch", batch.level_bt.len() * self.token_width, batch.x_btd.len())?;
+        crate::error::check_len(
+            "training batch",
+            batch.level_bt.len() * self.token_width,
+            batch.x_btd.len(),
+        )?;
         self.weights.set(flat);
         let per_shard = b.div_ceil(self.shards.len()).max(1);
         let mut first = 0;

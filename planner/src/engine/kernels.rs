@@ -222,7 +222,12 @@ fn exp(x: f32) -> f32 {
     let n = shifted - 12_582_912.0;
     let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x));
     let p = r.mul_add(1.388_195e-3, 8.333_452e-3);
-    let p = p.mul_add(r, 4.166_579_6e-2).mul_add(r, 1.666_666_5e-1).mul_add(r, 0.5).mul_add(r, 1.0).mul_add(r, 1.0);
+    let p = p
+        .mul_add(r, 4.166_579_6e-2)
+        .mul_add(r, 1.666_666_5e-1)
+        .mul_add(r, 0.5)
+        .mul_add(r, 1.0)
+        .mul_add(r, 1.0);
     // The integer stands in the low bits of `shifted`; moved into the exponent it is 2^n.
     keep * p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
 }

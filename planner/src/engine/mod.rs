@@ -214,10 +214,8 @@ impl Worker {
         self.pass.forward(call.weights, &rows, &self.input, &mut self.output, keep, call.lanes);
         // The affine map from output to clean estimate depends on a token's level only.
         let to_x0 = |row: usize| call.target.to_x0(call.schedule.abar(usize::from(level_bt[row])));
-        for (row, (x0, (x, out))) in x0
-            .chunks_exact_mut(d)
-            .zip(x_btd.chunks_exact(d).zip(self.output.chunks_exact(d)))
-            .enumerate()
+        for (row, (x0, (x, out))) in
+            x0.chunks_exact_mut(d).zip(x_btd.chunks_exact(d).zip(self.output.chunks_exact(d))).enumerate()
         {
             let (on_x, on_output) = to_x0(row);
             x0.iter_mut()

@@ -9,6 +9,7 @@
 use std::f32::consts::PI;
 
 use super::kernels;
+use super::product::Packed;
 use super::weights::{Norm, Weights};
 
 /// Folded vectors of a block.
@@ -75,6 +76,7 @@ pub(super) struct Folding {
     d_modulation: Vec<f32>,
     d_embedding: Vec<f32>,
     d_part: Vec<f32>,
+    packed: Packed,
 }
 
 impl Folding {
@@ -104,9 +106,8 @@ impl Folding {
         weights.final_modulation.apply(flat, &self.embedding, &mut self.last);
         table.resize(n * row_len(w, layers), 0.0);
         let rows = table.chunks_exact_mut(row_len(w, layers));
-        for ((row, modulation), last) in rows
-            .zip(self.modulation.chunks_exact(PER_BLOCK * w))
-            .zip(self.last.chunks_exact(2 * w))
+        for ((row, modulation), last) in
+            rows.zip(self.modulation.chunks_exact(PER_BLOCK * w)).zip(self.last.chunks_exact(2 * w))
         {
             for (block, out) in weights.blocks.iter().zip(row.chunks_exact_mut(PER_BLOCK * w)) {
                 for ((o, m), offset) in out.iter_mut().zip(modulation).zip(block.offset.of(flat)) {
@@ -146,19 +147,20 @@ impl Folding {
             unfold_norm(weights.final_norm, flat, &self.last[r * 2 * w..][..w], None, d, gradient);
             self.d_part[r * 2 * w..][..2 * w].copy_from_slice(d);
         }
-        weights.modulation.add_gradient(&self.embedding, &self.d_modulation, gradient);
-        weights.final_modulation.add_gradient(&self.embedding, &self.d_part, gradient);
+        let packed = &mut self.packed;
+        weights.modulation.add_gradient(&self.embedding, &self.d_modulation, packed, gradient);
+        weights.final_modulation.add_gradient(&self.embedding, &self.d_part, packed, gradient);
         self.d_embedding.resize(n * w, 0.0);
         weights.modulation.pull(&self.d_modulation, &mut self.d_embedding);
         let from_last = &mut self.d_modulation[..n * w];
         weights.final_modulation.pull(&self.d_part, from_last);
         kernels::add(&mut self.d_embedding, from_last);
         kernels::multiply(&mut self.d_embedding, &self.embedding_slope);
-        weights.level_output.add_gradient(&self.hidden, &self.d_embedding, gradient);
+        weights.level_output.add_gradient(&self.hidden, &self.d_embedding, packed, gradient);
         let d_hidden = &mut self.d_part[..n * w];
         weights.level_output.pull(&self.d_embedding, d_hidden);
         kernels::multiply(d_hidden, &self.hidden_slope);
-        weights.level_input.add_gradient(&self.features, d_hidden, gradient);
+        weights.level_input.add_gradient(&self.features, d_hidden, packed, gradient);
     }
 }
 

@@ -12,6 +12,7 @@ use rayon::prelude::{IntoParallelRefMutIterator, ParallelIterator};
 use super::attention::{self, Gathered, Shape};
 use super::kernels;
 use super::modulation::{Modulations, row_len};
+use super::product::Packed;
 use super::weights::Weights;
 
 /// Below any score.
@@ -87,6 +88,7 @@ pub(super) struct Lane {
     /// Gradients of the weights and of the folded modulation rows, in training.
     pub gradient: Vec<f32>,
     pub d_table: Vec<f32>,
+    pub packed: Packed,
 }
 
 /// Buffers of a pass; grown to the largest piece seen, then reused.

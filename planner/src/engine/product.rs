@@ -32,6 +32,14 @@ impl Packed {
         Self { inner, columns, panels: vec![0.0; columns.div_ceil(PANEL) * PANEL * inner] }
     }
 
+    /// Makes room for an `[inner, columns]` matrix, in the memory it has where that is enough.
+    pub fn reshape(&mut self, inner: usize, columns: usize) {
+        // What pads the last panel must be zero; everything else is overwritten.
+        self.panels.clear();
+        self.panels.resize(columns.div_ceil(PANEL) * PANEL * inner, 0.0);
+        (self.inner, self.columns) = (inner, columns);
+    }
+
     /// Takes over row-major `[inner, columns]` values; what does not fit is left out.
     pub fn fill(&mut self, values: &[f32]) {
         for (k, row) in values.chunks_exact(self.columns.max(1)).take(self.inner).enumerate() {
@@ -161,7 +169,9 @@ pub fn product(
                 let mut beside = [0.0f32; TILE * PANEL];
                 for (r, beside) in beside.chunks_exact_mut(PANEL).take(count).enumerate() {
                     match start {
-                        Start::Bias(bias) if from == 0 => beside[..width].copy_from_slice(&bias[column..][..width]),
+                        Start::Bias(bias) if from == 0 => {
+                            beside[..width].copy_from_slice(&bias[column..][..width])
+                        }
                         Start::Zero if from == 0 => {}
                         _ => beside[..width].copy_from_slice(&out[at + r * stride..][..width]),
                     }
@@ -170,7 +180,17 @@ pub fn product(
                 // SAFETY: as above; the output is `beside`, of `TILE` rows of `PANEL`; the right side is a packed
                 // panel or `narrow`, both padded to `PANEL` columns.
                 unsafe {
-                    tile(count, a.as_ptr(), left, panel.as_ptr(), panel_stride, depth, init, beside_out, PANEL);
+                    tile(
+                        count,
+                        a.as_ptr(),
+                        left,
+                        panel.as_ptr(),
+                        panel_stride,
+                        depth,
+                        init,
+                        beside_out,
+                        PANEL,
+                    );
                 }
                 for (r, beside) in beside.chunks_exact(PANEL).take(count).enumerate() {
                     out[at + r * stride..][..width].copy_from_slice(&beside[..width]);
@@ -313,7 +333,7 @@ mod tests {
             columns in 1usize..40,
             transposed: bool,
             packed: bool,
-            start in 0..3,
+            start in 0usize..3,
         ) {
             let (a, b) = (values(rows * inner, 1), values(inner * columns, 2));
             let (bias, before) = (values(columns, 3), values(rows * columns, 4));

@@ -97,9 +97,7 @@ impl GradientWorkers {
         batch: &TrainBatch,
     ) -> Result<StepGradient, PlannerError> {
         match &mut self.kind {
-            Kind::Burn(burn) => {
-                burn.gradient(&burn.parameters.assign(burn.network.clone(), weights), batch)
-            }
+            Kind::Burn(burn) => burn.gradient(&burn.parameters.assign(burn.network.clone(), weights), batch),
             Kind::Engine(engine) => {
                 let data = weights.clone().try_into_data().map_err(device_error)?;
                 let weights = data.as_slice::<f32>().map_err(device_error)?;

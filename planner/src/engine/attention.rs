@@ -11,29 +11,19 @@ use super::product::{Left, PANEL, Right, Start, product};
 /// Sizes of a piece's attention.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shape {
-    /// Sequences in the piece, `S`.
-    pub sequences: usize,
-    /// Tokens of a sequence, `T`.
-    pub tokens: usize,
     /// Network width, `W`.
     pub width: usize,
     /// Heads, `H`.
     pub heads: usize,
+    /// Rows of the piece, `M`.
+    pub rows: usize,
     /// Rows of each lane but the last.
     pub lane_rows: usize,
+    /// Tokens of the longest sequence, rounded up to whole panels, `P`.
+    pub padded: usize,
 }
 
 impl Shape {
-    /// Tokens, rounded up to whole panels.
-    pub fn padded(self) -> usize {
-        self.tokens.next_multiple_of(PANEL)
-    }
-
-    /// Rows of the piece.
-    pub fn rows(self) -> usize {
-        self.sequences * self.tokens
-    }
-
     fn per_head(self) -> usize {
         self.width / self.heads
     }
@@ -41,17 +31,20 @@ impl Shape {
     fn scale(self) -> f32 {
         1.0 / (self.per_head() as f32).sqrt()
     }
-
-    /// The parts of `rows` that lie in one sequence each.
-    fn parts(self, rows: &Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> + use<> {
-        let (t, rows) = (self.tokens, rows.clone());
-        (rows.start / t..rows.end.div_ceil(t))
-            .map(move |s| (s, rows.start.max(s * t)..rows.end.min((s + 1) * t)))
-    }
 }
 
-/// One sequence's keys and values from all lanes: one of the two transposed, `[W, padded T]`, the other as it
-/// is, `[T, W]`.
+/// Each sequence that has some of `rows`: its rows, and those of them that are in `rows`.
+fn parts<'a>(
+    starts: &'a [usize],
+    rows: &'a Range<usize>,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + 'a {
+    let sequences = starts.windows(2).map(|pair| pair[0]..pair[1]);
+    let shared = sequences.map(|all| (all.clone(), rows.start.max(all.start)..rows.end.min(all.end)));
+    shared.filter(|(_, part)| !part.is_empty())
+}
+
+/// One sequence's keys and values from all lanes: one of the two transposed, `[W, P]`, the other as it is,
+/// `[T, W]`.
 #[derive(Default)]
 pub(super) struct Gathered {
     transposed: Vec<f32>,
@@ -59,19 +52,25 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    fn gather(&mut self, shape: Shape, qkv: &[Vec<f32>], sequence: usize, transposed: usize, plain: usize) {
-        let (t, w, padded) = (shape.tokens, shape.width, shape.padded());
+    fn gather(
+        &mut self,
+        shape: Shape,
+        qkv: &[Vec<f32>],
+        rows: Range<usize>,
+        transposed: usize,
+        plain: usize,
+    ) {
+        let (t, w, padded) = (rows.len(), shape.width, shape.padded);
         self.transposed.resize(w * padded, 0.0);
         self.plain.resize(t * w, 0.0);
-        for token in 0..t {
-            let row = sequence * t + token;
+        for (token, row) in rows.enumerate() {
             let qkv = &qkv[row / shape.lane_rows][row % shape.lane_rows * 3 * w..][..3 * w];
             let column = self.transposed[token..].iter_mut().step_by(padded);
             column.zip(&qkv[transposed * w..]).for_each(|(out, value)| *out = *value);
             self.plain[token * w..(token + 1) * w].copy_from_slice(&qkv[plain * w..(plain + 1) * w]);
         }
         for row in self.transposed.chunks_exact_mut(padded) {
-            row[t..].fill(0.0);
+            row[t..t.next_multiple_of(PANEL)].fill(0.0);
         }
     }
 }
@@ -82,10 +81,12 @@ const KEY: usize = 1;
 const VALUE: usize = 2;
 
 /// `mixed[q] = sum_s softmax(q . k_s) v_s` per head, for the queries in `rows`. `qkv` holds each lane's
-/// `[rows, 3 W]`; `hidden` is `[S, T, padded T]`, a large negative number where a query may not see a key;
-/// `probabilities` is `[H, rows, padded T]`, `mixed` is `[rows, W]`.
+/// `[rows, 3 W]`; `hidden` is `[M, P]`, a large negative number where a query may not see a key;
+/// `probabilities` is `[H, rows, P]`, `mixed` is `[rows, W]`.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn forward(
     shape: Shape,
+    starts: &[usize],
     rows: Range<usize>,
     qkv: &[Vec<f32>],
     hidden: &[f32],
@@ -93,19 +94,21 @@ pub(super) fn forward(
     probabilities: &mut [f32],
     mixed: &mut [f32],
 ) {
-    let (t, w, c, padded) = (shape.tokens, shape.width, shape.per_head(), shape.padded());
+    let (w, c, padded) = (shape.width, shape.per_head(), shape.padded);
     let own = &qkv[rows.start / shape.lane_rows];
-    for (sequence, part) in shape.parts(&rows) {
-        gathered.gather(shape, qkv, sequence, KEY, VALUE);
-        let (first, count) = (part.start - rows.start, part.len());
+    for (all, part) in parts(starts, &rows) {
+        let (t, first, count) = (all.len(), part.start - rows.start, part.len());
+        let columns = t.next_multiple_of(PANEL);
+        gathered.gather(shape, qkv, all, KEY, VALUE);
         for head in 0..shape.heads {
             let at = head * c;
             let scores = &mut probabilities[(head * rows.len() + first) * padded..][..count * padded];
             let queries = Left::rows(&own[first * 3 * w + QUERY * w + at..], 3 * w);
             let keys = Right::Rows(&gathered.transposed[at * padded..], padded);
-            product(queries, keys, Start::Zero, [count, c, padded], scores, padded);
+            product(queries, keys, Start::Zero, [count, c, columns], scores, padded);
             for (row, scores) in part.clone().zip(scores.chunks_exact_mut(padded)) {
-                kernels::softmax_row(scores, shape.scale(), &hidden[row * padded..(row + 1) * padded]);
+                let hidden = &hidden[row * padded..][..columns];
+                kernels::softmax_row(&mut scores[..columns], shape.scale(), hidden);
             }
             let values = Right::Rows(&gathered.plain[at..], w);
             let out = &mut mixed[first * w + at..];
@@ -114,11 +117,12 @@ pub(super) fn forward(
     }
 }
 
-/// Gradients at the scores, `[H, rows, padded T]`, and at the queries in `rows`, given the gradients at
+/// Gradients at the scores, `[H, rows, P]`, and at the queries in `rows`, given the gradients at
 /// `mixed`. Writes the query part of `d_qkv` `[rows, 3 W]`.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn backward_queries(
     shape: Shape,
+    starts: &[usize],
     rows: Range<usize>,
     qkv: &[Vec<f32>],
     probabilities: &[f32],
@@ -127,19 +131,22 @@ pub(super) fn backward_queries(
     d_scores: &mut [f32],
     d_qkv: &mut [f32],
 ) {
-    let (t, w, c, padded) = (shape.tokens, shape.width, shape.per_head(), shape.padded());
-    for (sequence, part) in shape.parts(&rows) {
-        gathered.gather(shape, qkv, sequence, VALUE, KEY);
-        let (first, count) = (part.start - rows.start, part.len());
+    let (w, c, padded) = (shape.width, shape.per_head(), shape.padded);
+    for (all, part) in parts(starts, &rows) {
+        let (t, first, count) = (all.len(), part.start - rows.start, part.len());
+        let columns = t.next_multiple_of(PANEL);
+        gathered.gather(shape, qkv, all, VALUE, KEY);
         for head in 0..shape.heads {
             let at = head * c;
             let block = (head * rows.len() + first) * padded..(head * rows.len() + first + count) * padded;
             let scores = &mut d_scores[block.clone()];
             let d_out = Left::rows(&d_mixed[first * w + at..], w);
             let values = Right::Rows(&gathered.transposed[at * padded..], padded);
-            product(d_out, values, Start::Zero, [count, c, padded], scores, padded);
+            product(d_out, values, Start::Zero, [count, c, columns], scores, padded);
             let both = scores.chunks_exact_mut(padded).zip(probabilities[block].chunks_exact(padded));
-            both.for_each(|(d, p)| kernels::softmax_row_backward(p, shape.scale(), d));
+            both.for_each(|(d, p)| {
+                kernels::softmax_row_backward(&p[..columns], shape.scale(), &mut d[..columns]);
+            });
             let keys = Right::Rows(&gathered.plain[at..], w);
             let out = &mut d_qkv[first * 3 * w + QUERY * w + at..];
             product(Left::rows(scores, padded), keys, Start::Zero, [count, t, c], out, 3 * w);
@@ -149,8 +156,10 @@ pub(super) fn backward_queries(
 
 /// Gradients at the keys and values in `rows`: writes those parts of `d_qkv` `[rows, 3 W]`. All other arrays
 /// are per lane.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn backward_keys(
     shape: Shape,
+    starts: &[usize],
     rows: Range<usize>,
     qkv: &[Vec<f32>],
     probabilities: &[Vec<f32>],
@@ -158,17 +167,17 @@ pub(super) fn backward_keys(
     d_scores: &[Vec<f32>],
     d_qkv: &mut [f32],
 ) {
-    let (t, w, c, padded) = (shape.tokens, shape.width, shape.per_head(), shape.padded());
-    for (sequence, part) in shape.parts(&rows) {
+    let (w, c, padded) = (shape.width, shape.per_head(), shape.padded);
+    for (all, part) in parts(starts, &rows) {
         let (first, count) = (part.start - rows.start, part.len());
-        let (begin, end) = (sequence * t, (sequence + 1) * t);
+        let (begin, end) = (all.start, all.end);
         for head in 0..shape.heads {
             let at = head * c;
             let mut start = Start::Zero;
             for lane in begin / shape.lane_rows..end.div_ceil(shape.lane_rows) {
                 // The queries of this sequence that this lane has.
                 let lane_first = lane * shape.lane_rows;
-                let lane_rows = shape.lane_rows.min(shape.rows() - lane_first);
+                let lane_rows = shape.lane_rows.min(shape.rows - lane_first);
                 let from = begin.max(lane_first) - lane_first;
                 let queries = end.min(lane_first + lane_rows) - lane_first - from;
                 let block = (head * lane_rows + from) * padded + part.start - begin;

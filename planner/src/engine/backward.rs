@@ -44,6 +44,7 @@ impl Pass {
                 let index = lane.rows.start / shape.lane_rows;
                 attention::backward_queries(
                     shape,
+                    &rows.packing.starts,
                     lane.rows.clone(),
                     &shared.qkv,
                     &shared.probabilities[index],
@@ -162,6 +163,7 @@ impl Lane {
         let Handed { shape, shared, d_mixed, d_scores } = handed;
         attention::backward_keys(
             shape,
+            &rows.packing.starts,
             self.rows.clone(),
             &shared.qkv,
             &shared.probabilities,
@@ -193,11 +195,10 @@ impl Lane {
 
     /// Gradients of the input layer and of the position tables.
     fn embed_gradient(&mut self, weights: &Weights, rows: &Rows<'_>, input: &[f32]) {
-        let (w, t) = (weights.width(), rows.tokens);
+        let w = weights.width();
         weights.input.add_gradient(input, &self.x, &mut self.packed, &mut self.gradient);
         for (r, d_x) in self.rows.clone().zip(self.x.chunks_exact(w)) {
-            let token = r % t;
-            let remaining = crate::network::remaining_chunks(token, rows.chunks[r / t]);
+            let (token, remaining) = rows.packing.places[r];
             for (table, entry) in [(weights.positions, token), (weights.remaining, remaining)] {
                 kernels::add(&mut table.of_mut(&mut self.gradient)[entry * w..(entry + 1) * w], d_x);
             }

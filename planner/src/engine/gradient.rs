@@ -3,6 +3,7 @@
 use rayon::prelude::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use super::modulation::{Folding, Modulations};
+use super::packing::Packing;
 use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
 use super::{CHUNK, start_threads};
@@ -27,7 +28,9 @@ struct Shard {
     first: usize,
     sequences: usize,
     pass: Pass,
+    packing: Packing,
     folding: Folding,
+    input: Vec<f32>,
     shares: Vec<f32>,
     table: Vec<f32>,
     row_of: Vec<u32>,
@@ -120,35 +123,32 @@ impl Shard {
         let d = weights.output.columns;
         let tokens = sequences.start * t..sequences.end * t;
         let slots = tokens.start * d..tokens.end * d;
+        self.packing.pack(t, &batch.chunks_b[sequences.clone()], &batch.goal_b[sequences]);
+        let packing = &self.packing;
         self.shares.clear();
-        let shares = batch.level_bt[tokens].iter().map(|&level| f32::from(level) / levels.max(1) as f32);
-        self.shares.extend(shares);
+        let share = |level: &[u16]| f32::from(level[0]) / levels.max(1) as f32;
+        self.shares.extend(packing.gather(&batch.level_bt[tokens], 1).map(share));
         self.folding.fold(weights, &self.shares, &mut self.table);
         self.row_of.clear();
         self.row_of.extend(0..self.shares.len() as u32);
-        let rows = Rows {
-            sequences: sequences.len(),
-            tokens: t,
-            modulations: Modulations {
-                table: &self.table,
-                row_of: &self.row_of,
-                width: weights.width(),
-                layers: weights.blocks.len(),
-            },
-            chunks: &batch.chunks_b[sequences.clone()],
-            goal: &batch.goal_b[sequences],
-        };
-        let input = &batch.x_btd[slots.clone()];
-        self.output.resize(input.len(), 0.0);
-        self.pass.forward(weights, &rows, input, &mut self.output, Keep::Weights, 1);
+        let (width, layers) = (weights.width(), weights.blocks.len());
+        let modulations = Modulations { table: &self.table, row_of: &self.row_of, width, layers };
+        let rows = Rows { packing, modulations };
+        self.input.clear();
+        packing.gather(&batch.x_btd[slots.clone()], d).for_each(|x| self.input.extend_from_slice(x));
+        self.output.resize(self.input.len(), 0.0);
+        self.pass.forward(weights, &rows, &self.input, &mut self.output, Keep::Weights, 1);
         // From here on `output` holds the gradient of the loss at the output.
-        let (target, weight) = (&batch.target_btd[slots.clone()], &batch.weight_btd[slots]);
-        for ((out, target), weight) in self.output.iter_mut().zip(target).zip(weight) {
-            let error = *out - target;
-            self.loss += f64::from(weight * error * error);
-            *out = 2.0 * weight * error;
+        let target = packing.gather(&batch.target_btd[slots.clone()], d);
+        let weight = packing.gather(&batch.weight_btd[slots], d);
+        for ((out, target), weight) in self.output.chunks_exact_mut(d).zip(target).zip(weight) {
+            for ((out, target), weight) in out.iter_mut().zip(target).zip(weight) {
+                let error = *out - target;
+                self.loss += f64::from(weight * error * error);
+                *out = 2.0 * weight * error;
+            }
         }
-        self.pass.backward(weights, &rows, input, &self.output, &mut []);
+        self.pass.backward(weights, &rows, &self.input, &self.output, &mut []);
         if let Some(lane) = self.pass.lanes.first_mut() {
             let (d_table, gradient) = (&mut lane.d_table, &mut lane.gradient);
             self.folding.add_gradient(weights, d_table, gradient);

@@ -9,6 +9,7 @@ mod backward;
 mod gradient;
 pub mod kernels;
 mod modulation;
+mod packing;
 mod pass;
 pub mod product;
 mod weights;
@@ -16,6 +17,7 @@ mod weights;
 use std::sync::Arc;
 
 use modulation::{Folding, Modulations, row_len};
+use packing::Packing;
 use pass::{Keep, Pass, Rows};
 use rayon::prelude::{
     IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator, ParallelSliceMut,
@@ -58,6 +60,8 @@ struct LevelCache {
 #[derive(Default)]
 struct Worker {
     pass: Pass,
+    packing: Packing,
+    row_of: Vec<u32>,
     input: Vec<f32>,
     output: Vec<f32>,
     cotangent: Vec<f64>,
@@ -193,53 +197,46 @@ impl Worker {
         let tokens = sequences.start * t..sequences.end * t;
         let level_bt = &call.batch.level_bt[tokens.clone()];
         let x_btd = &call.batch.x_btd[tokens.start * d..tokens.end * d];
-        let rows = Rows {
-            sequences: sequences.len(),
-            tokens: t,
-            modulations: Modulations {
-                table: call.table,
-                row_of: &call.row_of[tokens],
-                width: call.weights.width(),
-                layers: call.weights.blocks.len(),
-            },
-            chunks: &call.batch.chunks_b[sequences.clone()],
-            goal: &call.batch.goal_b[sequences],
-        };
+        self.packing.pack(t, &call.batch.chunks_b[sequences.clone()], &call.batch.goal_b[sequences]);
+        let packing = &self.packing;
+        self.row_of.clear();
+        self.row_of.extend(packing.gather(&call.row_of[tokens], 1).map(|row| row[0]));
+        let (width, layers) = (call.weights.width(), call.weights.blocks.len());
+        let modulations = Modulations { table: call.table, row_of: &self.row_of, width, layers };
+        let rows = Rows { packing, modulations };
         self.input.clear();
-        self.input.extend(x_btd.iter().map(|&x| x as f32));
+        packing.gather(x_btd, d).for_each(|x| self.input.extend(x.iter().map(|&x| x as f32)));
         for buffer in [&mut self.output, &mut self.d_output, &mut self.d_input] {
-            buffer.resize(x_btd.len(), 0.0);
+            buffer.resize(self.input.len(), 0.0);
         }
         let keep = if pulled.is_some() { Keep::Input } else { Keep::Nothing };
         self.pass.forward(call.weights, &rows, &self.input, &mut self.output, keep, call.lanes);
         // The affine map from output to clean estimate depends on a token's level only.
-        let to_x0 = |row: usize| call.target.to_x0(call.schedule.abar(usize::from(level_bt[row])));
-        for (row, (x0, (x, out))) in
-            x0.chunks_exact_mut(d).zip(x_btd.chunks_exact(d).zip(self.output.chunks_exact(d))).enumerate()
-        {
-            let (on_x, on_output) = to_x0(row);
-            x0.iter_mut()
-                .zip(x.iter().zip(out))
-                .for_each(|(x0, (x, out))| *x0 = on_x * x + on_output * f64::from(*out));
+        let to_x0 = |source: usize| call.target.to_x0(call.schedule.abar(usize::from(level_bt[source])));
+        x0.fill(0.0);
+        for (&source, out) in packing.source.iter().zip(self.output.chunks_exact(d)) {
+            let (on_x, on_output) = to_x0(source);
+            let at = source * d..(source + 1) * d;
+            for ((x0, x), out) in x0[at.clone()].iter_mut().zip(&x_btd[at]).zip(out) {
+                *x0 = on_x * x + on_output * f64::from(*out);
+            }
         }
         let (Some(cotangent), Some(pulled)) = (call.cotangent, pulled) else { return };
         self.cotangent.clear();
         self.cotangent.resize(x_btd.len(), 0.0);
         let both = x0.chunks_exact(t * d).zip(self.cotangent.chunks_exact_mut(t * d));
         both.enumerate().for_each(|(i, (x0, g))| cotangent(first + i, x0, g));
-        for (row, (d_out, g)) in
-            self.d_output.chunks_exact_mut(d).zip(self.cotangent.chunks_exact(d)).enumerate()
-        {
-            let on_output = to_x0(row).1;
+        for (&source, d_out) in packing.source.iter().zip(self.d_output.chunks_exact_mut(d)) {
+            let (on_output, g) = (to_x0(source).1, &self.cotangent[source * d..(source + 1) * d]);
             d_out.iter_mut().zip(g).for_each(|(d_out, g)| *d_out = (on_output * g) as f32);
         }
         self.pass.backward(call.weights, &rows, &self.input, &self.d_output, &mut self.d_input);
-        for (row, out) in pulled.chunks_exact_mut(d).enumerate() {
-            let on_x = to_x0(row).0;
-            let at = row * d..(row + 1) * d;
-            out.iter_mut()
-                .zip(self.cotangent[at.clone()].iter().zip(&self.d_input[at]))
-                .for_each(|(out, (g, through))| *out = on_x * g + f64::from(*through));
+        pulled.fill(0.0);
+        for (&source, through) in packing.source.iter().zip(self.d_input.chunks_exact(d)) {
+            let (on_x, at) = (to_x0(source).0, source * d..(source + 1) * d);
+            for ((out, g), through) in pulled[at.clone()].iter_mut().zip(&self.cotangent[at]).zip(through) {
+                *out = on_x * g + f64::from(*through);
+            }
         }
     }
 }

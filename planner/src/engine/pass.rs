@@ -1,6 +1,6 @@
 //! Buffers and forward pass of the transformer over one piece of a batch.
 //!
-//! Names: `M = S T` rows, `W` width, `H` heads. Rows are shared among *lanes*, one thread each; a lane owns the
+//! Names: `M` rows (visible tokens), `W` width, `H` heads. Rows are shared among *lanes*, one thread each; a lane owns the
 //! buffers of its rows and hands over, between phases, the one thing that other lanes need of it. With one lane
 //! the phases follow one another without any hand-over between threads.
 
@@ -12,7 +12,8 @@ use rayon::prelude::{IntoParallelRefMutIterator, ParallelIterator};
 use super::attention::{self, Gathered, Shape};
 use super::kernels;
 use super::modulation::{Modulations, row_len};
-use super::product::Packed;
+use super::packing::Packing;
+use super::product::{PANEL, Packed};
 use super::weights::Weights;
 
 /// Below any score.
@@ -31,13 +32,10 @@ pub(super) enum Keep {
 }
 
 /// What one piece needs besides its tokens.
+#[derive(Clone, Copy)]
 pub(super) struct Rows<'a> {
-    pub sequences: usize,
-    pub tokens: usize,
+    pub packing: &'a Packing,
     pub modulations: Modulations<'a>,
-    /// Visible chunks and goal of each sequence.
-    pub chunks: &'a [usize],
-    pub goal: &'a [bool],
 }
 
 /// Kept per block for the input gradient.
@@ -130,7 +128,8 @@ impl Pass {
                 let mixed = &mut lane.activations[kept].mixed;
                 let rows_of_lane = lane.rows.clone();
                 let (gathered, probabilities) = (&mut lane.gathered, &mut lane.probabilities);
-                attention::forward(shape, rows_of_lane, qkv, hidden, gathered, probabilities, mixed);
+                let starts = &rows.packing.starts;
+                attention::forward(shape, starts, rows_of_lane, qkv, hidden, gathered, probabilities, mixed);
                 lane.rest_of_block(weights, rows, block, keep);
                 if block + 1 < layers {
                     lane.queries_keys_values(weights, rows, block + 1, keep);
@@ -149,18 +148,14 @@ impl Pass {
     }
 
     fn prepare(&mut self, weights: &Weights, rows: &Rows<'_>, keep: Keep, lanes: usize) {
-        let (m, w, layers) = (rows.sequences * rows.tokens, weights.width(), weights.blocks.len());
+        let (m, w, layers) = (rows.packing.rows(), weights.width(), weights.blocks.len());
+        let starts = &rows.packing.starts;
+        let longest = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+        let padded = longest.next_multiple_of(PANEL);
         let lane_rows = m.div_ceil(lanes.max(1)).max(1);
         let lanes = m.div_ceil(lane_rows);
-        self.shape = Shape {
-            sequences: rows.sequences,
-            tokens: rows.tokens,
-            width: w,
-            heads: weights.heads,
-            lane_rows,
-        };
+        self.shape = Shape { width: w, heads: weights.heads, rows: m, lane_rows, padded };
         self.keep = keep;
-        let padded = self.shape.padded();
         let lane_len = |lane: usize| lane_rows.min(m - lane * lane_rows);
         self.lanes.resize_with(lanes, Lane::default);
         self.blocks.resize_with(if keep >= Keep::Input { layers } else { 1 }, Shared::default);
@@ -182,14 +177,12 @@ impl Pass {
             self.d_scores[index].resize(lane.d_scores.len(), 0.0);
         }
         self.hidden.resize(m * padded, 0.0);
-        for (row, hidden) in self.hidden.chunks_exact_mut(padded).enumerate() {
-            let (sequence, query) = (row / rows.tokens, row % rows.tokens);
-            let (chunks, goal) = (rows.chunks[sequence], rows.goal[sequence]);
-            for (key, value) in hidden.iter_mut().enumerate() {
-                let seen = key < rows.tokens
-                    && crate::network::is_visible(key, chunks, goal)
-                    && (!weights.causal || key <= query);
-                *value = if seen { 0.0 } else { HIDDEN };
+        for pair in starts.windows(2) {
+            let hidden = self.hidden[pair[0] * padded..pair[1] * padded].chunks_exact_mut(padded);
+            for (query, hidden) in hidden.enumerate() {
+                let seen = if weights.causal { query + 1 } else { pair[1] - pair[0] };
+                hidden[..seen].fill(0.0);
+                hidden[seen..].fill(HIDDEN);
             }
         }
     }
@@ -198,11 +191,10 @@ impl Pass {
 impl Lane {
     /// Input layer, positions and distances to the end.
     fn embed(&mut self, weights: &Weights, rows: &Rows<'_>, input: &[f32]) {
-        let (w, t, flat) = (weights.width(), rows.tokens, &weights.flat);
+        let (w, flat) = (weights.width(), &weights.flat);
         let (bias, positions) = (weights.input.bias.of(flat), weights.positions.of(flat));
         for (r, x) in self.rows.clone().zip(self.x.chunks_exact_mut(w)) {
-            let (token, chunks) = (r % t, rows.chunks[r / t]);
-            let remaining = crate::network::remaining_chunks(token, chunks);
+            let (token, remaining) = rows.packing.places[r];
             x.copy_from_slice(bias);
             kernels::add(x, &positions[token * w..(token + 1) * w]);
             kernels::add(x, &weights.remaining.of(flat)[remaining * w..(remaining + 1) * w]);

@@ -39,6 +39,7 @@ pub fn require(case: &str, side: &str, difference: f64) -> Result<(), Failure> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
     use serde_json::json;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::timing;
 use crate::device::DeviceName;
 use crate::failure::Failure;
 
@@ -34,6 +35,7 @@ impl Ceiling {
     /// # Errors
     /// [`Failure`] when the device refuses.
     pub fn gflops(&self) -> Result<f64, Failure> {
+        timing::quiet();
         self.product()?;
         let began = Instant::now();
         self.product()?;

@@ -7,6 +7,7 @@ pub mod baseline;
 pub mod case;
 pub mod ceiling;
 pub mod machine;
+pub mod measure;
 pub mod operations;
 pub mod plans;
 pub mod report;

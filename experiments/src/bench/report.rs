@@ -42,14 +42,16 @@ pub fn text(results: &Results, baseline: Option<&Results>) -> String {
 
 fn heading(results: &Results) -> String {
     let protocol = &results.protocol;
+    let load = |loads: &[f64]| loads.first().map_or("unknown".into(), |load| format!("{load:.2}"));
     let mut text = format!(
-        "{} on {}, {} threads; network of {}; {} rounds; load {}\n",
+        "{} on {}, {} threads; network of {}; {} rounds; load average {} before, {} after\n",
         protocol.device,
         protocol.processor,
         protocol.threads,
         protocol.environment,
         protocol.rounds,
-        protocol.load_before.first().map_or("unknown".into(), |load| format!("{load:.2}")),
+        load(&protocol.load_before),
+        load(&protocol.load_after),
     );
     if let Some(torch) = &protocol.torch {
         let gpu = torch.gpu.as_ref().map_or(String::new(), |gpu| format!(", {gpu}"));

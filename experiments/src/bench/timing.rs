@@ -42,6 +42,11 @@ impl Quantiles {
 /// One side: does its work so many times (after one untimed warm-up) and says how many milliseconds that took.
 pub type Side<'a> = Box<dyn FnMut(usize) -> Result<f64, Failure> + 'a>;
 
+/// Waits until threads of the side before have gone to sleep.
+pub fn quiet() {
+    std::thread::sleep(PAUSE);
+}
+
 /// Milliseconds of one repeat of each side, over `rounds` samples of at least `shortest_ms` each, taken in turn.
 /// `tick` is told of every round.
 ///
@@ -61,7 +66,7 @@ pub fn in_turn(
     let mut samples = vec![Vec::new(); sides.len()];
     for _ in 0..rounds {
         for ((side, &repeats), samples) in sides.iter_mut().zip(&repeats).zip(&mut samples) {
-            std::thread::sleep(PAUSE);
+            quiet();
             samples.push(side(repeats)? / repeats as f64);
         }
         tick();
@@ -70,6 +75,7 @@ pub fn in_turn(
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
     use std::cell::RefCell;

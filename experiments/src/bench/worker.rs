@@ -128,6 +128,7 @@ fn strange(what: &str) -> Failure {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 #[cfg(unix)]
 mod tests {
     use super::*;

@@ -105,8 +105,7 @@ fn plans(results: &Results, baseline: Option<&Results>) -> Table<7> {
         let time = |kind: &str, time: &Option<PlanTime>| -> [String; 7] {
             let name = format!("{}, {kind}", plan.environment);
             // The reference's plan is of the large maze: beside a smaller one it would flatter.
-            let large = plan.environment.contains("large");
-            let beside = reference.filter(|_| large);
+            let beside = reference.filter(|_| is_large(&plan.environment));
             let theirs = |ms: fn((Quantiles, Quantiles)) -> Quantiles| {
                 beside.map_or("-".into(), |pair| format!("{}{mark}", spread(&ms(pair))))
             };
@@ -139,6 +138,10 @@ fn plans(results: &Results, baseline: Option<&Results>) -> Table<7> {
     table
 }
 
+fn is_large(environment: &str) -> bool {
+    environment.contains("-large-")
+}
+
 fn reference<'a>(results: &Results, baseline: Option<&Results>) -> (&'a str, Option<(Quantiles, Quantiles)>) {
     let pair = |results: &Results| results.reference.as_ref().map(|r| (r.guided_ms, r.unguided_ms));
     match pair(results) {
@@ -156,18 +159,13 @@ fn against(results: &Results, baseline: &Results) -> Table<4> {
         numbers("now / baseline"),
     ]);
     let times = |ratio: Option<f64>| ratio.map_or("-".into(), |ratio| format!("{ratio:.2}x"));
-    let mut row = |name: String, now: Option<f64>, then: Option<f64>| {
-        let change = now.zip(then).map(|(now, then)| now / then);
-        table.row([
-            name,
-            times(now),
-            times(then),
-            change.map_or("-".into(), |change| format!("{change:.2}")),
-        ]);
+    let mut row = |name: String, now: Option<f64>, then: Option<f64>, shown: bool| {
+        let change = now.zip(then).map_or("-".into(), |(now, then)| format!("{:.2}", now / then));
+        table.row([name, times(now.filter(|_| shown)), times(then.filter(|_| shown)), change]);
     };
     for case in &results.cases {
         let then = baseline.case(&case.case);
-        row(case.case.clone(), case.ratio(then), then.and_then(|then| then.ratio(None)));
+        row(case.case.clone(), case.ratio(then), then.and_then(|then| then.ratio(None)), true);
     }
     for plan in &results.plans {
         let then = baseline.plan(&plan.environment);
@@ -179,7 +177,9 @@ fn against(results: &Results, baseline: &Results) -> Table<4> {
             ("cold", plan.cold.as_ref(), then.and_then(|then| then.cold.as_ref())),
             ("replan", plan.replan.as_ref(), then.and_then(|then| then.replan.as_ref())),
         ] {
-            row(format!("{}, {kind}", plan.environment), ratio(guided, now), ratio(guided_then, then));
+            // Beside a smaller maze's plan the reference serves only to cancel what machine and load do.
+            let shown = is_large(&plan.environment);
+            row(format!("{}, {kind}", plan.environment), ratio(guided, now), ratio(guided_then, then), shown);
         }
     }
     table

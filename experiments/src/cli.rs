@@ -40,6 +40,8 @@ pub enum Command {
     /// Score a planner over many episodes, beside its reference controllers.
     #[command(after_help = "Example: forethought eval maze2d-umaze --episodes 100 --set plan.guidance=0")]
     Eval(EvalArgs),
+    /// Measure this machine: how fast, beside what.
+    Bench(BenchArgs),
     /// Show what a checkpoint, a data file or a configuration holds.
     #[command(after_help = "Example: forethought inspect data/maze2d-umaze-v1.hdf5")]
     Inspect(InspectArgs),
@@ -146,6 +148,68 @@ pub struct EvalArgs {
     /// Replace what an earlier run of this command wrote there.
     #[arg(long)]
     pub force: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub what: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time of denoising rows, training steps and plans, beside the same network in PyTorch.
+    #[command(
+        after_help = "Example: python3 -m venv torch-venv && torch-venv/bin/pip install torch numpy\n         \
+                      forethought bench speed --python torch-venv/bin/python"
+    )]
+    Speed(SpeedArgs),
+    /// Peak memory of a process that plans: `bench speed` runs it as a child.
+    #[command(hide = true)]
+    PeakMemory(PeakMemoryArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct SpeedArgs {
+    /// Few samples: shows that everything runs, not how fast it is.
+    #[arg(long)]
+    pub quick: bool,
+    /// Rounds; every round takes one sample of each side. Default: 15, with --quick 2.
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<usize>,
+    /// A Python with torch and numpy. Without it, PyTorch's times are those of the baseline file.
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// Results to compare with. Default: those that come with the project.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write these results as the baseline file (needs --python).
+    #[arg(long, requires = "python")]
+    pub write_baseline: bool,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceName,
+    /// Threads of both sides on the CPU. Default: all cores.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Folder for results and table. Default: runs/bench-speed
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Replace what an earlier run of this command wrote there.
+    #[arg(long)]
+    pub force: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct PeakMemoryArgs {
+    /// Environment.
+    pub environment: String,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceName,
 }
 
 #[derive(Args, Debug)]

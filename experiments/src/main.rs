@@ -3,6 +3,7 @@
 // This is the one place that talks to the terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod cli;
 mod commands;
 mod configuration;

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod bench;
 mod collect;
 mod eval;
 mod inspect;
@@ -19,6 +20,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Train(args) => train::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     }
 }

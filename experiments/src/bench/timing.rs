@@ -1,0 +1,111 @@
+//! Samples of several sides, taken in turn.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// Quiet before each sample: worker threads of the side before may still be spinning for work.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Most repeats within one sample.
+const MOST_REPEATS: f64 = 10_000.0;
+
+/// Median and quartiles.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quantiles {
+    /// A quarter of the samples lies below.
+    pub q25: f64,
+    /// Median.
+    pub median: f64,
+    /// A quarter of the samples lies above.
+    pub q75: f64,
+    /// Number of samples.
+    pub samples: usize,
+}
+
+impl Quantiles {
+    /// Of at least one sample; NaN without any.
+    pub fn of(samples: &[f64]) -> Self {
+        let mut sorted = samples.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let place = share * sorted.len().saturating_sub(1) as f64;
+            let (low, high) = (sorted.get(place.floor() as usize), sorted.get(place.ceil() as usize));
+            low.zip(high).map_or(f64::NAN, |(low, high)| low + (high - low) * place.fract())
+        };
+        Self { q25: at(0.25), median: at(0.5), q75: at(0.75), samples: sorted.len() }
+    }
+}
+
+/// One side: does its work so many times (after one untimed warm-up) and says how many milliseconds that took.
+pub type Side<'a> = Box<dyn FnMut(usize) -> Result<f64, Failure> + 'a>;
+
+/// Waits until threads of the side before have gone to sleep.
+pub fn quiet() {
+    std::thread::sleep(PAUSE);
+}
+
+/// Milliseconds of one repeat of each side, over `rounds` samples of at least `shortest_ms` each, taken in turn.
+/// `tick` is told of every round.
+///
+/// # Errors
+/// The first failure of any side.
+pub fn in_turn(
+    sides: &mut [Side<'_>],
+    rounds: usize,
+    shortest_ms: f64,
+    tick: &dyn Fn(),
+) -> Result<Vec<Quantiles>, Failure> {
+    let mut repeats = Vec::new();
+    for side in sides.iter_mut() {
+        let once = side(1)?.max(1e-6);
+        repeats.push((shortest_ms / once).ceil().clamp(1.0, MOST_REPEATS) as usize);
+    }
+    let mut samples = vec![Vec::new(); sides.len()];
+    for _ in 0..rounds {
+        for ((side, &repeats), samples) in sides.iter_mut().zip(&repeats).zip(&mut samples) {
+            quiet();
+            samples.push(side(repeats)? / repeats as f64);
+        }
+        tick();
+    }
+    Ok(samples.iter().map(|samples| Quantiles::of(samples)).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn quartiles_of_known_numbers() {
+        let q = Quantiles::of(&[5.0, 1.0, 3.0, 2.0, 4.0]);
+        assert_eq!((q.q25, q.median, q.q75, q.samples), (2.0, 3.0, 4.0, 5));
+        assert_eq!(Quantiles::of(&[1.0, 2.0]).median, 1.5);
+        assert!(Quantiles::of(&[]).median.is_nan());
+    }
+
+    #[test]
+    fn sides_take_turns_and_short_work_is_repeated() {
+        let calls = RefCell::new(Vec::new());
+        let side = |name: char, cost: f64| -> Side<'_> {
+            let calls = &calls;
+            Box::new(move |repeats| {
+                calls.borrow_mut().push((name, repeats));
+                Ok(cost * repeats as f64)
+            })
+        };
+        let found = in_turn(&mut [side('a', 3.0), side('b', 50.0)], 2, 20.0, &|| {}).unwrap();
+        assert_eq!((found[0].median, found[1].median), (3.0, 50.0));
+        assert_eq!(*calls.borrow(), [('a', 1), ('b', 1), ('a', 7), ('b', 1), ('a', 7), ('b', 1)]);
+    }
+
+    #[test]
+    fn a_failure_ends_the_measurement() {
+        let mut sides: [Side<'_>; 1] = [Box::new(|_| Err(Failure::broken("no")))];
+        assert_eq!(in_turn(&mut sides, 1, 1.0, &|| {}).unwrap_err().to_string(), "no");
+    }
+}

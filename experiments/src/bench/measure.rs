@@ -117,16 +117,19 @@ impl Bench<'_> {
         let checkpoint = checkpoint::load(self.folder, self.device)?;
         let (network, layout) =
             (checkpoint.manifest.model.network.clone(), checkpoint.manifest.layout.clone());
-        let count = |batch| Operations::of(&network, &layout, batch);
+        let count = |lengths: &[usize]| Operations::of(&network, &layout, lengths);
         let (mut ours, operations) = match case {
-            Case::Row { batch, guided } => (
-                Ours::Row(Box::new(RowBench::new(checkpoint, self.device, self.threads, batch, guided)?)),
-                count(batch).map(if guided { Operations::forward_and_pull } else { Operations::forward }),
-            ),
-            Case::Train { batch } => (
-                Ours::Train(Box::new(TrainBench::new(checkpoint, self.device, self.threads, batch)?)),
-                count(batch).map(Operations::training),
-            ),
+            Case::Row { batch, guided } => {
+                let row = RowBench::new(checkpoint, self.device, self.threads, batch, guided)?;
+                let pass = if guided { Operations::forward_and_pull } else { Operations::forward };
+                let operations = count(&row.lengths()).map(pass);
+                (Ours::Row(Box::new(row)), operations)
+            }
+            Case::Train { batch } => {
+                let train = TrainBench::new(checkpoint, self.device, self.threads, batch)?;
+                let operations = count(&train.lengths()).map(Operations::training);
+                (Ours::Train(Box::new(train)), operations)
+            }
         };
         let (id, mut prepared) = (case.id(), Vec::new());
         if let Some(worker) = worker.borrow_mut().as_mut() {

@@ -1,7 +1,7 @@
 //! Floating-point operations of a pass, counted from the architecture.
 //!
-//! Matrix products only, two operations for each multiplication with its addition; attention is counted over all
-//! pairs of tokens. Element-wise work (norms, activations, softmax, gates) is left out. What depends on the noise
+//! Matrix products only, two operations for each multiplication with its addition, over the tokens that somebody
+//! sees; attention is counted over all pairs of them. Element-wise work (norms, activations, softmax, gates) is left out. What depends on the noise
 //! level alone is left out of planning, where it is looked up, and counted in training, where it changes with
 //! every step.
 
@@ -13,7 +13,7 @@ const LEVEL_FEATURES: u64 = 64;
 /// Widths of modulation per token: six for the blocks, two for the end.
 const MODULATIONS: u64 = 8;
 
-/// Products of one pass forward over `batch` whole sequences.
+/// Products of one pass forward over some sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operations {
     input: u64,
@@ -24,16 +24,17 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// Counts a transformer; `None` for other networks.
-    pub fn of(network: &NetworkConfig, layout: &TokenLayout, batch: usize) -> Option<Self> {
+    /// Counts a transformer over sequences of these numbers of tokens; `None` for other networks.
+    pub fn of(network: &NetworkConfig, layout: &TokenLayout, lengths: &[usize]) -> Option<Self> {
         if network.kind != NetworkKind::Transformer {
             return None;
         }
-        let (b, t) = (batch as u64, layout.tokens(layout.chunks) as u64);
+        let tokens: u64 = lengths.iter().map(|&t| t as u64).sum();
+        let pairs: u64 = lengths.iter().map(|&t| (t * t) as u64).sum();
         let (d, w, layers) = (layout.width() as u64, network.width as u64, network.layers as u64);
-        let product = |inner: u64, columns: u64| 2 * b * t * inner * columns;
+        let product = |inner: u64, columns: u64| 2 * tokens * inner * columns;
         // Scores and their use: T x T x (width of a head), for every head and sequence.
-        let attention = layers * 2 * (2 * b * t * t * w);
+        let attention = layers * 2 * (2 * pairs * w);
         // Query, key and value; projection; feed-forward there and back.
         let linear = layers * (product(w, 3 * w) + product(w, w) + 2 * product(w, 4 * w));
         Some(Self {
@@ -78,7 +79,7 @@ mod tests {
     fn a_small_network_by_hand() {
         // Three tokens of 12 numbers, width 4, one layer.
         let config = NetworkConfig { width: 4, layers: 1, heads: 2, ..Default::default() };
-        let count = Operations::of(&config, &layout(1), 1).unwrap();
+        let count = Operations::of(&config, &layout(1), &[3]).unwrap();
         let (input, output) = (2 * 3 * 12 * 4, 2 * 3 * 4 * 12);
         let block = 2 * 3 * 4 * 12 + 2 * 3 * 4 * 4 + 2 * (2 * 3 * 4 * 16);
         // Two heads of width 2: a 3 x 2 by 2 x 3 product, and a 3 x 3 by 3 x 2 one.
@@ -100,7 +101,7 @@ mod tests {
                 slots.map(|slot| slot.len() as u64).sum::<u64>()
             };
             let rows = (batch * layout.tokens(chunks)) as u64;
-            let count = Operations::of(&config, &layout, batch).unwrap();
+            let count = Operations::of(&config, &layout, &vec![layout.tokens(chunks); batch]).unwrap();
             assert_eq!(count.forward() - count.attention, 2 * rows * entries(false));
             assert_eq!(count.level_input + count.level_other, 2 * rows * entries(true));
         }
@@ -109,9 +110,16 @@ mod tests {
     #[test]
     fn operations_grow_with_the_batch_and_other_networks_are_not_counted() {
         let config = NetworkConfig::default();
-        let one = Operations::of(&config, &layout(16), 1).unwrap();
-        let many = Operations::of(&config, &layout(16), 16).unwrap();
+        let one = Operations::of(&config, &layout(16), &[18]).unwrap();
+        let many = Operations::of(&config, &layout(16), &[18; 16]).unwrap();
         assert_eq!(many.training(), 16 * one.training());
-        assert_eq!(Operations::of(&NetworkConfig { kind: NetworkKind::Gru, ..config }, &layout(16), 1), None);
+        assert_eq!(
+            Operations::of(&NetworkConfig { kind: NetworkKind::Gru, ..config }, &layout(16), &[18]),
+            None
+        );
+        // Pairs of tokens, not tokens, are what attention grows with.
+        let halves = Operations::of(&config, &layout(16), &[9, 9]).unwrap();
+        assert_eq!(2 * halves.attention, one.attention);
+        assert_eq!(halves.other, one.other);
     }
 }

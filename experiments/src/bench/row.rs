@@ -33,8 +33,8 @@ pub struct RowBench {
 }
 
 impl RowBench {
-    /// `batch` sequences, each at its own place in a pyramid: the state known, no goal token, chunks noisier
-    /// the later they are.
+    /// `batch` sequences, each at its own place in a pyramid: state and goal known, chunks noisier the later they
+    /// are. Every token is visible, so that both sides compute the same ones.
     ///
     /// # Errors
     /// [`Failure`] when the checkpoint's denoiser cannot be made.
@@ -53,7 +53,7 @@ impl RowBench {
         random::fill_normal(&mut random::stream(0, &[batch as u64]), &mut x_btd);
         for (i, value) in x_btd.iter_mut().enumerate() {
             let token = i / width % tokens;
-            *value *= f64::from(u8::from(token != GOAL && layout.exists(token, i % width)));
+            *value *= f64::from(u8::from(layout.exists(token, i % width)));
         }
         let level = |b: usize, token: usize| match token {
             STATE | GOAL => KNOWN_LEVEL,
@@ -66,7 +66,7 @@ impl RowBench {
         let to_x0 = |&k: &u16| manifest.model.target.to_x0(schedule.abar(usize::from(k)));
         let (on_x, on_output): (Vec<f64>, Vec<f64>) = level_bt.iter().map(to_x0).unzip();
         let (objective, place) = objective(&manifest, &layout)?;
-        let (chunks_b, goal_b) = (vec![layout.chunks; batch], vec![false; batch]);
+        let (chunks_b, goal_b) = (vec![layout.chunks; batch], vec![true; batch]);
         let wire = json!({ "do": "row", "guided": guided, "tokens": tokens, "x_btd": x_btd, "level_bt": level_bt,
             "chunks_b": chunks_b, "goal_b": goal_b, "on_x_bt": on_x, "on_output_bt": on_output, "objective": place });
         let (x0_btd, pulled_btd) = (vec![0.0; x_btd.len()], vec![0.0; x_btd.len()]);
@@ -113,6 +113,11 @@ impl RowBench {
             return Ok(estimate);
         }
         Ok(estimate.max(agreement::difference("pulled", &self.pulled_btd, &answer["pulled"])?))
+    }
+
+    /// Tokens of each sequence that are computed.
+    pub fn lengths(&self) -> Vec<usize> {
+        vec![self.tokens; self.batch]
     }
 
     fn run(&mut self) -> Result<(), Failure> {

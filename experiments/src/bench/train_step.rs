@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use forethought_planner::checkpoint::Checkpoint;
-use forethought_planner::network::{Network, ParameterLayout};
+use forethought_planner::network::ParameterLayout;
 use forethought_planner::training::{GradientWorkers, Optimizer, TrainBatch, TrainConfig, TrainState};
-use forethought_planner::{TokenLayout, random};
+use forethought_planner::{FIRST_CHUNK, GOAL, TokenLayout, random};
 use serde_json::{Map, Value, json};
 
 use super::agreement;
@@ -18,7 +18,6 @@ const RATE: f64 = 1e-5;
 
 /// A training state with one batch.
 pub struct TrainBench {
-    network: Network,
     parameters: ParameterLayout,
     workers: GradientWorkers,
     optimizer: Optimizer,
@@ -41,13 +40,13 @@ impl TrainBench {
         let (layout, model) = (checkpoint.manifest.layout, checkpoint.manifest.model);
         let config = TrainConfig { learning_rate: RATE, warmup: 0, batch: size, ..checkpoint.manifest.train };
         let parameters = checkpoint.parameters;
-        let causal = model.network.causal;
+        let (network, kind) = (&checkpoint.network, &model.network);
         let workers =
-            GradientWorkers::new(&layout, &parameters, causal, model.levels, config.shards, device, threads)?;
+            GradientWorkers::new(network, kind, &layout, model.levels, config.shards, device, threads)?;
         let optimizer = Optimizer::new(&TrainState::new(checkpoint.weights), &parameters, device)?;
         let batch = batch(&layout, model.levels, size);
         let tokens = layout.tokens(layout.chunks);
-        Ok(Self { network: checkpoint.network, parameters, workers, optimizer, batch, config, tokens })
+        Ok(Self { parameters, workers, optimizer, batch, config, tokens })
     }
 
     /// The same batch and settings as a request to the PyTorch process.
@@ -82,8 +81,7 @@ impl TrainBench {
     /// # Errors
     /// Those of the device, and an answer that does not fit.
     pub fn compare(&mut self, answer: &Value) -> Result<f64, Failure> {
-        let current = self.parameters.assign(self.network.clone(), self.optimizer.weights());
-        let found = self.workers.gradient(&current, &self.batch)?;
+        let found = self.workers.gradient(self.optimizer.weights(), &self.batch)?;
         let loss = agreement::difference("loss", &[scalar(found.loss)?], &json!([answer["loss"]]))?;
         let flat = found.gradient.try_into_vec_as::<f32>().map_err(device_failure)?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -97,15 +95,21 @@ impl TrainBench {
         Ok(loss.max(agreement::difference("norms", &ours, &Value::Array(theirs))?))
     }
 
+    /// Tokens of each sequence that are computed at all.
+    pub fn lengths(&self) -> Vec<usize> {
+        let sequences = self.batch.chunks_b.iter().zip(&self.batch.goal_b);
+        sequences.map(|(chunks, goal)| 1 + usize::from(*goal) + chunks).collect()
+    }
+
     fn step(&mut self) -> Result<Tensor<1>, Failure> {
-        let current = self.parameters.assign(self.network.clone(), self.optimizer.weights());
-        let found = self.workers.gradient(&current, &self.batch)?;
+        let found = self.workers.gradient(self.optimizer.weights(), &self.batch)?;
         self.optimizer.step(found.gradient, &self.config);
         Ok(found.loss)
     }
 }
 
-/// A batch of noise with the shapes, levels and lengths of training: what the numbers are costs nothing.
+/// A batch of noise with the shapes, levels, lengths and weights of training: ends are drawn at random, and what
+/// lies behind them weighs nothing. What the numbers are costs nothing.
 fn batch(layout: &TokenLayout, levels: usize, size: usize) -> TrainBatch {
     let (tokens, width) = (layout.tokens(layout.chunks), layout.width());
     let numbers = |stream: u64| {
@@ -116,13 +120,20 @@ fn batch(layout: &TokenLayout, levels: usize, size: usize) -> TrainBatch {
     let index = |stream: u64, i: usize, below: usize| {
         (random::derive(0, &[stream, i as u64]) % below.max(1) as u64) as usize
     };
+    let chunks_b: Vec<usize> = (0..size).map(|b| 1 + index(3, b, layout.chunks)).collect();
+    let goal_b: Vec<bool> = (0..size).map(|b| index(4, b, 3) == 0).collect();
+    let weight = |i: usize| {
+        let (b, token) = (i / width / tokens, i / width % tokens);
+        let visible = if token == GOAL { goal_b[b] } else { token < FIRST_CHUNK + chunks_b[b] };
+        f32::from(u8::from(visible)) / (size * tokens * width) as f32
+    };
     TrainBatch {
         x_btd: numbers(0),
         target_btd: numbers(1),
-        weight_btd: vec![1.0 / (size * tokens * width) as f32; size * tokens * width],
+        weight_btd: (0..size * tokens * width).map(weight).collect(),
         level_bt: (0..size * tokens).map(|i| 1 + index(2, i, levels) as u16).collect(),
-        chunks_b: (0..size).map(|b| 1 + index(3, b, layout.chunks)).collect(),
-        goal_b: (0..size).map(|b| index(4, b, 3) == 0).collect(),
+        chunks_b,
+        goal_b,
     }
 }
 

@@ -91,16 +91,16 @@ impl SchedulingMatrix {
             (from_end as f64 * uncertainty).floor() as usize
         };
         let rows = usize::from(levels) + (0..tokens).map(delay).max().unwrap_or(0);
-        let mut entries: Vec<u16> = start.to_vec();
+        let mut entries = Vec::with_capacity((rows + 1) * tokens);
+        entries.extend_from_slice(start);
         for m in 1..=rows {
-            let row: Vec<u16> = (0..tokens)
-                .map(|t| {
-                    let level = (usize::from(levels) + delay(t)).saturating_sub(m).min(usize::from(levels));
-                    start[t].min(level as u16)
-                })
-                .collect();
-            if row != entries[entries.len() - tokens..] {
-                entries.extend(row);
+            let before = entries.len() - tokens;
+            for (t, &first) in start.iter().enumerate() {
+                let level = (usize::from(levels) + delay(t)).saturating_sub(m).min(usize::from(levels));
+                entries.push(first.min(level as u16));
+            }
+            if entries[before..before + tokens] == entries[before + tokens..] {
+                entries.truncate(before + tokens);
             }
         }
         Ok(Self { tokens, levels, entries })
@@ -109,9 +109,13 @@ impl SchedulingMatrix {
     /// The same matrix behind `known` tokens that are clean throughout.
     #[must_use]
     pub fn after_known(&self, known: usize) -> Self {
-        let rows = self.entries.chunks_exact(self.tokens);
-        let entries = rows.flat_map(|row| std::iter::repeat_n(0, known).chain(row.iter().copied())).collect();
-        Self { tokens: self.tokens + known, levels: self.levels, entries }
+        let tokens = known + self.tokens;
+        let mut entries = Vec::with_capacity((self.steps() + 1) * tokens);
+        for row in self.entries.chunks_exact(self.tokens) {
+            entries.resize(entries.len() + known, 0);
+            entries.extend_from_slice(row);
+        }
+        Self { tokens, levels: self.levels, entries }
     }
 
     /// Number of tokens.

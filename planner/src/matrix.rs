@@ -106,6 +106,20 @@ impl SchedulingMatrix {
         Ok(Self { tokens, levels, entries })
     }
 
+    /// The rows until the first `settled` tokens are clean and every other one has left pure noise: all that
+    /// sampling must walk when only those tokens are executed before the next plan. Zero tokens, or more than
+    /// there are, keep every row.
+    #[must_use]
+    pub fn until_settled(mut self, settled: usize) -> Self {
+        if settled > 0 {
+            let (settled, top) = (settled.min(self.tokens), self.levels);
+            let done = |row: &[u16]| row[..settled].iter().all(|&k| k == 0) && row.iter().all(|&k| k < top);
+            let last = self.entries.chunks_exact(self.tokens).position(done).unwrap_or(self.steps());
+            self.entries.truncate((last + 1) * self.tokens);
+        }
+        self
+    }
+
     /// The same matrix behind `known` tokens that are clean throughout.
     #[must_use]
     pub fn after_known(&self, known: usize) -> Self {
@@ -196,6 +210,21 @@ mod tests {
             mirrored.reverse();
             assert_eq!(m.row(row), mirrored);
         }
+    }
+
+    #[test]
+    fn settling_stops_at_the_first_row_that_will_do() {
+        // Six levels and six tokens: the near ones are clean while the far ones still move.
+        let whole = matrix(MatrixKind::Pyramid { uncertainty: 0.4 }, 16, 6);
+        assert_eq!(whole.steps(), 12);
+        // The last token waits six rows and makes its first step in the seventh.
+        assert_eq!(whole.clone().until_settled(1).steps(), 7);
+        assert_eq!(whole.clone().until_settled(11).steps(), 10);
+        assert_eq!(whole.clone().until_settled(16), whole);
+        assert_eq!(whole.clone().until_settled(99), whole);
+        assert_eq!(whole.clone().until_settled(0), whole);
+        let next_token = matrix(MatrixKind::Autoregressive, 3, 4);
+        assert_eq!(next_token.until_settled(1).steps(), 9, "no plan ends in pure noise");
     }
 
     #[test]

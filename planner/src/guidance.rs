@@ -6,7 +6,7 @@
 
 use forethought_envs::data::Normalizer;
 
-use crate::layout::FIRST_CHUNK;
+use crate::layout::{FIRST_CHUNK, STATE};
 use crate::{PlannerError, TokenLayout};
 
 /// A score `J(x0)` of one sequence, larger is better.
@@ -84,6 +84,41 @@ impl Objective for ReachGoal {
                     }
                 }
             }
+        }
+        value
+    }
+}
+
+/// Another objective, less what it costs a plan to begin elsewhere than in the present:
+/// `J = J' - weight / 2 |o_1 - o_0|^2`, normalised, with `o_1` the first planned observation and `o_0` the
+/// present one.
+///
+/// Guidance pulls all of a plan towards the goal, its beginning included, and the plan's own actions are then
+/// those of a ball that is elsewhere. The motion of one step, which this neglects, is small beside that.
+pub struct Tied {
+    objective: Box<dyn Objective>,
+    layout: TokenLayout,
+    weight: f64,
+}
+
+impl Tied {
+    /// Ties the plans of `objective` to the state token with `weight`, zero or more.
+    pub fn new(objective: Box<dyn Objective>, layout: &TokenLayout, weight: f64) -> Self {
+        Self { objective, layout: layout.clone(), weight }
+    }
+}
+
+impl Objective for Tied {
+    fn value_and_gradient(&self, x0_td: &[f64], chunks: usize, gradient_td: &mut [f64]) -> f64 {
+        let mut value = self.objective.value_and_gradient(x0_td, chunks, gradient_td);
+        let (state, first) = (
+            STATE * self.layout.width() + self.layout.last_observation(),
+            FIRST_CHUNK * self.layout.width() + self.layout.observation_at(0),
+        );
+        for o in 0..self.layout.observation {
+            let offset = x0_td[first + o] - x0_td[state + o];
+            value -= 0.5 * self.weight * offset * offset;
+            gradient_td[first + o] -= self.weight * offset;
         }
         value
     }

@@ -16,6 +16,7 @@ mod plan;
 mod plan_config;
 mod planner;
 mod sampler;
+mod solver;
 
 pub mod checkpoint;
 pub mod guidance;
@@ -34,3 +35,4 @@ pub use plan::{Plan, PlanRequest, PlanRow, Planner};
 pub use plan_config::{ObjectiveKind, PlanConfig};
 pub use planner::DiffusionPlanner;
 pub use sampler::{OnRow, Sampler, Sequences};
+pub use solver::Solver;

@@ -91,27 +91,45 @@ impl SchedulingMatrix {
             (from_end as f64 * uncertainty).floor() as usize
         };
         let rows = usize::from(levels) + (0..tokens).map(delay).max().unwrap_or(0);
-        let mut entries: Vec<u16> = start.to_vec();
+        let mut entries = Vec::with_capacity((rows + 1) * tokens);
+        entries.extend_from_slice(start);
         for m in 1..=rows {
-            let row: Vec<u16> = (0..tokens)
-                .map(|t| {
-                    let level = (usize::from(levels) + delay(t)).saturating_sub(m).min(usize::from(levels));
-                    start[t].min(level as u16)
-                })
-                .collect();
-            if row != entries[entries.len() - tokens..] {
-                entries.extend(row);
+            let before = entries.len() - tokens;
+            for (t, &first) in start.iter().enumerate() {
+                let level = (usize::from(levels) + delay(t)).saturating_sub(m).min(usize::from(levels));
+                entries.push(first.min(level as u16));
+            }
+            if entries[before..before + tokens] == entries[before + tokens..] {
+                entries.truncate(before + tokens);
             }
         }
         Ok(Self { tokens, levels, entries })
     }
 
+    /// The rows until the first `settled` tokens are clean and every other one has left pure noise: all that
+    /// sampling must walk when only those tokens are executed before the next plan. Zero tokens, or more than
+    /// there are, keep every row.
+    #[must_use]
+    pub fn until_settled(mut self, settled: usize) -> Self {
+        if settled > 0 {
+            let (settled, top) = (settled.min(self.tokens), self.levels);
+            let done = |row: &[u16]| row[..settled].iter().all(|&k| k == 0) && row.iter().all(|&k| k < top);
+            let last = self.entries.chunks_exact(self.tokens).position(done).unwrap_or(self.steps());
+            self.entries.truncate((last + 1) * self.tokens);
+        }
+        self
+    }
+
     /// The same matrix behind `known` tokens that are clean throughout.
     #[must_use]
     pub fn after_known(&self, known: usize) -> Self {
-        let rows = self.entries.chunks_exact(self.tokens);
-        let entries = rows.flat_map(|row| std::iter::repeat_n(0, known).chain(row.iter().copied())).collect();
-        Self { tokens: self.tokens + known, levels: self.levels, entries }
+        let tokens = known + self.tokens;
+        let mut entries = Vec::with_capacity((self.steps() + 1) * tokens);
+        for row in self.entries.chunks_exact(self.tokens) {
+            entries.resize(entries.len() + known, 0);
+            entries.extend_from_slice(row);
+        }
+        Self { tokens, levels: self.levels, entries }
     }
 
     /// Number of tokens.
@@ -192,6 +210,21 @@ mod tests {
             mirrored.reverse();
             assert_eq!(m.row(row), mirrored);
         }
+    }
+
+    #[test]
+    fn settling_stops_at_the_first_row_that_will_do() {
+        // Six levels and six tokens: the near ones are clean while the far ones still move.
+        let whole = matrix(MatrixKind::Pyramid { uncertainty: 0.4 }, 16, 6);
+        assert_eq!(whole.steps(), 12);
+        // The last token waits six rows and makes its first step in the seventh.
+        assert_eq!(whole.clone().until_settled(1).steps(), 7);
+        assert_eq!(whole.clone().until_settled(11).steps(), 10);
+        assert_eq!(whole.clone().until_settled(16), whole);
+        assert_eq!(whole.clone().until_settled(99), whole);
+        assert_eq!(whole.clone().until_settled(0), whole);
+        let next_token = matrix(MatrixKind::Autoregressive, 3, 4);
+        assert_eq!(next_token.until_settled(1).steps(), 9, "no plan ends in pure noise");
     }
 
     #[test]

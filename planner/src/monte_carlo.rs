@@ -38,6 +38,8 @@ pub(crate) struct MonteCarlo<'a> {
     x0_ntd: Vec<f64>,
     pulled_ntd: Vec<f64>,
     gradient_btd: Vec<f64>,
+    /// Noise of one redrawn token, `[width]`.
+    noise_d: Vec<f64>,
 }
 
 impl<'a> MonteCarlo<'a> {
@@ -58,6 +60,7 @@ impl<'a> MonteCarlo<'a> {
             x0_ntd: vec![0.0; rows * tokens * width],
             pulled_ntd: vec![0.0; rows * tokens * width],
             gradient_btd: vec![0.0; sequences.batch * tokens * width],
+            noise_d: vec![0.0; width],
         }
     }
 
@@ -122,7 +125,6 @@ impl<'a> MonteCarlo<'a> {
         let decided = (0..now.len()).filter(|&t| now[t] != next[t]).map(|t| now[t]).min().unwrap_or(0);
         let size = self.gradient_btd.len() / batch.batch;
         let width = size / batch.tokens;
-        let mut noise = vec![0.0; width];
         for b in 0..batch.batch {
             let mut rng = random::stream(self.guidance.seeds.get(b).copied().unwrap_or(0), &[row as u64]);
             for n in 0..completions {
@@ -134,11 +136,13 @@ impl<'a> MonteCarlo<'a> {
                     continue;
                 }
                 for t in (FIRST_CHUNK..batch.tokens).filter(|&t| now[t] > decided) {
-                    random::fill_normal(&mut rng, &mut noise);
+                    random::fill_normal(&mut rng, &mut self.noise_d);
                     // Before a token's first step there is no estimate yet; at that level none would show.
                     let abar = sampler.schedule.abar(usize::from(levels[t]));
                     let estimate = &latest_x0_btd[b * size + t * width..][..width];
-                    for ((x, e), x0) in self.x_ntd[at + t * width..].iter_mut().zip(&noise).zip(estimate) {
+                    for ((x, e), x0) in
+                        self.x_ntd[at + t * width..].iter_mut().zip(&self.noise_d).zip(estimate)
+                    {
                         *x = abar.sqrt() * x0 + (1.0 - abar).sqrt() * e;
                     }
                 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MatrixKind, PlannerError};
+use crate::{MatrixKind, PlannerError, Solver};
 
 /// How plans are made. Every default has its reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,6 +12,11 @@ pub struct PlanConfig {
     pub levels: u16,
     /// Order in which tokens are denoised.
     pub matrix: MatrixKind,
+    /// How a token gets from one level to the next. With few levels `dpm-2m` loses less than `ddim`.
+    pub solver: Solver,
+    /// Chunks that must be clean before a plan is handed over; of later ones it holds the latest clean estimate.
+    /// Saves the last rows of a pyramid where the next plan comes before they matter. 0 is all chunks.
+    pub settle: usize,
     /// Training level at which clean tokens are shown to the network.
     pub stabilization: u16,
     /// Guidance scale; 0 plans without guidance.
@@ -23,6 +28,9 @@ pub struct PlanConfig {
     pub completions: usize,
     /// Distance at which the goal objective's pull is halfway squashed, in units of the goal radius.
     pub reach: f64,
+    /// Weight that ties the first planned observation to the present one ([`crate::guidance::Tied`]); 0 leaves
+    /// it to the network.
+    pub tie: f64,
     /// What is maximised: `goal` or `reward`.
     pub objective: ObjectiveKind,
     /// Whether the goal is also shown to the network as a clean token at the plan's end.
@@ -34,7 +42,8 @@ pub struct PlanConfig {
     pub hold: usize,
     /// Candidates per horizon.
     pub samples: usize,
-    /// Level, as a share of `levels`, at which the nearest token of a warm start begins; 1 plans afresh.
+    /// Level, as a share of `levels`, at which the nearest token of a warm start begins; 1 plans afresh. A plan
+    /// in force that has arrived is not continued: past its arrival it shows what comes after, not how to stay.
     pub warm_start: f64,
     /// Share of `levels` by which each later token of a warm start begins higher.
     pub warm_slope: f64,
@@ -56,11 +65,14 @@ impl Default for PlanConfig {
         Self {
             levels: 20,
             matrix: MatrixKind::default(),
+            solver: Solver::default(),
+            settle: 0,
             stabilization: 10,
             guidance: 4.0,
             guidance_floor: 0.3,
             completions: 4,
             reach: 2.0,
+            tie: 0.0,
             objective: ObjectiveKind::Goal,
             goal_token: false,
             horizons: Vec::new(),
@@ -105,8 +117,10 @@ impl PlanConfig {
                 format!("the checkpoint plans between 1 and {chunks} chunks"),
             );
         }
-        if !(self.guidance.is_finite() && self.guidance >= 0.0) {
-            return bad("plan.guidance", self.guidance.to_string(), "give zero or a positive number".into());
+        for (name, value) in [("plan.guidance", self.guidance), ("plan.tie", self.tie)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return bad(name, value.to_string(), "give zero or a positive number".into());
+            }
         }
         if !(self.reach.is_finite() && self.reach > 0.0) {
             return bad("plan.reach", self.reach.to_string(), "give a positive number".into());

@@ -14,7 +14,7 @@ use forethought_envs::data::DatasetNormalizer;
 use crate::checkpoint::SlotLimits;
 use crate::denoiser::Denoiser;
 use crate::error::{check_finite, check_len};
-use crate::guidance::{Objective, PlannedReward, ReachGoal};
+use crate::guidance::{Objective, PlannedReward, ReachGoal, Tied};
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};
 use crate::noise::NoiseSchedule;
 use crate::plan::{Plan, PlanRequest, PlanRow, Planner};
@@ -107,10 +107,12 @@ impl DiffusionPlanner {
         }
     }
 
-    /// Whether a plan begins from the one in force: where that is wanted and something of it is left.
+    /// Whether a plan begins from the one in force: where that is wanted and something of the way is left.
     fn starts_warm(&self, request: &PlanRequest<'_>) -> bool {
         self.config.warm_start < 1.0
-            && request.previous.is_some_and(|(plan, executed)| executed < plan.frames)
+            && request.previous.is_some_and(|(plan, executed)| {
+                executed < plan.frames && plan.arrival.is_none_or(|arrival| executed < arrival)
+            })
     }
 
     /// Samples one candidate of `chunks` chunks for every request.
@@ -157,6 +159,7 @@ impl DiffusionPlanner {
             matrix: &matrix,
             stabilization: self.config.stabilization,
             limits: Some((&self.low, &self.high)),
+            solver: self.config.solver,
         };
         let mut rows: Vec<Vec<PlanRow>> = vec![Vec::new(); requests.len()];
         let normalizer = &self.normalizer;
@@ -171,13 +174,14 @@ impl DiffusionPlanner {
         };
         let walked =
             sampler.run(self.denoiser.as_mut(), guided.then_some(&guidance), &mut sequences, &mut on_row)?;
-        let finished = sequences.x_btd.chunks_exact(tokens * width).zip(requests).zip(rows).enumerate();
+        // Of a clean token the estimate is the token itself.
+        let finished = sequences.x0_btd.chunks_exact(tokens * width).zip(requests).zip(rows).enumerate();
         finished
-            .map(|(b, ((x_td, request), history))| {
-                let mut plan = decode(&layout, &self.normalizer, &x_td[FIRST_CHUNK * width..])?;
+            .map(|(b, ((x0_td, request), history))| {
+                let mut plan = decode(&layout, &self.normalizer, &x0_td[FIRST_CHUNK * width..])?;
                 plan.rows = walked;
                 plan.history = history;
-                self.judge(&mut plan, request, objectives.get(b).map(AsRef::as_ref), x_td, chunks);
+                self.judge(&mut plan, request, objectives.get(b).map(AsRef::as_ref), x0_td, chunks);
                 Ok(plan)
             })
             .collect()
@@ -193,7 +197,8 @@ impl DiffusionPlanner {
                 (f64::from(levels) * share.min(1.0)).round() as u16
             })
             .collect();
-        Ok(SchedulingMatrix::from_levels(self.config.matrix, &start, levels)?.after_known(FIRST_CHUNK))
+        let matrix = SchedulingMatrix::from_levels(self.config.matrix, &start, levels)?;
+        Ok(matrix.until_settled(self.config.settle).after_known(FIRST_CHUNK))
     }
 
     /// Fills one sequence: known tokens, and chunks at the levels of the matrix's first row; and what is taken
@@ -251,19 +256,20 @@ impl DiffusionPlanner {
     fn objectives(&self, requests: &[PlanRequest<'_>]) -> Result<Vec<Box<dyn Objective>>, PlannerError> {
         let mut objectives: Vec<Box<dyn Objective>> = Vec::new();
         for request in requests {
-            match (self.config.objective, request.goal) {
-                (ObjectiveKind::Reward, _) => objectives.push(Box::new(PlannedReward::new(self.layout())?)),
+            let objective: Box<dyn Objective> = match (self.config.objective, request.goal) {
+                (ObjectiveKind::Reward, _) => Box::new(PlannedReward::new(self.layout())?),
                 (ObjectiveKind::Goal, Some(goal)) => {
                     let radius = self.config.reach * self.goal_radius;
-                    objectives.push(Box::new(ReachGoal::new(
-                        self.layout(),
-                        &self.normalizer.observation,
-                        goal,
-                        radius,
-                    )?));
+                    let scaling = &self.normalizer.observation;
+                    Box::new(ReachGoal::new(self.layout(), scaling, goal, radius)?)
                 }
-                (ObjectiveKind::Goal, None) => {}
-            }
+                (ObjectiveKind::Goal, None) => continue,
+            };
+            objectives.push(if self.config.tie > 0.0 {
+                Box::new(Tied::new(objective, self.layout(), self.config.tie))
+            } else {
+                objective
+            });
         }
         Ok(objectives)
     }
@@ -274,14 +280,14 @@ impl DiffusionPlanner {
         plan: &mut Plan,
         request: &PlanRequest<'_>,
         objective: Option<&dyn Objective>,
-        x_td: &[f64],
+        x0_td: &[f64],
         chunks: usize,
     ) {
         let layout = self.layout();
         let Some(goal) = request.goal else {
-            let mut unused = vec![0.0; x_td.len()];
+            let mut unused = vec![0.0; x0_td.len()];
             plan.value =
-                objective.map_or(0.0, |objective| objective.value_and_gradient(x_td, chunks, &mut unused));
+                objective.map_or(0.0, |objective| objective.value_and_gradient(x0_td, chunks, &mut unused));
             return;
         };
         let distances: Vec<f64> = plan

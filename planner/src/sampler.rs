@@ -6,14 +6,14 @@
 //! 2. the network estimates `x0`; guidance moves it by `(1 - abar) / sqrt(abar) * scale * dJ/dx`, which is
 //!    the same as taking `sqrt(1 - abar) * scale * dJ/dx` off the noise estimate;
 //! 3. `e = (x - sqrt(abar) x0) / sqrt(1 - abar)`;
-//! 4. deterministic DDIM (Song et al., ICLR 2021): `x <- sqrt(abar') x0 + sqrt(1 - abar') e`; a token whose
-//!    level does not change is left exactly as it is.
+//! 4. the [`Solver`] takes the token to its next level, DDIM by `x <- sqrt(abar') x0 + sqrt(1 - abar') e`; a
+//!    token whose level does not change is left exactly as it is.
 
 use crate::denoiser::{Denoiser, NoisyBatch};
 use crate::error::check_len;
 use crate::monte_carlo::{Guidance, MonteCarlo};
 use crate::noise::NoiseSchedule;
-use crate::{PlannerError, SchedulingMatrix};
+use crate::{PlannerError, SchedulingMatrix, Solver};
 
 /// What a sampling run needs to know besides the tokens.
 pub struct Sampler<'a> {
@@ -27,6 +27,8 @@ pub struct Sampler<'a> {
     /// Range to which the clean estimate is limited, per slot `[width]` lower and upper: what the data
     /// holds. Keeps guidance from leaving it.
     pub limits: Option<(&'a [f64], &'a [f64])>,
+    /// How a token gets from one level to the next.
+    pub solver: Solver,
 }
 
 /// Sequences being sampled. `x_btd` is `[batch, tokens, width]`.
@@ -92,7 +94,7 @@ impl Sampler<'_> {
                 }
             };
             check_estimate(m, &scratch.x0_btd, sequences, tokens, width)?;
-            self.step(now, next, push, &scratch.x0_btd, sequences, width);
+            self.step(now, next, push, &mut scratch, sequences, width);
         }
         on_row(self.matrix.steps(), sequences);
         Ok(self.matrix.steps())
@@ -117,13 +119,13 @@ impl Sampler<'_> {
         }
     }
 
-    /// Guidance and one DDIM step for every token whose level changes.
+    /// Guidance and one step of the solver for every token whose level changes.
     fn step(
         &self,
         now: &[u16],
         next: &[u16],
         push: Option<&MonteCarlo<'_>>,
-        x0_btd: &[f64],
+        scratch: &mut Scratch,
         sequences: &mut Sequences,
         width: usize,
     ) {
@@ -135,19 +137,21 @@ impl Sampler<'_> {
             }
             let (abar, abar_next) =
                 (self.schedule.abar(self.level(from)), self.schedule.abar(self.level(to)));
-            let (signal, noise) = (abar.sqrt(), (1.0 - abar).sqrt());
+            let signal = abar.sqrt();
+            // A level of zero: no step was made yet.
+            let previous = std::mem::replace(&mut scratch.previous_bt[token], from);
+            let previous = (previous > 0).then(|| self.schedule.abar(self.level(previous)));
+            let step = self.solver.step(previous, abar, abar_next);
             for d in 0..width {
                 let i = token * width + d;
-                let x = sequences.x_btd[i];
-                let mut x0 = x0_btd[i];
+                let mut x0 = scratch.x0_btd[i];
                 if let Some(push) = push {
                     x0 += (1.0 - abar) / signal * push.scale(from) * push.gradient_btd()[i];
                 }
                 if let Some((low, high)) = self.limits {
                     x0 = x0.clamp(low[d], high[d]);
                 }
-                let e = (x - signal * x0) / noise;
-                sequences.x_btd[i] = abar_next.sqrt() * x0 + (1.0 - abar_next).sqrt() * e;
+                sequences.x_btd[i] = step.apply(sequences.x_btd[i], x0, sequences.x0_btd[i]);
                 sequences.x0_btd[i] = x0;
             }
         }
@@ -159,6 +163,8 @@ struct Scratch {
     shown_btd: Vec<f64>,
     level_bt: Vec<u16>,
     x0_btd: Vec<f64>,
+    /// Sampling level from which each token made its latest step.
+    previous_bt: Vec<u16>,
 }
 
 impl Scratch {
@@ -168,6 +174,7 @@ impl Scratch {
             shown_btd: vec![0.0; size],
             level_bt: vec![0; sequences.batch * tokens],
             x0_btd: vec![0.0; size],
+            previous_bt: vec![0; sequences.batch * tokens],
         }
     }
 }

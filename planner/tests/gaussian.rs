@@ -13,7 +13,7 @@
 mod common;
 
 use common::{GaussianDenoiser, KINDS, Quadratic, affine, law, noise, schedule, walk};
-use forethought_planner::{MatrixKind, random};
+use forethought_planner::{MatrixKind, Solver, random};
 use nalgebra::{DMatrix, DVector};
 
 const CHUNKS: usize = 5;
@@ -229,5 +229,26 @@ fn a_quadratic_goal_is_tilting_to_first_order_and_monotone_beyond() {
             }
             last = guided;
         }
+    }
+}
+
+/// The second-order solver has the same limit and leaves the mean as exact as DDIM does, but what it misses of
+/// the covariance falls with the square of the levels (up to a logarithm: the logarithm of the signal-to-noise
+/// ratio, in which its steps are counted, runs off at both ends of the schedule).
+#[test]
+fn the_multistep_solver_converges_at_second_order() {
+    let mut denoiser = denoiser();
+    let (mean, covariance) = (denoiser.mean.clone(), denoiser.covariance.clone());
+    for kind in KINDS {
+        let mut of = |solver: Solver, levels: u16| {
+            denoiser.solver = solver;
+            let missing = missing_mean(&mut denoiser, kind, levels, &mean, None);
+            assert!(missing < 1e-9, "{kind:?} {solver:?} {levels}: {missing} of the mean is unexplained");
+            errors(&law(&mut denoiser, kind, levels, 0, None), &mean, &covariance).1
+        };
+        let found = [50, 100, 200].map(|levels| of(Solver::Dpm2M, levels));
+        let first_order = of(Solver::Ddim, 200);
+        assert!(found[2] < 0.36 * found[1] && found[1] < 0.36 * found[0], "{kind:?}: {found:?}");
+        assert!(found[2] < 0.15 * first_order, "{kind:?}: {} and {first_order}", found[2]);
     }
 }

@@ -10,7 +10,7 @@ use common::{GaussianDenoiser, KINDS, noise, schedule, sequences};
 use forethought_planner::guidance::Objective;
 use forethought_planner::{
     Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler,
-    SchedulingMatrix, TokenLayout, random,
+    SchedulingMatrix, Solver, TokenLayout, random,
 };
 
 const CHUNKS: usize = 4;
@@ -80,7 +80,13 @@ fn guided(
     seeds: &[u64],
 ) -> Vec<f64> {
     let matrix = SchedulingMatrix::new(kind, CHUNKS, LEVELS).unwrap().after_known(FIRST_CHUNK);
-    let sampler = Sampler { schedule: &inner.schedule, matrix: &matrix, stabilization: 10, limits: None };
+    let sampler = Sampler {
+        schedule: &inner.schedule,
+        matrix: &matrix,
+        stabilization: 10,
+        limits: None,
+        solver: Solver::Ddim,
+    };
     let objectives = waves(inner, starts.len());
     let guidance = Guidance { objectives: &objectives, scale: SCALE, floor: 0, completions, seeds };
     let mut state = sequences(&inner.layout, starts);
@@ -131,7 +137,7 @@ fn plain_guidance(denoiser: &mut GaussianDenoiser, kind: MatrixKind, start: &[f6
 }
 
 #[test]
-fn one_completion_is_plain_guidance_bit_for_bit() {
+fn one_completion_is_plain_guidance() {
     let inner = denoiser();
     let starts = noise(inner.size(), 3, 1);
     for kind in KINDS {
@@ -140,7 +146,9 @@ fn one_completion_is_plain_guidance_bit_for_bit() {
         assert_eq!(found, other_seeds, "{kind:?}: nothing is drawn");
         let plain: Vec<f64> =
             starts.iter().flat_map(|start| plain_guidance(&mut inner.clone(), kind, start)).collect();
-        assert_eq!(found, plain, "{kind:?}");
+        // Two ways to write one step; the first divides by sqrt(1e-5).
+        let worst = found.iter().zip(&plain).fold(0.0f64, |worst, (a, b)| worst.max((a - b).abs()));
+        assert!(worst < 1e-11, "{kind:?}: {worst}");
         let mut unguided = inner.clone();
         let unguided = common::walk(&mut unguided, kind, LEVELS, 10, &starts, None);
         assert!((unguided[0][0] - found[FIRST_CHUNK * inner.layout.width()]).abs() > 1e-3, "guidance acts");
@@ -210,7 +218,13 @@ fn gradients(completions: usize, count: usize, fresh: bool) -> Vec<Vec<f64>> {
     let matrix = SchedulingMatrix::from_levels(MatrixKind::Autoregressive, &[5, 20, 20, 20], LEVELS).unwrap();
     assert_eq!((matrix.row(0), matrix.row(1)), (&[5, 20, 20, 20][..], &[4, 20, 20, 20][..]));
     let matrix = matrix.after_known(FIRST_CHUNK);
-    let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: None };
+    let sampler = Sampler {
+        schedule: &schedule,
+        matrix: &matrix,
+        stabilization: 10,
+        limits: None,
+        solver: Solver::Ddim,
+    };
     let start = noise(denoiser.size(), 1, 77).remove(0);
     let starts: Vec<Vec<f64>> = (0..count)
         .map(|i| {

@@ -12,7 +12,7 @@ use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, Netw
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::{
     Denoiser, EngineDenoiser, FIRST_CHUNK, GOAL, Guidance, MatrixKind, NoisyBatch, Sampler, SchedulingMatrix,
-    Sequences, TokenLayout, random,
+    Sequences, Solver, TokenLayout, random,
 };
 use proptest::prelude::*;
 
@@ -258,7 +258,13 @@ fn sample(denoiser: &mut dyn Denoiser, horizon: usize, chunks: usize, tail: f64)
     let schedule = schedule();
     let kind = MatrixKind::Pyramid { uncertainty: 1.0 };
     let matrix = SchedulingMatrix::new(kind, chunks, 8).unwrap().after_known(FIRST_CHUNK);
-    let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: None };
+    let sampler = Sampler {
+        schedule: &schedule,
+        matrix: &matrix,
+        stabilization: 10,
+        limits: None,
+        solver: Solver::Ddim,
+    };
     let mut x_btd = vec![tail; 2 * tokens * width];
     for b in 0..2 {
         let own = (FIRST_CHUNK + horizon) * width;

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use common::{GaussianDenoiser, KINDS, Quadratic, chunks_of, layout, noise, schedule, sequences, walk};
 use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
 use forethought_planner::checkpoint::SlotLimits;
-use forethought_planner::guidance::Objective;
+use forethought_planner::guidance::{Objective, Tied};
 use forethought_planner::{
     Cotangent, Denoiser, DiffusionPlanner, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlanConfig,
-    PlanRequest, Planner, PlannerError, Sampler, SchedulingMatrix, Sequences, TokenLayout,
+    PlanRequest, Planner, PlannerError, Sampler, SchedulingMatrix, Sequences, Solver, TokenLayout,
 };
 use nalgebra::{DMatrix, DVector};
 
@@ -31,7 +31,13 @@ fn matrix(kind: MatrixKind) -> SchedulingMatrix {
 fn rows(kind: MatrixKind, guided: bool) -> (SchedulingMatrix, Vec<Vec<f64>>) {
     let mut denoiser = denoiser();
     let (schedule, matrix) = (denoiser.schedule.clone(), matrix(kind));
-    let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: None };
+    let sampler = Sampler {
+        schedule: &schedule,
+        matrix: &matrix,
+        stabilization: 10,
+        limits: None,
+        solver: Solver::Ddim,
+    };
     let mut state = sequences(&denoiser.layout, &noise(denoiser.size(), 2, 1));
     let c = DVector::from_element(denoiser.size(), 0.3);
     let objective = Quadratic::linear(&denoiser, c);
@@ -141,14 +147,26 @@ fn stopping_early_leaves_sequences_that_can_be_taken_up_again() {
         let starts = noise(denoiser.size(), 2, 1);
         let unbroken = walk(&mut denoiser, kind, LEVELS, 10, &starts, None);
         for stop in [0, 1, 7, whole.steps() - 1, whole.steps()] {
-            let sampler = Sampler { schedule: &schedule, matrix: &whole, stabilization: 10, limits: None };
+            let sampler = Sampler {
+                schedule: &schedule,
+                matrix: &whole,
+                stabilization: 10,
+                limits: None,
+                solver: Solver::Ddim,
+            };
             let mut state = sequences(&denoiser.layout, &starts);
             let walked = sampler.run(&mut denoiser, None, &mut state, &mut |row, _| row < stop).unwrap();
             assert_eq!(walked, stop);
             assert!(state.x_btd.iter().chain(&state.x0_btd).all(|v| v.is_finite()));
             let left = &whole.row(stop)[FIRST_CHUNK..];
             let rest = SchedulingMatrix::from_levels(kind, left, LEVELS).unwrap().after_known(FIRST_CHUNK);
-            let sampler = Sampler { schedule: &schedule, matrix: &rest, stabilization: 10, limits: None };
+            let sampler = Sampler {
+                schedule: &schedule,
+                matrix: &rest,
+                stabilization: 10,
+                limits: None,
+                solver: Solver::Ddim,
+            };
             let walked = sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true).unwrap();
             assert_eq!(walked + stop, whole.steps());
             assert_eq!(chunks_of(&denoiser.layout, &state.x_btd, 2), unbroken, "{kind:?} stopped at {stop}");
@@ -198,7 +216,13 @@ fn a_broken_estimate_is_refused_naming_row_and_token() {
         for (call, broken) in [(0, 2), (3, 4), (11, 6)] {
             let mut denoiser = Broken { inner: denoiser(), call, token: broken, value };
             let (schedule, matrix) = (denoiser.inner.schedule.clone(), matrix(MatrixKind::FullSequence));
-            let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: None };
+            let sampler = Sampler {
+                schedule: &schedule,
+                matrix: &matrix,
+                stabilization: 10,
+                limits: None,
+                solver: Solver::Ddim,
+            };
             let mut state = sequences(denoiser.layout(), &noise(denoiser.inner.size(), 2, 1));
             match sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true) {
                 Err(PlannerError::BrokenOutput { row, token }) => assert_eq!((row, token), (call, broken)),
@@ -209,7 +233,13 @@ fn a_broken_estimate_is_refused_naming_row_and_token() {
     // What nobody sees may hold anything: the same token past the end of the plan.
     let mut denoiser = Broken { inner: denoiser(), call: 2, token: 6, value: f64::NAN };
     let (schedule, matrix) = (denoiser.inner.schedule.clone(), matrix(MatrixKind::FullSequence));
-    let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: None };
+    let sampler = Sampler {
+        schedule: &schedule,
+        matrix: &matrix,
+        stabilization: 10,
+        limits: None,
+        solver: Solver::Ddim,
+    };
     let mut state = sequences(denoiser.layout(), &noise(denoiser.inner.size(), 2, 1));
     state.chunks_b = vec![CHUNKS, CHUNKS - 1];
     let walked = sampler.run(&mut denoiser, None, &mut state, &mut |row, _| row < 3).unwrap();
@@ -220,7 +250,13 @@ fn a_broken_estimate_is_refused_naming_row_and_token() {
 fn arrays_that_do_not_fit_are_refused() {
     let mut denoiser = denoiser();
     let (schedule, matrix) = (denoiser.schedule.clone(), matrix(MatrixKind::FullSequence));
-    let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: None };
+    let sampler = Sampler {
+        schedule: &schedule,
+        matrix: &matrix,
+        stabilization: 10,
+        limits: None,
+        solver: Solver::Ddim,
+    };
     let mut state = sequences(&denoiser.layout, &noise(denoiser.size(), 2, 1));
     state.x_btd.pop();
     let outcome = sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true);
@@ -232,8 +268,13 @@ fn the_clean_estimate_stays_within_its_limits() {
     let mut denoiser = denoiser();
     let (schedule, matrix) = (denoiser.schedule.clone(), matrix(MatrixKind::default()));
     let (low, high) = ([-0.5, -0.1, -0.2], [0.4, 0.6, 0.1]);
-    let sampler =
-        Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: Some((&low, &high)) };
+    let sampler = Sampler {
+        schedule: &schedule,
+        matrix: &matrix,
+        stabilization: 10,
+        limits: Some((&low, &high)),
+        solver: Solver::Ddim,
+    };
     let mut state = sequences(&denoiser.layout, &noise(denoiser.size(), 4, 1));
     sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true).unwrap();
     let ends = chunks_of(&denoiser.layout, &state.x_btd, 4);
@@ -271,7 +312,13 @@ fn a_walk_from_given_levels_gives_the_law_of_the_data() {
                     if i == 0 { centre.clone() } else { &centre + root.column(i - 1) }.as_slice().to_vec()
                 })
                 .collect();
-            let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization: 0, limits: None };
+            let sampler = Sampler {
+                schedule: &schedule,
+                matrix: &matrix,
+                stabilization: 0,
+                limits: None,
+                solver: Solver::Ddim,
+            };
             let mut state = sequences(&denoiser.layout, &starts);
             sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true).unwrap();
             let ends = chunks_of(&denoiser.layout, &state.x_btd, n + 1);
@@ -337,6 +384,15 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
     let request = PlanRequest { previous: Some((&first, 2)), ..request };
     let warm = planner.plan(&[request], false).unwrap().remove(0);
     assert!(warm.rows < first.rows);
+    // A plan that has arrived is not continued.
+    let at_goal = PlanRequest { goal: Some(&[CLEAN, CLEAN]), previous: None, ..request };
+    let arrived = planner.plan(&[at_goal], false).unwrap().remove(0);
+    assert_eq!(arrived.arrival, Some(0));
+    shown.lock().unwrap().clear();
+    let again = PlanRequest { previous: Some((&arrived, 2)), ..at_goal };
+    assert!(planner.plan(&[again], false).unwrap()[0].rows > warm.rows);
+    shown.lock().unwrap().clear();
+    planner.plan(&[request], false).unwrap();
     // At the second row chunks 2.. still wait at half of all levels, and every completion but the first has
     // drawn them afresh.
     let shown = shown.lock().unwrap();
@@ -355,4 +411,65 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
         "{variance}, expected {}",
         1.0 - abar
     );
+}
+
+fn planner(config: PlanConfig) -> DiffusionPlanner {
+    let identity =
+        |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
+    let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
+    let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
+    DiffusionPlanner::new(Box::new(denoiser()), schedule(1000), normalizer, &limits, 0.5, config).unwrap()
+}
+
+fn plan(config: PlanConfig) -> forethought_planner::Plan {
+    let request = PlanRequest { observation: &[0.3, -0.7], goal: Some(&[1.0, 1.0]), previous: None, seed: 5 };
+    planner(config).plan(&[request], true).unwrap().remove(0)
+}
+
+/// Stopping once the next chunk is settled changes nothing of that chunk; of the others the plan holds what the
+/// whole walk would have estimated at that row.
+#[test]
+fn a_plan_may_be_handed_over_once_its_first_chunks_are_settled() {
+    let matrix = MatrixKind::Pyramid { uncertainty: 2.0 };
+    for solver in [Solver::Ddim, Solver::Dpm2M] {
+        let config =
+            PlanConfig { matrix, solver, levels: LEVELS, guidance: 0.5, tie: 0.2, ..PlanConfig::default() };
+        let whole = plan(config.clone());
+        let early = plan(PlanConfig { settle: 2, ..config });
+        // The second chunk is clean after two more rows than the first; the last begins after eight.
+        assert_eq!((early.rows, whole.rows), (usize::from(LEVELS) + 2, usize::from(LEVELS) + 8));
+        assert_eq!(early.frames, whole.frames);
+        assert_eq!(early.observations[..4], whole.observations[..4]);
+        assert_eq!(early.actions[..2], whole.actions[..2]);
+        assert_ne!(early.observations[4..], whole.observations[4..]);
+        assert_eq!(early.observations, whole.history[early.rows].observations);
+    }
+}
+
+#[test]
+fn the_tie_draws_the_first_frame_to_the_present_and_its_gradient_is_its_slope() {
+    let config = PlanConfig { levels: 40, guidance: 1.0, guidance_floor: 0.0, ..PlanConfig::default() };
+    let missed = |tie: f64| {
+        let first = plan(PlanConfig { tie, ..config.clone() }).observations;
+        ((first[0] - 0.3).powi(2) + (first[1] + 0.7).powi(2)).sqrt()
+    };
+    let found = [0.0, 0.5, 2.0].map(missed);
+    assert!(found[1] < 0.95 * found[0] && found[2] < 0.95 * found[1], "{found:?}");
+
+    let denoiser = denoiser();
+    let inner = Quadratic::linear(&denoiser, DVector::from_element(denoiser.size(), 0.3));
+    let tied = Tied::new(Box::new(inner), &denoiser.layout, 1.7);
+    let x = noise((FIRST_CHUNK + CHUNKS) * denoiser.layout.width(), 1, 3).remove(0);
+    let mut gradient = vec![0.0; x.len()];
+    tied.value_and_gradient(&x, CHUNKS, &mut gradient);
+    let known = FIRST_CHUNK * denoiser.layout.width();
+    for i in known..x.len() {
+        let value = |step: f64| {
+            let mut moved = x.clone();
+            moved[i] += step;
+            tied.value_and_gradient(&moved, CHUNKS, &mut vec![0.0; x.len()])
+        };
+        let slope = (value(1e-5) - value(-1e-5)) / 2e-5;
+        assert!((slope - gradient[i]).abs() < 1e-8, "slot {i}: {slope} and {}", gradient[i]);
+    }
 }

@@ -9,7 +9,7 @@ use forethought_planner::guidance::Objective;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
 use forethought_planner::{
     Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler,
-    SchedulingMatrix, Sequences, TokenLayout, random,
+    SchedulingMatrix, Sequences, Solver, TokenLayout, random,
 };
 use nalgebra::{DMatrix, DVector};
 
@@ -43,6 +43,8 @@ pub struct GaussianDenoiser {
     pub schedule: NoiseSchedule,
     pub mean: DVector<f64>,
     pub covariance: DMatrix<f64>,
+    /// Solver that [`walk`] takes.
+    pub solver: Solver,
     /// Levels and gain of the latest sequence: all sequences of a row share them.
     gain: Option<(Vec<u16>, DMatrix<f64>)>,
 }
@@ -61,7 +63,7 @@ impl GaussianDenoiser {
             0.8f64.powi((i / width).abs_diff(j / width) as i32) * slots[(i % width, j % width)]
         });
         let mean = DVector::from_column_slice(&draws[width * width..]);
-        Self { layout, schedule: schedule.clone(), mean, covariance, gain: None }
+        Self { layout, schedule: schedule.clone(), mean, covariance, solver: Solver::Ddim, gain: None }
     }
 
     pub fn size(&self) -> usize {
@@ -208,7 +210,13 @@ pub fn walk(
     let layout = denoiser.layout.clone();
     let schedule = denoiser.schedule.clone();
     let matrix = SchedulingMatrix::new(kind, layout.chunks, levels).unwrap().after_known(FIRST_CHUNK);
-    let sampler = Sampler { schedule: &schedule, matrix: &matrix, stabilization, limits: None };
+    let sampler = Sampler {
+        schedule: &schedule,
+        matrix: &matrix,
+        stabilization,
+        limits: None,
+        solver: denoiser.solver,
+    };
     let mut sequences = sequences(&layout, starts);
     let seeds: Vec<u64> = (0..starts.len() as u64).collect();
     let objectives: Vec<Box<dyn Objective>> = match guide {

@@ -172,8 +172,14 @@ impl DiffusionPlanner {
             }
             true
         };
-        let walked =
-            sampler.run(self.denoiser.as_mut(), guided.then_some(&guidance), &mut sequences, &mut on_row)?;
+        let guidance = guided.then_some(&guidance);
+        let (pool, denoiser) = (self.denoiser.pool(), self.denoiser.as_mut());
+        let mut walk = || sampler.run(denoiser, guidance, &mut sequences, &mut on_row);
+        // All rows on the denoiser's threads: handing over between threads at every row costs more than it saves.
+        let walked = match pool {
+            Some(pool) => pool.install(walk),
+            None => walk(),
+        }?;
         // Of a clean token the estimate is the token itself.
         let finished = sequences.x0_btd.chunks_exact(tokens * width).zip(requests).zip(rows).enumerate();
         finished

@@ -46,7 +46,7 @@ pub struct Sequences {
 }
 
 /// What a caller is told after each row, and its answer whether to go on.
-pub type OnRow<'a> = dyn FnMut(usize, &Sequences) -> bool + 'a;
+pub type OnRow<'a> = dyn FnMut(usize, &Sequences) -> bool + Send + 'a;
 
 impl Sampler<'_> {
     /// Walks the rows from `first_row`; returns the number of rows walked.

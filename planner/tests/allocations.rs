@@ -124,7 +124,6 @@ fn sampling_and_guidance_allocate_nothing_per_row() {
 }
 
 #[test]
-#[ignore = "the engine still allocates in every row"]
 fn the_engine_allocates_nothing_per_row() {
     check(|| {
         let config =

@@ -158,7 +158,7 @@ impl Pass {
         self.keep = keep;
         let lane_len = |lane: usize| lane_rows.min(m - lane * lane_rows);
         self.lanes.resize_with(lanes, Lane::default);
-        self.blocks.resize_with(if keep >= Keep::Input { layers } else { 1 }, Shared::default);
+        at_least(&mut self.blocks, if keep >= Keep::Input { layers } else { 1 });
         for block in &mut self.blocks {
             block.qkv.resize_with(lanes, Vec::new);
             block.probabilities.resize_with(lanes, Vec::new);
@@ -267,7 +267,7 @@ impl Lane {
         let (m, w, layers) = (self.rows.len(), weights.width(), weights.blocks.len());
         let (hidden, d) = (weights.hidden(), weights.output.columns);
         let fit = |buffer: &mut Vec<f32>, len: usize| buffer.resize(len, 0.0);
-        self.saved.resize_with(if keep >= Keep::Input { layers } else { 1 }, Saved::default);
+        at_least(&mut self.saved, if keep >= Keep::Input { layers } else { 1 });
         for saved in &mut self.saved {
             fit(&mut saved.attention_xhat, m * w);
             fit(&mut saved.attention_inverse, m);
@@ -275,7 +275,7 @@ impl Lane {
             fit(&mut saved.mlp_inverse, m);
             fit(&mut saved.gelu_slope, m * hidden);
         }
-        self.activations.resize_with(if keep == Keep::Weights { layers } else { 1 }, Activations::default);
+        at_least(&mut self.activations, if keep == Keep::Weights { layers } else { 1 });
         for kept in &mut self.activations {
             fit(&mut kept.mixed, m * w);
             fit(&mut kept.attention_out, m * w);
@@ -298,6 +298,13 @@ impl Lane {
             fit(&mut self.gradient, weights.flat.len());
             fit(&mut self.d_table, m * row_len(w, layers));
         }
+    }
+}
+
+/// Makes room for `n` items. Never gives any back: rows with and without guidance take turns.
+fn at_least<T: Default>(items: &mut Vec<T>, n: usize) {
+    if items.len() < n {
+        items.resize_with(n, T::default);
     }
 }
 

@@ -5,7 +5,8 @@
 use std::hint::black_box;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use forethought_planner::engine::product::{Left, Packed, Right, Start, product};
 use forethought_planner::engine::{EngineDenoiser, kernels};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, ParameterLayout};
@@ -114,55 +115,76 @@ fn row_functions(c: &mut Criterion) {
     group.finish();
 }
 
-/// A network of the size that is shipped, in both forms.
-fn denoisers(threads: usize) -> [(&'static str, Box<dyn Denoiser>); 2] {
-    let (config, layout, device) = (NetworkConfig::default(), layout(), Device::flex());
+/// An engine and a Burn denoiser of the same network.
+fn denoisers(
+    config: &NetworkConfig,
+    chunks: usize,
+    threads: usize,
+) -> [(&'static str, Box<dyn Denoiser>); 2] {
+    let (layout, device) = (TokenLayout { chunks, ..layout() }, Device::flex());
     let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 1000).unwrap();
-    let network = Network::new(&config, &layout, 3, &device).unwrap();
+    let network = Network::new(config, &layout, 3, &device).unwrap();
     let parameters = ParameterLayout::of(&network);
     let weights: Vec<f32> = numbers(parameters.len()).iter().map(|w| 0.1 * w).collect();
     let network = parameters.load(network, &weights, &device).unwrap();
-    let engine = EngineDenoiser::new(
-        &parameters,
-        &weights,
-        &config,
-        layout.clone(),
-        schedule.clone(),
-        Target::X0,
-        threads,
-    );
+    let (noise, shape) = (schedule.clone(), layout.clone());
+    let engine = EngineDenoiser::new(&parameters, &weights, config, shape, noise, Target::X0, threads);
     let burn = NetworkDenoiser::new(network, layout, schedule, Target::X0, false, &device, true);
     [("engine", Box::new(engine.unwrap())), ("burn", Box::new(burn.unwrap()))]
 }
 
+/// Times a row without and with the input gradient.
+fn row(group: &mut BenchmarkGroup<'_, WallTime>, denoiser: &mut dyn Denoiser, batch: usize, name: &str) {
+    let (tokens, width) = (denoiser.layout().tokens(denoiser.layout().chunks), denoiser.layout().width());
+    let x_btd: Vec<f64> = numbers(batch * tokens * width).into_iter().map(f64::from).collect();
+    let level_bt: Vec<u16> = (0..batch * tokens).map(|i| (i % tokens * 15) as u16).collect();
+    let (chunks_b, goal_b) = (vec![denoiser.layout().chunks; batch], vec![true; batch]);
+    let view = NoisyBatch {
+        batch,
+        tokens,
+        x_btd: &x_btd,
+        level_bt: &level_bt,
+        chunks_b: &chunks_b,
+        goal_b: &goal_b,
+    };
+    let (mut x0, mut pulled) = (vec![0.0; x_btd.len()], vec![0.0; x_btd.len()]);
+    group.bench_function(format!("{name} plain"), |bench| {
+        bench.iter(|| denoiser.denoise(&view, &mut x0).unwrap());
+    });
+    let score = |_: usize, x0: &[f64], g: &mut [f64]| g.copy_from_slice(x0);
+    group.bench_function(format!("{name} guided"), |bench| {
+        bench.iter(|| denoiser.denoise_and_pull(&view, &mut x0, &score, &mut pulled).unwrap());
+    });
+}
+
 fn rows(c: &mut Criterion) {
     let mut group = c.benchmark_group("denoising row");
-    let (tokens, width) = (layout().tokens(CHUNKS), layout().width());
     for threads in [1, 2] {
-        for (name, mut denoiser) in denoisers(threads) {
+        for (name, mut denoiser) in denoisers(&NetworkConfig::default(), CHUNKS, threads) {
             for batch in [1, 16] {
-                let x_btd: Vec<f64> = numbers(batch * tokens * width).into_iter().map(f64::from).collect();
-                let level_bt: Vec<u16> = (0..batch * tokens).map(|i| (i % tokens * 50) as u16).collect();
-                let (chunks_b, goal_b) = (vec![CHUNKS; batch], vec![false; batch]);
-                let view = NoisyBatch {
-                    batch,
-                    tokens,
-                    x_btd: &x_btd,
-                    level_bt: &level_bt,
-                    chunks_b: &chunks_b,
-                    goal_b: &goal_b,
-                };
-                let (mut x0, mut pulled) = (vec![0.0; x_btd.len()], vec![0.0; x_btd.len()]);
-                let id = format!("batch {batch}, {threads} threads");
-                group.bench_function(BenchmarkId::new(format!("{name} plain"), &id), |bench| {
-                    bench.iter(|| denoiser.denoise(&view, &mut x0).unwrap());
-                });
-                let score = |_: usize, x0: &[f64], g: &mut [f64]| g.copy_from_slice(x0);
-                group.bench_function(BenchmarkId::new(format!("{name} guided"), &id), |bench| {
-                    bench.iter(|| denoiser.denoise_and_pull(&view, &mut x0, &score, &mut pulled).unwrap());
-                });
+                let name = format!("{name}, batch {batch}, {threads} threads,");
+                row(&mut group, denoiser.as_mut(), batch, &name);
             }
         }
+    }
+    group.finish();
+}
+
+/// How a row's cost grows: one size at a time, from 18 tokens, width 128, batch 1, one thread.
+fn growth(c: &mut Criterion) {
+    let mut group = c.benchmark_group("growth");
+    for chunks in [6, 16, 28, 58, 126] {
+        let [(_, mut engine), _] = denoisers(&NetworkConfig::default(), chunks, 1);
+        row(&mut group, engine.as_mut(), 1, &format!("{} tokens", chunks + 2));
+    }
+    for width in [64, 128, 256, 512] {
+        let config = NetworkConfig { width, ..NetworkConfig::default() };
+        let [(_, mut engine), _] = denoisers(&config, CHUNKS, 1);
+        row(&mut group, engine.as_mut(), 1, &format!("width {width}"));
+    }
+    let [(_, mut engine), _] = denoisers(&NetworkConfig::default(), CHUNKS, 1);
+    for batch in [1, 2, 4, 16, 64] {
+        row(&mut group, engine.as_mut(), batch, &format!("batch {batch}"));
     }
     group.finish();
 }
@@ -201,6 +223,6 @@ criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).warm_up_time(std::time::Duration::from_millis(500))
         .measurement_time(std::time::Duration::from_secs(2));
-    targets = products, row_functions, rows, training
+    targets = products, row_functions, rows, growth, training
 }
 criterion_main!(benches);

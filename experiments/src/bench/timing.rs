@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// Quiet before each sample: worker threads of the side before may still be spinning for work.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Quiet before each sample: PyTorch's OpenMP threads spin for 200 ms before they sleep, and would have a core
+/// while we are timed.
+const PAUSE: Duration = Duration::from_millis(300);
 /// Most repeats within one sample.
 const MOST_REPEATS: f64 = 10_000.0;
 

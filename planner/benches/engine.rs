@@ -31,23 +31,38 @@ fn numbers(n: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 7919) % 1009) as f32 / 504.5 - 1.0).collect()
 }
 
+/// Weight matrices that take turns, as the layers of a network do: one alone would stay in the nearest cache.
+const MATRICES: usize = 8;
+
 /// The layers of a block of width 128, at the rows of one plan and of a piece of a batch.
 fn products(c: &mut Criterion) {
     let mut group = c.benchmark_group("product");
-    for rows in [18, 144] {
+    for rows in [18, 30, 144] {
         for (inner, columns) in [(128, 384), (128, 128), (128, 512), (512, 128)] {
-            let (a, b, mut out) =
-                (numbers(rows * inner), numbers(inner * columns), vec![0.0; rows * columns]);
-            let mut packed = Packed::new(inner, columns);
-            packed.fill(&b);
+            let (a, mut out) = (numbers(rows * inner), vec![0.0; rows * columns]);
+            let weights = vec![numbers(inner * columns); MATRICES];
+            let pack = |b: &Vec<f32>| {
+                let mut packed = Packed::new(inner, columns);
+                packed.fill(b);
+                packed
+            };
+            let packed: Vec<Packed> = weights.iter().map(pack).collect();
             let name = format!("{rows}x{inner}x{columns}");
-            group.throughput(Throughput::Elements((2 * rows * inner * columns) as u64));
+            group.throughput(Throughput::Elements((2 * MATRICES * rows * inner * columns) as u64));
             group.bench_function(BenchmarkId::new("packed", &name), |bench| {
-                let (left, right) = (Left::rows(&a, inner), Right::Packed(&packed));
-                bench.iter(|| product(left, right, Start::Zero, [rows, inner, columns], &mut out, columns));
+                bench.iter(|| {
+                    for b in &packed {
+                        let (left, right) = (Left::rows(&a, inner), Right::Packed(b));
+                        product(left, right, Start::Zero, [rows, inner, columns], &mut out, columns);
+                    }
+                });
             });
             group.bench_function(BenchmarkId::new("gemm crate", &name), |bench| {
-                bench.iter(|| general_product(&a, &b, &mut out, [rows, inner, columns]));
+                bench.iter(|| {
+                    for b in &weights {
+                        general_product(&a, b, &mut out, [rows, inner, columns]);
+                    }
+                });
             });
         }
     }

@@ -1,6 +1,7 @@
 //! The interface between sampling and the network: a clean estimate of every token, and its pullback.
 
 use crate::error::check_len;
+use crate::layout::FIRST_CHUNK;
 use crate::{PlannerError, TokenLayout};
 
 /// A batch of noisy sequences, as the network sees them.
@@ -30,7 +31,17 @@ impl NoisyBatch<'_> {
         check_len("noisy tokens", self.batch * self.tokens * width, self.x_btd.len())?;
         check_len("noise levels", self.batch * self.tokens, self.level_bt.len())?;
         check_len("visible chunks", self.batch, self.chunks_b.len())?;
-        check_len("visible goals", self.batch, self.goal_b.len())
+        check_len("visible goals", self.batch, self.goal_b.len())?;
+        check_chunks(self.tokens, self.chunks_b)
+    }
+}
+
+/// Refuses sequences that would see chunks past their last token.
+pub(crate) fn check_chunks(tokens: usize, chunks_b: &[usize]) -> Result<(), PlannerError> {
+    let most = tokens.saturating_sub(FIRST_CHUNK);
+    match chunks_b.iter().find(|&&chunks| chunks > most) {
+        Some(&got) => Err(PlannerError::Length { what: "visible chunks of a sequence", want: most, got }),
+        None => Ok(()),
     }
 }
 

@@ -230,3 +230,33 @@ proptest! {
         prop_assert_eq!((loss, gradient), made.gradient(true, shards, 1));
     }
 }
+
+/// Sequences that would see chunks past their end, or longer than the network's tables, are refused by both.
+#[test]
+fn sequences_that_do_not_fit_are_refused() {
+    let case = Case {
+        heads: 1,
+        per_head: 4,
+        layers: 1,
+        causal: false,
+        frame_stack: 1,
+        chunks: 3,
+        batch: 2,
+        target: Target::X0,
+        seed: 1,
+    };
+    let mut made = case.make();
+    made.chunks_b[1] = 4;
+    let mut x0 = vec![0.0; made.x_btd.len()];
+    let mut denoisers: [Box<dyn Denoiser>; 2] =
+        [Box::new(made.engine(case.target, 1)), Box::new(made.burn(case.target))];
+    for denoiser in &mut denoisers {
+        let error = denoiser.denoise(&made.view(), &mut x0).unwrap_err();
+        assert!(error.to_string().contains("visible chunks"), "{error}");
+    }
+    let device = Device::flex();
+    let weights = Tensor::from_data(TensorData::new(made.weights.clone(), [made.weights.len()]), &device);
+    let mut workers =
+        GradientWorkers::new(&made.network, &made.config, &made.layout, LEVELS, 1, &device, Some(1)).unwrap();
+    assert!(workers.gradient(&weights, &made.train_batch()).is_err());
+}

@@ -7,6 +7,8 @@ use super::packing::Packing;
 use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
 use super::{CHUNK, start_threads};
+use crate::denoiser::check_chunks;
+use crate::error::check_len;
 use crate::network::{NetworkConfig, ParameterLayout};
 use crate::training::TrainBatch;
 use crate::{PlannerError, TokenLayout};
@@ -16,6 +18,7 @@ use crate::{PlannerError, TokenLayout};
 pub struct EngineGradient {
     weights: Weights,
     token_width: usize,
+    tokens: usize,
     levels: usize,
     shards: Vec<Shard>,
     pool: rayon::ThreadPool,
@@ -56,6 +59,7 @@ impl EngineGradient {
         Ok(Self {
             weights: Weights::new(parameters, &flat, config)?,
             token_width: layout.width(),
+            tokens: layout.tokens(layout.chunks),
             levels,
             shards: (0..shards.max(1)).map(|_| Shard::default()).collect(),
             pool: start_threads(threads.clamp(1, shards.max(1)))?,
@@ -69,12 +73,19 @@ impl EngineGradient {
     /// [`PlannerError::Length`] when parameters or batch do not fit the network.
     pub fn gradient(&mut self, flat: &[f32], batch: &TrainBatch) -> Result<(f64, &[f32]), PlannerError> {
         let (b, len) = (batch.chunks_b.len(), self.weights.flat.len());
-        crate::error::check_len("parameters", len, flat.len())?;
-        crate::error::check_len(
-            "training batch",
-            batch.level_bt.len() * self.token_width,
-            batch.x_btd.len(),
-        )?;
+        check_len("parameters", len, flat.len())?;
+        let (tokens, slots) = (batch.level_bt.len() / b.max(1), batch.level_bt.len() * self.token_width);
+        for (array, want, got) in [
+            ("training levels", b * tokens, batch.level_bt.len()),
+            ("tokens of a training sequence", self.tokens, tokens),
+            ("training goals", b, batch.goal_b.len()),
+            ("training tokens", slots, batch.x_btd.len()),
+            ("training targets", slots, batch.target_btd.len()),
+            ("training weights", slots, batch.weight_btd.len()),
+        ] {
+            check_len(array, want, got)?;
+        }
+        check_chunks(tokens, &batch.chunks_b)?;
         self.weights.set(flat);
         let per_shard = b.div_ceil(self.shards.len()).max(1);
         let mut first = 0;

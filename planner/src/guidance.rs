@@ -124,6 +124,71 @@ impl Objective for Tied {
     }
 }
 
+/// Another objective, less what it costs to be where the episode has been already:
+/// `J = J' - weight * sum_t mean_f sum_k exp(-|p - v_k|^2 / (2 width^2))`, with `v_k` the positions from which
+/// earlier plans were made.
+///
+/// The distance to a goal is smallest in the dead ends next to it. What is visited fills up until the plans
+/// leave, as in metadynamics (Laio and Parrinello, PNAS 2002), and no map is asked for.
+pub struct Unvisited {
+    objective: Box<dyn Objective>,
+    layout: TokenLayout,
+    visited: Vec<f64>,
+    shift: Vec<f64>,
+    scale: Vec<f64>,
+    weight: f64,
+    width: f64,
+}
+
+impl Unvisited {
+    /// Keeps the plans of `objective` from `visited`, positions in the order of
+    /// [`TokenLayout::goal_indices`]. `width` is in observation units.
+    pub fn new(
+        objective: Box<dyn Objective>,
+        layout: &TokenLayout,
+        normalizer: &Normalizer,
+        visited: &[f64],
+        weight: f64,
+        width: f64,
+    ) -> Self {
+        let pick = |values: &[f64]| layout.goal_indices.iter().map(|&i| values[i]).collect::<Vec<f64>>();
+        let (shift, scale) = (pick(normalizer.shift()), pick(normalizer.scale()));
+        let (layout, visited) = (layout.clone(), visited.to_vec());
+        Self { objective, layout, visited, shift, scale, weight, width }
+    }
+}
+
+impl Objective for Unvisited {
+    fn value_and_gradient(&self, x0_td: &[f64], chunks: usize, gradient_td: &mut [f64]) -> f64 {
+        let mut value = self.objective.value_and_gradient(x0_td, chunks, gradient_td);
+        let layout = &self.layout;
+        let (per_frame, goals) = (1.0 / layout.frame_stack as f64, layout.goal_indices.len());
+        let mut position = vec![0.0; goals];
+        for t in FIRST_CHUNK..FIRST_CHUNK + chunks {
+            for frame in 0..layout.frame_stack {
+                let at = t * layout.width() + layout.observation_at(frame);
+                for (g, p) in position.iter_mut().enumerate() {
+                    *p = x0_td[at + layout.goal_indices[g]] * self.scale[g] + self.shift[g];
+                }
+                for visited in self.visited.chunks_exact(goals.max(1)) {
+                    let square: f64 = position.iter().zip(visited).map(|(p, v)| (p - v).powi(2)).sum();
+                    let near = square / (2.0 * self.width * self.width);
+                    if near > 12.0 {
+                        continue;
+                    }
+                    let bump = per_frame * self.weight * (-near).exp();
+                    value -= bump;
+                    for g in 0..goals {
+                        gradient_td[at + layout.goal_indices[g]] +=
+                            bump * (position[g] - visited[g]) / (self.width * self.width) * self.scale[g];
+                    }
+                }
+            }
+        }
+        value
+    }
+}
+
 /// The planned reward: `J = sum_t mean_f r`, from the reward slots of a layout that has them.
 #[derive(Clone, Debug)]
 pub struct PlannedReward {

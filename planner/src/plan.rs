@@ -24,6 +24,8 @@ pub struct Plan {
     pub history: Vec<PlanRow>,
     /// Clean estimate of every chunk, normalised, `[chunks, width]`: what a warm start begins from.
     pub(crate) x0_cd: Vec<f64>,
+    /// Positions from which this plan and those before it were made, while away from the goal.
+    pub(crate) visited: Vec<f64>,
 }
 
 /// A plan while it is being denoised.

@@ -31,6 +31,10 @@ pub struct PlanConfig {
     /// Weight that ties the first planned observation to the present one ([`crate::guidance::Tied`]); 0 leaves
     /// it to the network.
     pub tie: f64,
+    /// Weight that keeps plans from where the episode has been ([`crate::guidance::Unvisited`]); 0 forgets it.
+    pub unvisited: f64,
+    /// Distance over which `unvisited` acts, in units of the goal radius.
+    pub unvisited_width: f64,
     /// What is maximised: `goal` or `reward`.
     pub objective: ObjectiveKind,
     /// Whether the goal is also shown to the network as a clean token at the plan's end.
@@ -73,6 +77,8 @@ impl Default for PlanConfig {
             completions: 4,
             reach: 2.0,
             tie: 0.0,
+            unvisited: 0.0,
+            unvisited_width: 2.0,
             objective: ObjectiveKind::Goal,
             goal_token: false,
             horizons: Vec::new(),
@@ -117,13 +123,17 @@ impl PlanConfig {
                 format!("the checkpoint plans between 1 and {chunks} chunks"),
             );
         }
-        for (name, value) in [("plan.guidance", self.guidance), ("plan.tie", self.tie)] {
+        for (name, value) in
+            [("plan.guidance", self.guidance), ("plan.tie", self.tie), ("plan.unvisited", self.unvisited)]
+        {
             if !(value.is_finite() && value >= 0.0) {
                 return bad(name, value.to_string(), "give zero or a positive number".into());
             }
         }
-        if !(self.reach.is_finite() && self.reach > 0.0) {
-            return bad("plan.reach", self.reach.to_string(), "give a positive number".into());
+        for (name, value) in [("plan.reach", self.reach), ("plan.unvisited_width", self.unvisited_width)] {
+            if !(value.is_finite() && value > 0.0) {
+                return bad(name, value.to_string(), "give a positive number".into());
+            }
         }
         for (name, value) in [
             ("plan.guidance_floor", self.guidance_floor),

@@ -14,7 +14,7 @@ use forethought_envs::data::DatasetNormalizer;
 use crate::checkpoint::SlotLimits;
 use crate::denoiser::Denoiser;
 use crate::error::{check_finite, check_len};
-use crate::guidance::{Objective, PlannedReward, ReachGoal, Tied};
+use crate::guidance::{Objective, PlannedReward, ReachGoal, Tied, Unvisited};
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};
 use crate::noise::NoiseSchedule;
 use crate::plan::{Plan, PlanRequest, PlanRow, Planner};
@@ -187,6 +187,7 @@ impl DiffusionPlanner {
                 let mut plan = decode(&layout, &self.normalizer, &x0_td[FIRST_CHUNK * width..])?;
                 plan.rows = walked;
                 plan.history = history;
+                plan.visited = self.visited(request);
                 self.judge(&mut plan, request, objectives.get(b).map(AsRef::as_ref), x0_td, chunks);
                 Ok(plan)
             })
@@ -266,8 +267,15 @@ impl DiffusionPlanner {
                 (ObjectiveKind::Reward, _) => Box::new(PlannedReward::new(self.layout())?),
                 (ObjectiveKind::Goal, Some(goal)) => {
                     let radius = self.config.reach * self.goal_radius;
-                    let scaling = &self.normalizer.observation;
-                    Box::new(ReachGoal::new(self.layout(), scaling, goal, radius)?)
+                    let (layout, scaling) = (self.layout(), &self.normalizer.observation);
+                    let reach = Box::new(ReachGoal::new(layout, scaling, goal, radius)?);
+                    let (weight, visited) = (self.config.unvisited, self.visited(request));
+                    if weight > 0.0 && !visited.is_empty() {
+                        let width = self.config.unvisited_width * self.goal_radius;
+                        Box::new(Unvisited::new(reach, layout, scaling, &visited, weight, width))
+                    } else {
+                        reach
+                    }
                 }
                 (ObjectiveKind::Goal, None) => continue,
             };
@@ -278,6 +286,19 @@ impl DiffusionPlanner {
             });
         }
         Ok(objectives)
+    }
+
+    /// Positions from which the plans up to this one were made, none while the goal is near: staying there is
+    /// what is wanted.
+    fn visited(&self, request: &PlanRequest<'_>) -> Vec<f64> {
+        let (Some(goal), true) = (request.goal, self.config.unvisited > 0.0) else { return Vec::new() };
+        let position = self.layout().goal_indices.iter().map(|&i| request.observation[i]);
+        let away = position.clone().zip(goal).map(|(p, g)| (p - g).powi(2)).sum::<f64>().sqrt();
+        if away <= self.goal_radius {
+            return Vec::new();
+        }
+        let before = request.previous.map(|(plan, _)| plan.visited.as_slice()).unwrap_or_default();
+        before.iter().copied().chain(position).collect()
     }
 
     /// Estimated return of a finished plan.

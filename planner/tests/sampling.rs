@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use common::{GaussianDenoiser, KINDS, Quadratic, chunks_of, layout, noise, schedule, sequences, walk};
 use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
 use forethought_planner::checkpoint::SlotLimits;
-use forethought_planner::guidance::{Objective, Tied};
+use forethought_planner::guidance::{Objective, Tied, Unvisited};
 use forethought_planner::{
     Cotangent, Denoiser, DiffusionPlanner, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlanConfig,
     PlanRequest, Planner, PlannerError, Sampler, SchedulingMatrix, Sequences, Solver, TokenLayout,
@@ -468,6 +468,58 @@ fn the_tie_draws_the_first_frame_to_the_present_and_its_gradient_is_its_slope() 
             let mut moved = x.clone();
             moved[i] += step;
             tied.value_and_gradient(&moved, CHUNKS, &mut vec![0.0; x.len()])
+        };
+        let slope = (value(1e-5) - value(-1e-5)) / 2e-5;
+        assert!((slope - gradient[i]).abs() < 1e-8, "slot {i}: {slope} and {}", gradient[i]);
+    }
+}
+
+#[test]
+fn plans_keep_from_where_the_episode_has_been() {
+    let config =
+        PlanConfig { levels: 40, guidance: 2.0, guidance_floor: 0.0, tie: 1.0, ..PlanConfig::default() };
+    // Made once more from the same place, as when the first plan led nowhere.
+    let distance = |unvisited: f64, executed: usize| {
+        let mut planner = planner(PlanConfig { unvisited, ..config.clone() });
+        let request =
+            PlanRequest { observation: &[0.3, -0.7], goal: Some(&[3.0, 1.0]), previous: None, seed: 5 };
+        let mut plan = planner.plan(&[request], false).unwrap().remove(0);
+        for _ in 0..executed {
+            let next = PlanRequest { previous: Some((&plan, 1)), ..request };
+            plan = planner.plan(&[next], false).unwrap().remove(0);
+        }
+        (plan.observations[0] - 0.3).hypot(plan.observations[1] + 0.7)
+    };
+    assert_eq!(distance(0.0, 0), distance(0.0, 3), "without it a plan does not depend on those before");
+    let found = [distance(0.0, 0), distance(0.3, 0), distance(0.3, 3)];
+    assert!(found[1] > found[0] && found[2] > found[1], "{found:?}");
+
+    // Near the goal, staying is what is wanted.
+    let stay = |unvisited: f64| {
+        let mut planner = planner(PlanConfig { unvisited, ..config.clone() });
+        let request =
+            PlanRequest { observation: &[0.3, -0.7], goal: Some(&[0.4, -0.6]), previous: None, seed: 5 };
+        planner.plan(&[request], false).unwrap().remove(0).observations
+    };
+    assert_eq!(stay(0.5), stay(0.0));
+}
+
+#[test]
+fn the_gradient_of_what_was_visited_is_its_slope() {
+    let denoiser = denoiser();
+    let layout = &denoiser.layout;
+    let normalizer =
+        Normalizer::from_parts(NormalizerKind::Standard, vec![0.4, -0.2], vec![1.5, 0.7]).unwrap();
+    let inner = Quadratic::linear(&denoiser, DVector::from_element(denoiser.size(), 0.3));
+    let objective = Unvisited::new(Box::new(inner), layout, &normalizer, &[0.2, 0.1, -0.5, 0.6], 0.8, 0.9);
+    let x = noise((FIRST_CHUNK + CHUNKS) * layout.width(), 1, 3).remove(0);
+    let mut gradient = vec![0.0; x.len()];
+    objective.value_and_gradient(&x, CHUNKS, &mut gradient);
+    for i in FIRST_CHUNK * layout.width()..x.len() {
+        let value = |step: f64| {
+            let mut moved = x.clone();
+            moved[i] += step;
+            objective.value_and_gradient(&moved, CHUNKS, &mut vec![0.0; x.len()])
         };
         let slope = (value(1e-5) - value(-1e-5)) / 2e-5;
         assert!((slope - gradient[i]).abs() < 1e-8, "slot {i}: {slope} and {}", gradient[i]);

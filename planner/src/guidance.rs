@@ -163,15 +163,14 @@ impl Objective for Unvisited {
         let mut value = self.objective.value_and_gradient(x0_td, chunks, gradient_td);
         let layout = &self.layout;
         let (per_frame, goals) = (1.0 / layout.frame_stack as f64, layout.goal_indices.len());
-        let mut position = vec![0.0; goals];
         for t in FIRST_CHUNK..FIRST_CHUNK + chunks {
             for frame in 0..layout.frame_stack {
                 let at = t * layout.width() + layout.observation_at(frame);
-                for (g, p) in position.iter_mut().enumerate() {
-                    *p = x0_td[at + layout.goal_indices[g]] * self.scale[g] + self.shift[g];
-                }
                 for visited in self.visited.chunks_exact(goals.max(1)) {
-                    let square: f64 = position.iter().zip(visited).map(|(p, v)| (p - v).powi(2)).sum();
+                    let offset = |g: usize| {
+                        x0_td[at + layout.goal_indices[g]] * self.scale[g] + self.shift[g] - visited[g]
+                    };
+                    let square: f64 = (0..goals).map(|g| offset(g).powi(2)).sum();
                     let near = square / (2.0 * self.width * self.width);
                     if near > 12.0 {
                         continue;
@@ -180,7 +179,7 @@ impl Objective for Unvisited {
                     value -= bump;
                     for g in 0..goals {
                         gradient_td[at + layout.goal_indices[g]] +=
-                            bump * (position[g] - visited[g]) / (self.width * self.width) * self.scale[g];
+                            bump * offset(g) / (self.width * self.width) * self.scale[g];
                     }
                 }
             }

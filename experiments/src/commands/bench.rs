@@ -133,13 +133,14 @@ fn mazes(args: &Maze2dArgs) -> Result<(), Failure> {
     // A quick run in the folder of a full one would replace results that took long by ones that mean little.
     let name = if args.quick { "bench-maze2d-quick" } else { "bench-maze2d" };
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(name));
+    let request =
+        maze2d::Request { cells: &cells, rows: &rows, episodes, device: args.device, quiet: args.json };
+    let agenda = maze2d::prepare(&request, (!args.force).then_some(folder.as_path()))?;
     let out = match args.force {
         true => OutputDir::create(folder, ExistingPolicy::ReplaceOurs)?,
         false => OutputDir::resume(folder, maze2d::is_ours)?,
     };
-    let request =
-        maze2d::Request { cells: &cells, rows: &rows, episodes, device: args.device, quiet: args.json };
-    let benchmark = maze2d::run(&request, &out)?;
+    let benchmark = maze2d::run(&request, agenda, &out)?;
     let text = maze2d::text(&benchmark);
     let files = [
         out.write_text(maze2d::REPORT, &maze2d::page(&benchmark)?)?,

@@ -13,7 +13,7 @@ mod tables;
 pub use cell::select_cells;
 pub use page::page;
 pub use planners::select_rows;
-pub use run::{Request, run};
+pub use run::{Request, prepare, run};
 pub use store::{REPORT, is_ours};
 pub use tables::text;
 

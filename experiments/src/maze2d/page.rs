@@ -134,7 +134,7 @@ fn summary(html: &mut String, figures: &RowFigures) {
     let _ = write!(html, "<td><b>{mean}</b> <small>{interval}</small>");
     let difference = text(difference);
     if !difference.is_empty() {
-        let _ = write!(html, "<small>{difference}</small>");
+        let _ = write!(html, "<small>Δ {difference}</small>");
     }
     let _ = write!(html, "<small>{} arrived", text(arrived));
     if figures.steps_to_arrive.is_some() {
@@ -183,7 +183,7 @@ fn published(html: &mut String) {
     html.push_str("</tr></thead>\n<tbody>\n");
     for row in &PUBLISHED {
         let (method, source) = (escape(row.method), escape(row.source));
-        let _ = write!(html, "<tr><th scope=\"row\">{method}<small>{source}</small></th>");
+        let _ = write!(html, "<tr><th scope=\"row\" class=\"source\">{method}<small>{source}</small></th>");
         for score in row.scores {
             let _ = write!(html, "<td>{score:.1}</td>");
         }

@@ -1,5 +1,7 @@
 //! Scores what is not there yet, and keeps what is.
 
+use std::path::Path;
+
 use forethought_agent::EpisodeRecord;
 use forethought_policies::{ExecutorConfig, make_executor};
 use indicatif::ProgressBar;
@@ -51,14 +53,27 @@ struct Work<'a> {
     tasks: Vec<Task>,
 }
 
-/// Scores every row on every maze that comes with a checkpoint; each result is written as soon as it is there.
-/// All files of an earlier run are read, and every setting is tried, before anything is computed.
+/// Everything that is to be done, with what an earlier run left.
+pub struct Agenda<'a> {
+    work: Vec<Work<'a>>,
+}
+
+/// Loads the checkpoint of every maze that has one, tries every setting, and reads what an earlier run left in
+/// `resumed`: what is wrong with any of it is said before something is written or removed.
 ///
 /// # Errors
-/// [`Failure`] for a damaged file, settings that a checkpoint cannot plan with, and what fails on the way.
-pub fn run(request: &Request<'_>, out: &OutputDir) -> Result<Benchmark, Failure> {
+/// [`Failure`] for a damaged file and for settings that a checkpoint cannot plan with.
+pub fn prepare<'a>(request: &Request<'a>, resumed: Option<&Path>) -> Result<Agenda<'a>, Failure> {
     let shipped = request.cells.iter().filter(|cell| cell.shipped);
-    let mut work = shipped.map(|cell| prepare(request, cell, out)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Agenda { work: shipped.map(|cell| tasks(request, cell, resumed)).collect::<Result<_, _>>()? })
+}
+
+/// Scores what is not there yet; each result is written as soon as it is there.
+///
+/// # Errors
+/// [`Failure`] for what fails on the way.
+pub fn run(request: &Request<'_>, agenda: Agenda<'_>, out: &OutputDir) -> Result<Benchmark, Failure> {
+    let mut work = agenda.work;
     let steps = |cell: &Cell| request.episodes.count * cell.spec.max_episode_steps.unwrap_or(1);
     let due = |work: &Work<'_>| work.tasks.iter().filter(|task| task.kept.is_none()).count();
     let total: usize = work.iter().map(|work| steps(work.cell) * due(work)).sum();
@@ -90,7 +105,7 @@ pub fn run(request: &Request<'_>, out: &OutputDir) -> Result<Benchmark, Failure>
     Ok(Benchmark::new(request, cells, computed))
 }
 
-fn prepare<'a>(request: &Request<'_>, cell: &'a Cell, out: &OutputDir) -> Result<Work<'a>, Failure> {
+fn tasks<'a>(request: &Request<'_>, cell: &'a Cell, resumed: Option<&Path>) -> Result<Work<'a>, Failure> {
     let own = configuration(cell, &[])?;
     let mut loaded = planning::load(None, &cell.spec, &own.plan, request.device)?;
     let mut tasks = Vec::new();
@@ -117,7 +132,10 @@ fn prepare<'a>(request: &Request<'_>, cell: &'a Cell, out: &OutputDir) -> Result
             None => (None, scoring::reference_protocol(row.planner, request.episodes, &cell.spec)),
         };
         let file = store::file_name(&cell.spec.id, row);
-        let kept = store::read(out.path(), &file, &protocol)?;
+        let kept = match resumed {
+            Some(folder) => store::read(folder, &file, &protocol)?,
+            None => None,
+        };
         tasks.push(Task { row, configuration, protocol, file, kept });
     }
     Ok(Work { cell, loaded, tasks })

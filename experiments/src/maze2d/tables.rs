@@ -85,7 +85,7 @@ pub fn text(benchmark: &Benchmark) -> String {
     for row in &PUBLISHED {
         table.row(cells(row.method.to_owned(), |at| format!("{:.1}", row.scores[at])));
     }
-    text.push_str(&format!("\nPublished figures, for orientation only\n\n{table}\n{REMARK}\n"));
+    text.push_str(&format!("\nPublished figures, for orientation only\n\n{table}\n{}\n", wrapped(REMARK)));
     text
 }
 
@@ -116,4 +116,62 @@ fn cells(first: String, cell: impl Fn(usize) -> String) -> [String; 7] {
         0 => first.clone(),
         at => cell(at - 1),
     })
+}
+
+/// Breaks text at spaces into lines of at most 100 characters.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + word.len() < 100 => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figures::CellFigures;
+    use super::super::planners::select_rows;
+    use super::super::{page, select_cells};
+    use super::*;
+
+    /// A maze without a checkpoint beside five that nobody asked for.
+    fn benchmark() -> Benchmark {
+        Benchmark {
+            format: 1,
+            first_seed: 7,
+            episodes: 3,
+            device: "cpu".into(),
+            code_version: "0".into(),
+            resamples: 10,
+            rows: select_rows(None, false).unwrap(),
+            mazes: vec![CellFigures::new("maze2d-medium-v1", None, Vec::new()).unwrap()],
+            computed: 0,
+        }
+    }
+
+    #[test]
+    fn a_maze_without_a_checkpoint_is_listed_as_such() {
+        let text = text(&benchmark());
+        let row = text.lines().find(|line| line.starts_with("mcg-4, diffused-action")).unwrap();
+        let cells: Vec<&str> = row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        assert_eq!(cells, ["mcg-4, diffused-action", "-", "no checkpoint", "-", "-", "-", "-"]);
+        assert!(text.contains("No checkpoint comes with: maze2d-medium\n"), "{text}");
+        assert!(text.contains("seeds 7 to 9"), "{text}");
+        assert!(text.lines().filter(|line| line.contains(' ')).all(|line| line.len() < 200));
+        let html = page(&benchmark()).unwrap();
+        assert!(html.contains(NO_CHECKPOINT) && !html.contains("<svg"), "{html}");
+    }
+
+    #[test]
+    fn published_rows_have_a_figure_for_each_maze() {
+        assert_eq!(select_cells(None, false).unwrap().len(), PUBLISHED[0].scores.len());
+        let text = text(&benchmark());
+        let row = text.lines().find(|line| line.starts_with("HorizonFlow")).unwrap();
+        let figures: Vec<&str> = row.split_whitespace().skip(1).collect();
+        assert_eq!(figures, ["137.5", "154.8", "205.2", "145.1", "170.5", "216.5"]);
+    }
 }

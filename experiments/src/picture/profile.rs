@@ -46,12 +46,14 @@ pub fn profile(title: &str, curves: &[Curve<'_>]) -> Picture {
         let label = format!("{:.0} %", 100.0 * share);
         canvas.text([left - 6.0, place([low, share])[1] + 4.0], Anchor::End, 11.0, &muted, &label);
     }
-    let mut x = low;
+    let spacing = GRID * ((high - low) / (8.0 * GRID)).ceil().max(1.0);
+    // On multiples of the spacing, so that zero has a line.
+    let mut x = (low / spacing).ceil() * spacing;
     while x <= high {
         let at = place([x, 0.0]);
         canvas.polyline(&[at, place([x, 1.0])], &rule);
         canvas.text([at[0], bottom + 16.0], Anchor::Middle, 11.0, &muted, &format!("{x:.0}"));
-        x += GRID * ((high - low) / (8.0 * GRID)).ceil().max(1.0);
+        x += spacing;
     }
     canvas.text([0.5 * (left + right), bottom + 36.0], Anchor::Middle, 11.0, &muted, "score x");
     canvas.text([right + 18.0, top], Anchor::Start, 11.0, &muted, "share of episodes above x");

@@ -213,7 +213,7 @@ fn names_that_are_not_there_are_refused_with_the_nearest() {
         &run(&["--planners", "random,autoregresive"]),
         &["`autoregresive`", "did you mean `autoregressive`?"],
     );
-    refused(&home, &run(&["--planners", "zzz"]), &["--planners", "`zzz`", "mcg-4, waypoint"]);
+    refused(&home, &run(&["--planners", "zzz"]), &["--planners", "`zzz`", "autoregressive, waypoint"]);
     refused(&home, &run(&["--episodes", "0"]), &["--episodes"]);
     if !cfg!(feature = "cuda") {
         refused(&home, &run(&["--device", "cuda"]), &["cuda", "--device cpu"]);

@@ -79,14 +79,21 @@ pub fn run(request: &Request<'_>, agenda: Agenda<'_>, out: &OutputDir) -> Result
     let total: usize = work.iter().map(|work| steps(work.cell) * due(work)).sum();
     let computed = work.iter().map(due).sum();
     let bar = progress::bar(total as u64, "environment steps", request.quiet);
-    for Work { cell, loaded, tasks } in &mut work {
-        for task in tasks.iter_mut().filter(|task| task.kept.is_none()) {
-            bar.set_message(format!("{}: {}", short(&cell.spec.id), task.row.name()));
-            let began = bar.position();
-            let scored = score(request, cell, loaded, task, &bar)?;
-            bar.set_position(began + steps(cell) as u64);
-            store::write(out, &task.file, &scored)?;
-            task.kept = Some(scored);
+    // References first, as they take no time; then row by row, so that a run that is stopped early leaves rows
+    // that are complete, and the slowest planner does not hold up the others.
+    let (references, planners): (Vec<&Row>, Vec<&Row>) =
+        request.rows.iter().copied().partition(|row| row.settings.is_none());
+    for row in references.into_iter().chain(planners) {
+        for Work { cell, loaded, tasks } in &mut work {
+            let due = |task: &&mut Task| std::ptr::eq(task.row, row) && task.kept.is_none();
+            for task in tasks.iter_mut().filter(due) {
+                bar.set_message(format!("{}: {}", short(&cell.spec.id), row.name()));
+                let began = bar.position();
+                let scored = score(request, cell, loaded, task, &bar)?;
+                bar.set_position(began + steps(cell) as u64);
+                store::write(out, &task.file, &scored)?;
+                task.kept = Some(scored);
+            }
         }
     }
     bar.set_message("intervals");

@@ -47,8 +47,8 @@ pub fn profile(title: &str, curves: &[Curve<'_>]) -> Picture {
         canvas.text([left - 6.0, place([low, share])[1] + 4.0], Anchor::End, 11.0, &muted, &label);
     }
     let spacing = GRID * ((high - low) / (8.0 * GRID)).ceil().max(1.0);
-    // On multiples of the spacing, so that zero has a line.
-    let mut x = (low / spacing).ceil() * spacing;
+    // On multiples of the spacing, so that zero has a line; adding zero keeps it from being written as -0.
+    let mut x = (low / spacing).ceil() * spacing + 0.0;
     while x <= high {
         let at = place([x, 0.0]);
         canvas.polyline(&[at, place([x, 1.0])], &rule);
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_curve_is_named_and_broken_scores_are_counted() {
-        let scores = [1.0, f64::NAN, 30.0];
+        let scores = [-17.3, f64::NAN, 200.2];
         let names: Vec<String> = (0..9).map(|i| format!("planner <{i}>")).collect();
         let curves: Vec<Curve<'_>> = names.iter().map(|name| Curve { name, scores: &scores }).collect();
         let picture = profile("a & b", &curves);
@@ -144,7 +144,9 @@ mod tests {
         for i in 0..9 {
             assert!(picture.text.contains(&format!("planner &lt;{i}&gt;")), "{i}");
         }
-        assert!(!picture.text.contains("NaN"));
+        assert!(
+            !picture.text.contains("NaN") && picture.text.contains(">0<") && !picture.text.contains(">-0<")
+        );
         assert!(profile("nothing", &[]).text.contains("</svg>"));
     }
 }

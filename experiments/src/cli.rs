@@ -40,7 +40,7 @@ pub enum Command {
     /// Score a planner over many episodes, beside its reference controllers.
     #[command(after_help = "Example: forethought eval maze2d-umaze --episodes 100 --set plan.guidance=0")]
     Eval(EvalArgs),
-    /// Measure this machine: how fast, beside what.
+    /// Measure: how fast on this machine, how well on the benchmark mazes.
     Bench(BenchArgs),
     /// Show what a checkpoint, a data file or a configuration holds.
     #[command(after_help = "Example: forethought inspect data/maze2d-umaze-v1.hdf5")]
@@ -164,6 +164,10 @@ pub enum BenchCommand {
                       forethought bench speed --python torch-venv/bin/python"
     )]
     Speed(SpeedArgs),
+    /// Every planner on every maze, on the same starts, goals and seeds: one table and one report. The same
+    /// command again resumes.
+    #[command(after_help = "Example: forethought bench maze2d --only maze2d-umaze,multi2d-large")]
+    Maze2d(Maze2dArgs),
     /// Peak memory of a process that plans: `bench speed` runs it as a child.
     #[command(hide = true)]
     PeakMemory(PeakMemoryArgs),
@@ -196,6 +200,37 @@ pub struct SpeedArgs {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Replace what an earlier run of this command wrote there.
+    #[arg(long)]
+    pub force: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Maze2dArgs {
+    /// Few episodes of few planners on the smallest mazes: shows that everything runs, not how well.
+    #[arg(long)]
+    pub quick: bool,
+    /// Mazes, separated by commas (`-v1` may be left out). Default: all six, with --quick those of umaze.
+    #[arg(long, value_name = "MAZES", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
+    /// Planners, separated by commas. Default: all, with --quick diffusion-forcing and random.
+    #[arg(long, value_name = "PLANNERS", value_delimiter = ',')]
+    pub planners: Option<Vec<String>>,
+    /// Episodes of each planner on each maze. Default: 100, with --quick 4.
+    #[arg(long, value_name = "N")]
+    pub episodes: Option<usize>,
+    /// Seed of the first episode; the others follow.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceName,
+    /// Folder for results, table and report. Default: runs/bench-maze2d, with --quick runs/bench-maze2d-quick
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Start over: replace what an earlier run of this command wrote there.
     #[arg(long)]
     pub force: bool,
     /// Print one JSON object instead of text.

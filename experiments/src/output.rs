@@ -41,6 +41,14 @@ pub enum OutputError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder was made by another command.
+    #[error(
+        "{path} holds the files of another command: choose another folder with --out, or replace them with --force"
+    )]
+    OtherCommand {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The path names a file.
     #[error("{path} is not a folder: choose another with --out")]
     NotAFolder {
@@ -104,6 +112,22 @@ impl OutputDir {
                 Err(OutputError::NotEmpty { path: root })
             }
             Err(source) => Err(io_error(&root, source)),
+        }
+    }
+
+    /// Goes on in a folder of an earlier run whose list names a file of which `known` holds, or in one whose
+    /// list is empty; makes the folder where there is none. Nothing is removed. Unlike [`OutputDir::create`]
+    /// this lets two runs write at once; each file is still whole.
+    pub fn resume(path: impl Into<PathBuf>, known: impl Fn(&str) -> bool) -> Result<Self, OutputError> {
+        let root = path.into();
+        let list = root.join(LIST);
+        match fs::read_to_string(&list) {
+            Ok(text) if text.is_empty() || text.lines().any(known) => Ok(Self { root }),
+            Ok(_) => Err(OutputError::OtherCommand { path: root }),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Self::create(root, ExistingPolicy::Refuse)
+            }
+            Err(source) => Err(io_error(&list, source)),
         }
     }
 
@@ -267,6 +291,27 @@ mod tests {
         let again = OutputDir::create(&root, ExistingPolicy::ReplaceOurs).unwrap();
         assert_eq!(names(again.path()), [LIST, "pictures"]);
         assert_eq!(names(&root.join("pictures")), ["notes.txt"]);
+    }
+
+    #[test]
+    fn resuming_keeps_what_is_there_and_takes_only_its_own_folders() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().join("run");
+        let ours = |name: &str| name.starts_with("cells/");
+        let first = OutputDir::resume(&root, ours).unwrap();
+        assert!(OutputDir::resume(&root, ours).is_ok(), "stopped before the first file");
+        first.write_text("cells/a.json", "a").unwrap();
+        let again = OutputDir::resume(&root, ours).unwrap();
+        again.write_text("cells/b.json", "b").unwrap();
+        assert_eq!(names(&root.join("cells")), ["a.json", "b.json"]);
+        let error = OutputDir::resume(&root, |name| name == "other.txt").unwrap_err();
+        assert!(matches!(error, OutputError::OtherCommand { .. }));
+        // The list of both runs is whole: force leaves nothing of either.
+        OutputDir::create(&root, ExistingPolicy::ReplaceOurs).unwrap();
+        assert_eq!(names(&root), [LIST]);
+        fs::write(home.path().join("thesis.tex"), "mine").unwrap();
+        let error = OutputDir::resume(home.path(), ours).unwrap_err();
+        assert!(matches!(error, OutputError::NotEmpty { .. }));
     }
 
     #[test]

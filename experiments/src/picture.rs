@@ -10,12 +10,15 @@ mod denoising;
 mod episode;
 mod maze;
 mod overview;
+mod profile;
 mod scene;
 
 pub use animation::animation;
+pub(crate) use canvas::escape;
 pub use denoising::denoising;
 pub use episode::episode;
 pub use overview::{Panel, overview};
+pub use profile::{Curve, profile};
 pub use scene::MazeScene;
 
 /// A finished picture.

@@ -2,7 +2,7 @@
 
 use forethought_agent::{EpisodeOutcome, EpisodeRecord};
 use forethought_envs::EnvSpec;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::configuration::Configuration;
 
@@ -32,7 +32,7 @@ pub struct Protocol {
 }
 
 /// One episode's results.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeRow {
     /// Seed.
     pub seed: u64,
@@ -79,5 +79,24 @@ impl EpisodeRow {
     /// The same as if the agent had stayed from its first arrival on.
     pub fn score_if_stayed(&self) -> f64 {
         self.outcome.score_if_stayed.unwrap_or(self.outcome.return_if_stayed)
+    }
+}
+
+impl Results {
+    /// Score of each episode.
+    pub fn scores(&self) -> Vec<f64> {
+        self.episodes.iter().map(EpisodeRow::score).collect()
+    }
+
+    /// Mean of [`EpisodeRow::score_if_stayed`]; NaN without episodes.
+    pub fn mean_score_if_stayed(&self) -> f64 {
+        self.episodes.iter().map(EpisodeRow::score_if_stayed).sum::<f64>() / self.episodes.len() as f64
+    }
+
+    /// Episodes that arrived, and how many steps they took to, on average.
+    pub fn arrivals(&self) -> (usize, Option<f64>) {
+        let steps: Vec<usize> = self.episodes.iter().filter_map(|row| row.outcome.steps_to_arrival).collect();
+        let mean = (!steps.is_empty()).then(|| steps.iter().sum::<usize>() as f64 / steps.len() as f64);
+        (steps.len(), mean)
     }
 }

@@ -1,4 +1,4 @@
-//! `forethought bench`: how fast, on this machine.
+//! `forethought bench`: how fast on this machine, how well on the benchmark mazes.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -17,10 +17,11 @@ use crate::bench::report;
 use crate::bench::results::{FORMAT, Results, SpeedProtocol};
 use crate::bench::timing::Quantiles;
 use crate::bench::worker::Worker;
-use crate::cli::{BenchArgs, BenchCommand, PeakMemoryArgs, SpeedArgs};
+use crate::cli::{BenchArgs, BenchCommand, Maze2dArgs, PeakMemoryArgs, SpeedArgs};
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
-use crate::{progress, resolve};
+use crate::scoring::Episodes;
+use crate::{maze2d, progress, resolve};
 
 /// Environment whose checkpoint gives the network of rows and training steps.
 const NETWORK_OF: &str = "maze2d-umaze-v1";
@@ -30,6 +31,7 @@ const SCRIPT: &str = "bench/pytorch.py";
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     match &args.what {
         BenchCommand::Speed(args) => speed(args),
+        BenchCommand::Maze2d(args) => mazes(args),
         BenchCommand::PeakMemory(args) => peak_memory(args),
     }
 }
@@ -121,6 +123,42 @@ fn start(python: &Path) -> Result<Worker, Failure> {
         Failure::refused(format!("experiments/{SCRIPT} was not found: run in the project's folder"))
     })?;
     Worker::start(python, &script)
+}
+
+fn mazes(args: &Maze2dArgs) -> Result<(), Failure> {
+    let episodes = Episodes::new(args.seed, args.episodes.unwrap_or(if args.quick { 4 } else { 100 }))?;
+    let cells = maze2d::select_cells(args.only.as_deref(), args.quick)?;
+    let rows = maze2d::select_rows(args.planners.as_deref(), args.quick)?;
+    args.device.open()?;
+    // A quick run in the folder of a full one would replace results that took long by ones that mean little.
+    let name = if args.quick { "bench-maze2d-quick" } else { "bench-maze2d" };
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(name));
+    let request =
+        maze2d::Request { cells: &cells, rows: &rows, episodes, device: args.device, quiet: args.json };
+    let agenda = maze2d::prepare(&request, (!args.force).then_some(folder.as_path()))?;
+    let out = match args.force {
+        true => OutputDir::create(folder, ExistingPolicy::ReplaceOurs)?,
+        false => OutputDir::resume(folder, maze2d::is_ours)?,
+    };
+    let benchmark = maze2d::run(&request, agenda, &out)?;
+    let text = maze2d::text(&benchmark);
+    let files = [
+        out.write_text(maze2d::REPORT, &maze2d::page(&benchmark)?)?,
+        out.write_text("table.txt", &text)?,
+        out.write_json("results.json", &benchmark)?,
+    ];
+    let all: usize = benchmark.mazes.iter().map(|maze| maze.results.len()).sum();
+    let kept = all - benchmark.computed;
+    if args.json {
+        print_json(
+            &json!({ "results": benchmark, "scored": benchmark.computed, "kept": kept, "files": files }),
+        );
+        return Ok(());
+    }
+    print!("{text}");
+    println!("\n{} results scored, {kept} kept from earlier runs", benchmark.computed);
+    println!("report, table and per-episode results in {}", out.path().display());
+    Ok(())
 }
 
 fn peak_memory(args: &PeakMemoryArgs) -> Result<(), Failure> {

@@ -1,9 +1,8 @@
 //! `forethought eval`: many episodes, a table, and the record behind every number in it.
 
-use forethought_agent::{EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
-use forethought_envs::{EnvSpec, make};
-use forethought_planner::{PlanConfig, Planner};
-use forethought_policies::{RANDOM, WAYPOINT, WAYPOINT_FRESH, make_executor};
+use forethought_agent::EpisodeRecord;
+use forethought_envs::EnvSpec;
+use forethought_policies::{RANDOM, WAYPOINT, WAYPOINT_FRESH};
 use serde_json::json;
 
 use super::{print_json, scene};
@@ -13,115 +12,67 @@ use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::picture::{self, Panel};
 use crate::planning::{self, LoadedPlanner};
-use crate::protocol::{EpisodeRow, Protocol, Results};
+use crate::protocol::Results;
+use crate::scoring::{self, Episodes, RESAMPLES, UNGUIDED};
 use crate::statistics::{self, Summary};
 use crate::table::{Table, numbers, words};
 use crate::{progress, resolve};
 
-/// Resamples of the bootstrap intervals.
-const RESAMPLES: usize = 10_000;
 /// Most episodes drawn in the overview.
 const DRAWN: usize = 30;
 
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
-    if args.episodes == 0 {
-        return Err(Failure::refused("--episodes is 0: give at least 1"));
-    }
+    let episodes = Episodes::new(args.seed, args.episodes)?;
     let (environment, configuration) = resolve::experiment(&args.shared)?;
     let spec = environment.spec().clone();
     let mut loaded = planning::load(args.checkpoint.as_deref(), &spec, &configuration.plan, args.device)?;
-    let config = planning::execution(&configuration, &spec)?;
+    planning::execution(&configuration, &spec)?;
     let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&spec.id, "eval"));
     let policy = if args.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };
     let out = OutputDir::create(&folder, policy)?;
 
-    let seeds: Vec<u64> = (0..args.episodes as u64).map(|i| args.seed.wrapping_add(i)).collect();
     let began = progress::clock();
-    let records = planned(&mut loaded.planner, &spec, &configuration, &config, &seeds, args.shared.json)?;
+    let records = planned(&mut loaded, &spec, &configuration, episodes, args.shared.json)?;
     let seconds = progress::clock() - began;
-    let protocol = protocol(args, &spec, &configuration, &loaded);
-    let mut results = vec![results(protocol.clone(), &records, &spec)?];
+    let protocol = |name: &str, configuration: &Configuration, loaded: &LoadedPlanner| {
+        scoring::protocol(name, episodes, &spec, configuration, loaded, args.device)
+    };
+    let own = protocol("diffusion-forcing", &configuration, &loaded);
+    let mut results = vec![scoring::results(own, &records, &spec)?];
     if !args.no_references {
-        // The same planner told nothing of the goal: what the data alone would do.
-        let mut unguided = configuration.clone();
-        unguided.plan = PlanConfig { guidance: 0.0, goal_token: false, samples: 1, ..unguided.plan };
-        loaded.planner.set_config(unguided.plan.clone())?;
-        let records = planned(&mut loaded.planner, &spec, &unguided, &config, &seeds, args.shared.json)?;
-        let unguided =
-            Protocol { planner: "unguided".into(), configuration: Some(unguided), ..protocol.clone() };
-        results.push(self::results(unguided, &records, &spec)?);
+        let (_, unguided) = resolve::experiment(&scoring::with_settings(&args.shared, UNGUIDED))?;
+        let records = planned(&mut loaded, &spec, &unguided, episodes, args.shared.json)?;
+        results.push(scoring::results(protocol("unguided", &unguided, &loaded), &records, &spec)?);
         for name in [WAYPOINT, WAYPOINT_FRESH, RANDOM] {
-            let protocol = Protocol {
-                planner: name.into(),
-                executor: name.into(),
-                checkpoint: None,
-                configuration: None,
-                device: "cpu".into(),
-                ..protocol.clone()
-            };
-            if let Some(references) = reference(name, &spec, &seeds)? {
-                results.push(self::results(protocol, &references, &spec)?);
+            let protocol = scoring::reference_protocol(name, episodes, &spec);
+            if let Some(records) = scoring::reference(name, &spec, &episodes.seeds(), &mut |_, _| true)? {
+                results.push(scoring::results(protocol, &records, &spec)?);
             }
         }
     }
     report(args, &out, &spec, &records, &results, &loaded, seconds)
 }
 
-/// Episodes of the planner, all planned together.
+/// Episodes of the planner with this configuration, behind a progress bar.
 fn planned(
-    planner: &mut dyn Planner,
+    loaded: &mut LoadedPlanner,
     spec: &EnvSpec,
     configuration: &Configuration,
-    config: &RolloutConfig,
-    seeds: &[u64],
+    episodes: Episodes,
     quiet: bool,
 ) -> Result<Vec<EpisodeRecord>, Failure> {
-    let mut setups = Vec::new();
-    for &seed in seeds {
-        let executor = make_executor(&configuration.executor, spec)?;
-        setups.push(EpisodeSetup { env: make(&spec.id)?, executor, seed, goal: None });
-    }
+    loaded.planner.set_config(configuration.plan.clone())?;
+    let config = planning::execution(configuration, spec)?;
     let bar = progress::bar(0, "environment steps", quiet);
-    let records = rollout(planner, &mut setups, config, &progress::clock, &mut |done, total| {
+    let mut told = |done: usize, total: usize| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
         true
-    })?;
+    };
+    let records =
+        scoring::planned(&mut loaded.planner, spec, configuration, &config, &episodes.seeds(), &mut told)?;
     bar.finish_and_clear();
     Ok(records)
-}
-
-/// Episodes of a reference policy; `None` where it does not know the environment.
-fn reference(name: &str, spec: &EnvSpec, seeds: &[u64]) -> Result<Option<Vec<EpisodeRecord>>, Failure> {
-    let mut environment = make(&spec.id)?;
-    let config = forethought_policies::ExecutorConfig::named(name);
-    let Ok(mut policy) = make_executor(&config, spec) else { return Ok(None) };
-    Ok(Some(run_policy(policy.as_mut(), environment.as_mut(), seeds, None, &mut |_, _| true)?))
-}
-
-fn results(protocol: Protocol, records: &[EpisodeRecord], spec: &EnvSpec) -> Result<Results, Failure> {
-    let episodes = records.iter().map(|record| EpisodeRow::new(record, spec)).collect::<Result<_, _>>()?;
-    Ok(Results { protocol, episodes })
-}
-
-fn protocol(
-    args: &EvalArgs,
-    spec: &EnvSpec,
-    configuration: &Configuration,
-    loaded: &LoadedPlanner,
-) -> Protocol {
-    Protocol {
-        environment: spec.id.clone(),
-        layout_hash: spec.layout_hash.clone(),
-        planner: "diffusion-forcing".into(),
-        executor: configuration.executor.name.clone(),
-        checkpoint: Some(loaded.hash.clone()),
-        configuration: Some(configuration.clone()),
-        first_seed: args.seed,
-        episodes: args.episodes,
-        device: args.device.to_string(),
-        code_version: env!("CARGO_PKG_VERSION").into(),
-    }
 }
 
 fn report(
@@ -144,10 +95,9 @@ fn report(
         numbers("steps to arrive"),
     ]);
     let mut summaries = Vec::new();
-    let scores = |result: &Results| result.episodes.iter().map(EpisodeRow::score).collect::<Vec<f64>>();
-    let own = results.first().map(scores).unwrap_or_default();
+    let own = results.first().map(Results::scores).unwrap_or_default();
     for (index, result) in results.iter().enumerate() {
-        let scores = scores(result);
+        let scores = result.scores();
         let summary = statistics::summarise(&scores, RESAMPLES, 0)?;
         // Same starts and goals, so the difference is taken episode by episode.
         let behind = match index {
@@ -204,11 +154,9 @@ fn report(
 }
 
 fn row(result: &Results, summary: &Summary, behind: Option<&Summary>) -> Result<[String; 8], Failure> {
-    let episodes = &result.episodes;
-    let stayed = episodes.iter().map(EpisodeRow::score_if_stayed).sum::<f64>() / episodes.len() as f64;
-    let arrivals: Vec<usize> = episodes.iter().filter_map(|row| row.outcome.steps_to_arrival).collect();
-    let steps = arrivals.iter().sum::<usize>() as f64 / arrivals.len().max(1) as f64;
-    let share = statistics::wilson_interval(arrivals.len(), episodes.len())?;
+    let count = result.episodes.len();
+    let (arrived, steps) = result.arrivals();
+    let share = statistics::wilson_interval(arrived, count)?;
     let (low, high) = (100.0 * share.low, 100.0 * share.high);
     let half = |s: &Summary| 0.5 * (s.mean_interval.high - s.mean_interval.low);
     Ok([
@@ -217,8 +165,8 @@ fn row(result: &Results, summary: &Summary, behind: Option<&Summary>) -> Result<
         format!("{:.1}", summary.mean),
         format!("{:.1} to {:.1}", summary.mean_interval.low, summary.mean_interval.high),
         behind.map_or("-".into(), |s| format!("{:.1} +- {:.1}", s.mean, half(s))),
-        format!("{stayed:.1}"),
-        format!("{} of {} ({low:.0} to {high:.0} %)", arrivals.len(), episodes.len()),
-        if arrivals.is_empty() { "-".into() } else { format!("{steps:.0}") },
+        format!("{:.1}", result.mean_score_if_stayed()),
+        format!("{arrived} of {count} ({low:.0} to {high:.0} %)"),
+        steps.map_or("-".into(), |steps| format!("{steps:.0}")),
     ])
 }

@@ -130,7 +130,7 @@ fn number(value: f64) -> String {
 }
 
 /// Escapes text for element content and attributes; characters that XML 1.0 forbids become U+FFFD.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

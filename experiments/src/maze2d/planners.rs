@@ -1,0 +1,115 @@
+//! The rows of the table: each is the maze's own configuration with a few settings changed, or a reference.
+
+use forethought_policies::{DIFFUSED_ACTION, PD, RANDOM, WAYPOINT, WAYPOINT_FRESH};
+
+use super::names::unknown;
+use crate::failure::Failure;
+use crate::scoring::UNGUIDED;
+
+/// What the other planners are compared with, run by [`DIFFUSED_ACTION`].
+pub const BASELINE: &str = "diffusion-forcing";
+/// Planners of the quick setting.
+const QUICK: [&str; 2] = [BASELINE, RANDOM];
+
+/// One planner with one executor.
+#[derive(Debug)]
+pub struct Row {
+    /// Name of the planner.
+    pub planner: &'static str,
+    /// Name of the executor.
+    pub executor: &'static str,
+    /// Settings that differ from the maze's own configuration, as `--set` takes them; `None` for a policy that
+    /// plans nothing.
+    pub settings: Option<&'static [&'static str]>,
+    /// What it is, in a line.
+    pub about: &'static str,
+}
+
+/// Every row, in the table's order. All planners have the same network, weights, number of levels and noise.
+/// `plan.settle` stays as it is: the chunk that is executed is clean in every plan. Next-token sampling is the
+/// slowest by an order of magnitude, as no plan ends before its last token has left pure noise.
+const ROWS: &[Row] = &[
+    planned(BASELINE, DIFFUSED_ACTION, &[], "the shipped planner"),
+    planned(BASELINE, PD, &[], "the same plans, followed by position and velocity"),
+    planned(
+        "full-sequence",
+        DIFFUSED_ACTION,
+        &["plan.matrix.kind=full-sequence"],
+        "all tokens at one noise level, as ordinary diffusion (Diffuser) samples",
+    ),
+    planned("unguided", DIFFUSED_ACTION, UNGUIDED, "told nothing of the goal"),
+    planned("mcg-4", DIFFUSED_ACTION, &["plan.completions=4"], "Monte Carlo guidance over 4 completions"),
+    planned(
+        "autoregressive",
+        DIFFUSED_ACTION,
+        &["plan.matrix.kind=autoregressive"],
+        "one token after the other: next-token sampling",
+    ),
+    reference(WAYPOINT, "the controller that made the data, its route kept from episode to episode"),
+    reference(WAYPOINT_FRESH, "the same with a route per episode; it knows the maze"),
+    reference(RANDOM, "uniform actions"),
+];
+
+const fn planned(
+    planner: &'static str,
+    executor: &'static str,
+    settings: &'static [&'static str],
+    about: &'static str,
+) -> Row {
+    Row { planner, executor, settings: Some(settings), about }
+}
+
+const fn reference(name: &'static str, about: &'static str) -> Row {
+    Row { planner: name, executor: name, settings: None, about }
+}
+
+impl Row {
+    /// Whether this is what the others are compared with.
+    pub fn is_baseline(&self) -> bool {
+        self.planner == BASELINE && self.executor == DIFFUSED_ACTION
+    }
+
+    /// Planner, and executor where it has one of its own.
+    pub fn name(&self) -> String {
+        if self.planner == self.executor {
+            self.planner.to_owned()
+        } else {
+            format!("{}, {}", self.planner, self.executor)
+        }
+    }
+}
+
+/// The rows asked for, in the table's order.
+///
+/// # Errors
+/// [`Failure`] for a planner that there is not, with the nearest there is.
+pub fn select_rows(planners: Option<&[String]>, quick: bool) -> Result<Vec<&'static Row>, Failure> {
+    let mut known: Vec<&str> = ROWS.iter().map(|row| row.planner).collect();
+    known.dedup();
+    if let Some(typed) = planners.into_iter().flatten().find(|typed| !known.contains(&typed.as_str())) {
+        return Err(unknown("--planners", "planner", typed, &known));
+    }
+    let wanted = |row: &&Row| match planners {
+        Some(names) => names.iter().any(|name| name == row.planner),
+        None => !quick || QUICK.contains(&row.planner),
+    };
+    Ok(ROWS.iter().filter(wanted).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planner_brings_all_its_executors() {
+        let names = |planners: Option<&[String]>, quick| -> Vec<String> {
+            select_rows(planners, quick).unwrap().iter().map(|row| row.name()).collect()
+        };
+        let both = ["diffusion-forcing, diffused-action", "diffusion-forcing, pd"];
+        assert_eq!(names(Some(&[BASELINE.to_owned()]), true), both);
+        assert_eq!(names(None, true), [both[0], both[1], "random"]);
+        assert_eq!(names(None, false).len(), ROWS.len());
+        let baselines: Vec<_> = ROWS.iter().filter(|row| row.is_baseline()).collect();
+        assert_eq!(baselines.len(), 1);
+    }
+}

@@ -9,6 +9,9 @@ use crate::failure::Failure;
 /// Quiet before each sample: PyTorch's OpenMP threads spin for 200 ms before they sleep, and would have a core
 /// while we are timed.
 const PAUSE: Duration = Duration::from_millis(300);
+/// Untimed work before each sample: after the quiet, processors that had gone to sleep must be back at work, which
+/// takes a shared machine many milliseconds.
+const WARM_UP_MS: f64 = 100.0;
 /// Most repeats within one sample.
 const MOST_REPEATS: f64 = 10_000.0;
 
@@ -62,12 +65,14 @@ pub fn in_turn(
     let mut repeats = Vec::new();
     for side in sides.iter_mut() {
         let once = side(1)?.max(1e-6);
-        repeats.push((shortest_ms / once).ceil().clamp(1.0, MOST_REPEATS) as usize);
+        let lasting = |ms: f64| (ms / once).ceil().clamp(1.0, MOST_REPEATS) as usize;
+        repeats.push((lasting(WARM_UP_MS.min(5.0 * shortest_ms)), lasting(shortest_ms)));
     }
     let mut samples = vec![Vec::new(); sides.len()];
     for _ in 0..rounds {
-        for ((side, &repeats), samples) in sides.iter_mut().zip(&repeats).zip(&mut samples) {
+        for ((side, &(warm_up, repeats)), samples) in sides.iter_mut().zip(&repeats).zip(&mut samples) {
             quiet();
+            side(warm_up)?;
             samples.push(side(repeats)? / repeats as f64);
         }
         tick();
@@ -101,7 +106,15 @@ mod tests {
         };
         let found = in_turn(&mut [side('a', 3.0), side('b', 50.0)], 2, 20.0, &|| {}).unwrap();
         assert_eq!((found[0].median, found[1].median), (3.0, 50.0));
-        assert_eq!(*calls.borrow(), [('a', 1), ('b', 1), ('a', 7), ('b', 1), ('a', 7), ('b', 1)]);
+        assert_eq!(
+            *calls.borrow(),
+            [
+                [('a', 1), ('b', 1)].as_slice(),
+                &[('a', 34), ('a', 7), ('b', 2), ('b', 1)],
+                &[('a', 34), ('a', 7), ('b', 2), ('b', 1)],
+            ]
+            .concat()
+        );
     }
 
     #[test]

@@ -51,12 +51,11 @@ impl ReachGoal {
                 remedy: "give a positive distance in observation units".into(),
             });
         }
-        let pick = |values: &[f64]| layout.goal_indices.iter().map(|&i| values[i]).collect::<Vec<f64>>();
         Ok(Self {
             layout: layout.clone(),
             goal: goal.to_vec(),
-            shift: pick(normalizer.shift()),
-            scale: pick(normalizer.scale()),
+            shift: layout.goal_entries(normalizer.shift()),
+            scale: layout.goal_entries(normalizer.scale()),
             radius,
         })
     }
@@ -151,8 +150,8 @@ impl Unvisited {
         weight: f64,
         width: f64,
     ) -> Self {
-        let pick = |values: &[f64]| layout.goal_indices.iter().map(|&i| values[i]).collect::<Vec<f64>>();
-        let (shift, scale) = (pick(normalizer.shift()), pick(normalizer.scale()));
+        let (shift, scale) =
+            (layout.goal_entries(normalizer.shift()), layout.goal_entries(normalizer.scale()));
         let (layout, visited) = (layout.clone(), visited.to_vec());
         Self { objective, layout, visited, shift, scale, weight, width }
     }

@@ -110,6 +110,11 @@ impl TokenLayout {
         }
     }
 
+    /// Those entries of an observation that the goal speaks of, in the goal's order.
+    pub(crate) fn goal_entries(&self, observation: &[f64]) -> Vec<f64> {
+        self.goal_indices.iter().map(|&i| observation[i]).collect()
+    }
+
     /// Writes a normalised observation into a state token of `width` zeros.
     pub fn write_state(&self, observation: &[f64], token: &mut [f64]) {
         let last = self.last_observation();

@@ -2,14 +2,14 @@
 
 use rayon::prelude::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
+use super::CHUNK;
 use super::modulation::{Folding, Modulations};
 use super::packing::Packing;
 use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
-use super::{CHUNK, start_threads};
 use crate::denoiser::check_chunks;
 use crate::error::check_len;
-use crate::network::{NetworkConfig, ParameterLayout};
+use crate::network::{NetworkConfig, ParameterLayout, thread_pool};
 use crate::training::TrainBatch;
 use crate::{PlannerError, TokenLayout};
 
@@ -62,7 +62,7 @@ impl EngineGradient {
             tokens: layout.tokens(layout.chunks),
             levels,
             shards: (0..shards.max(1)).map(|_| Shard::default()).collect(),
-            pool: start_threads(threads.clamp(1, shards.max(1)))?,
+            pool: thread_pool(threads.clamp(1, shards.max(1)))?,
             gradient: flat,
         })
     }

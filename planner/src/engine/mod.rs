@@ -26,7 +26,7 @@ use weights::Weights;
 
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
-use crate::network::{NetworkConfig, ParameterLayout};
+use crate::network::{NetworkConfig, ParameterLayout, thread_pool};
 use crate::noise::{NoiseSchedule, Target};
 use crate::{PlannerError, TokenLayout};
 
@@ -101,7 +101,7 @@ impl EngineDenoiser {
         let weights = Weights::new(parameters, flat, config)?;
         let levels = LevelCache { row_of_level: vec![None; schedule.levels() + 1], ..LevelCache::default() };
         let threads = threads.max(1);
-        let pool = if threads == 1 { None } else { Some(Arc::new(start_threads(threads)?)) };
+        let pool = if threads == 1 { None } else { Some(Arc::new(thread_pool(threads)?)) };
         let workers = (0..threads).map(|_| Worker::default()).collect();
         Ok(Self { weights, layout, schedule, target, levels, row_of: Vec::new(), pool, workers })
     }
@@ -185,8 +185,8 @@ impl Worker {
     fn run(&mut self, call: &Call<'_>, first: usize, x0_btd: &mut [f64], mut pulled: Option<&mut [f64]>) {
         let size = CHUNK * call.batch.tokens * call.width;
         for (index, x0) in x0_btd.chunks_mut(size).enumerate() {
-            let end = (index * size + x0.len(), index * size);
-            let pulled = pulled.as_mut().map(|pulled| &mut pulled[end.1..end.0]);
+            let at = index * size..index * size + x0.len();
+            let pulled = pulled.as_mut().map(|pulled| &mut pulled[at]);
             self.piece(call, first + index * CHUNK, x0, pulled);
         }
     }
@@ -263,12 +263,4 @@ impl Denoiser for EngineDenoiser {
     ) -> Result<(), PlannerError> {
         self.run(batch, x0_btd, Some((cotangent, pulled_btd)))
     }
-}
-
-/// Threads of an engine.
-fn start_threads(threads: usize) -> Result<rayon::ThreadPool, PlannerError> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| PlannerError::Device(format!("cannot start {threads} compute threads: {error}")))
 }

@@ -1,8 +1,8 @@
 //! Buffers and forward pass of the transformer over one piece of a batch.
 //!
-//! Names: `M` rows (visible tokens), `W` width, `H` heads. Rows are shared among *lanes*, one thread each; a lane owns the
-//! buffers of its rows and hands over, between phases, the one thing that other lanes need of it. With one lane
-//! the phases follow one another without any hand-over between threads.
+//! Names: `M` rows (visible tokens), `W` width, `H` heads. Rows are shared among *lanes*, one thread each; a
+//! lane owns the buffers of its rows and hands over, between phases, the one thing that other lanes need of it.
+//! With one lane the phases follow one another without any hand-over between threads.
 
 use std::mem::swap;
 use std::ops::Range;

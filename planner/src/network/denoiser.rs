@@ -44,7 +44,7 @@ impl NetworkDenoiser {
         cpu: bool,
     ) -> Result<Self, PlannerError> {
         let network = network.valid().freeze().fork(device);
-        let pool = if cpu { Some(single_thread_pool()?) } else { None };
+        let pool = if cpu { Some(thread_pool(1)?) } else { None };
         let (device, dtype) = (device.clone(), DType::F32);
         Ok(Self { network, layout, schedule, target, causal, device, dtype, pool })
     }
@@ -181,12 +181,12 @@ fn download(tensor: Tensor<3>, out: &mut [f64]) -> Result<(), PlannerError> {
     Ok(())
 }
 
-/// A compute pool of one thread, so that a worker's operations stay on its own core.
-pub(crate) fn single_thread_pool() -> Result<rayon::ThreadPool, PlannerError> {
+/// A pool of `threads` compute threads. Burn's operations get pools of one, so that they stay on their own core.
+pub(crate) fn thread_pool(threads: usize) -> Result<rayon::ThreadPool, PlannerError> {
     rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
+        .num_threads(threads)
         .build()
-        .map_err(|error| PlannerError::Device(format!("cannot start a compute thread: {error}")))
+        .map_err(|error| PlannerError::Device(format!("cannot start {threads} compute threads: {error}")))
 }
 
 struct Cast(DType);

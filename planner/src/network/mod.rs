@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use conditions::Conditions;
 pub(crate) use conditions::{is_visible, remaining_chunks};
 pub use denoiser::NetworkDenoiser;
-pub(crate) use denoiser::single_thread_pool;
+pub(crate) use denoiser::thread_pool;
 pub use parameters::{ParameterLayout, ParameterSlot};
 pub use recurrent::Recurrent;
 pub use transformer::Transformer;

@@ -6,7 +6,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::TrainBatch;
 use crate::engine::EngineGradient;
-use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, single_thread_pool};
+use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool};
 use crate::{PlannerError, TokenLayout};
 
 /// Gradient of one step.
@@ -70,9 +70,7 @@ impl GradientWorkers {
     ) -> Result<Self, PlannerError> {
         let pools = match threads {
             None => Vec::new(),
-            Some(count) => {
-                (0..count.clamp(1, shards)).map(|_| single_thread_pool()).collect::<Result<_, _>>()?
-            }
+            Some(count) => (0..count.clamp(1, shards)).map(|_| thread_pool(1)).collect::<Result<_, _>>()?,
         };
         let burn = BurnGradient {
             network: network.clone(),

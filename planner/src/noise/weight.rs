@@ -69,12 +69,15 @@ impl LossWeight {
     pub const CLIP: f64 = 5.0;
     /// Decay per frame of what the tokens before tell about the next.
     pub const DECAY_PER_FRAME: f64 = 0.98;
+    /// Least weight of the fused form, as a share of the largest. What noisy tokens far ahead should look like is
+    /// where a plan's route is decided; at the bare ratio their errors weigh nothing.
+    pub const FLOOR: f64 = 0.15;
 
     /// Weights for one sequence of training `levels` (in time order), each token of `frames` frames.
     ///
     /// With clipped and scaled `c_t = min(snr_t, 5) / 5` and `m_t` the exponential moving average of
     /// `c` over the tokens before `t`, the fused ratio is `1 - (1 - c_t)(1 - m_t)`: the probability that
-    /// at least one of the two sources is informative.
+    /// at least one of the two sources is informative. It is kept above [`Self::FLOOR`].
     pub fn weights(
         self,
         schedule: &NoiseSchedule,
@@ -94,7 +97,7 @@ impl LossWeight {
                     continue;
                 }
                 Self::MinSnr => clipped,
-                Self::FusedSnr => 1.0 - (1.0 - clipped) * (1.0 - past),
+                Self::FusedSnr => (1.0 - (1.0 - clipped) * (1.0 - past)).max(Self::FLOOR),
             };
             past = decay * past + (1.0 - decay) * clipped;
             *weight = Self::CLIP * per_x0 / target.error_ratio(snr);

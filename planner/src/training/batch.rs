@@ -112,6 +112,9 @@ impl BatchMaker {
             *level = rng.random_range(1..=self.model.levels) as u16;
         }
         let known = ((self.model.levels as f64 * self.train.known_level).round() as usize).max(1);
+        if rng.random_bool(self.train.pyramids) {
+            pyramid_row(rng, self.model.levels, known, &mut levels[FIRST_CHUNK..FIRST_CHUNK + chunks]);
+        }
         for (token, probability) in [(STATE, self.train.known_state), (GOAL, self.train.known_goal)] {
             if rng.random_bool(probability) {
                 levels[token] = rng.random_range(1..=known) as u16;
@@ -175,5 +178,25 @@ impl BatchMaker {
                 }
             }
         }
+    }
+}
+
+/// Steepest pyramid drawn: how much noisier each chunk is than the one before, as a share of pure noise.
+const STEEPEST: f64 = 0.15;
+
+/// Draws levels as a row of sampling holds them: the chunks of a pyramid, seen at a random moment.
+///
+/// Where all levels are drawn independently, a sequence of twenty chunks is all noise once in an age; but that is
+/// the row with which every plan begins, and the one that decides which way round a wall it goes.
+fn pyramid_row(rng: &mut ChaCha8Rng, levels: usize, known: usize, chunks: &mut [u16]) {
+    let slope = if rng.random_bool(0.5) { 0.0 } else { rng.random_range(0.0..STEEPEST) };
+    let first = rng.random_range(-slope * chunks.len() as f64..1.0);
+    for (t, level) in chunks.iter_mut().enumerate() {
+        let share = first + slope * (t + 1) as f64;
+        *level = if share <= 0.0 {
+            rng.random_range(1..=known) as u16
+        } else {
+            ((share.min(1.0) * levels as f64).ceil() as usize).clamp(1, levels) as u16
+        };
     }
 }

@@ -89,6 +89,9 @@ pub struct TrainConfig {
     /// the cleanest quarter, whose worst level hides a third of a standard deviation; plans then do not begin
     /// where the present is. A fiftieth surrounds the level at which planning shows known tokens.
     pub known_level: f64,
+    /// Share of the sequences whose chunks have the levels of one row of a pyramid, as sampling meets them; the
+    /// others draw each chunk's level independently.
+    pub pyramids: f64,
     /// Probability that a sequence has no goal token.
     pub no_goal: f64,
     /// Probability, given a goal token, that it is known.
@@ -120,6 +123,7 @@ impl Default for TrainConfig {
             weight: LossWeight::FusedSnr,
             known_state: 0.75,
             known_level: 0.02,
+            pyramids: 0.5,
             no_goal: 0.4,
             known_goal: 0.75,
             random_ends: true,
@@ -166,6 +170,7 @@ impl TrainConfig {
         for (name, value) in [
             ("train.final_rate", self.final_rate),
             ("train.known_state", self.known_state),
+            ("train.pyramids", self.pyramids),
             ("train.no_goal", self.no_goal),
             ("train.known_goal", self.known_goal),
             ("train.known_level", self.known_level),

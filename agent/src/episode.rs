@@ -149,7 +149,8 @@ impl<'a> Episode<'a> {
     pub(crate) fn step(&mut self) -> Result<(), AgentError> {
         let frame = self.plan.as_ref().and_then(|plan| {
             let (observation, action) = (plan.observation(self.executed)?, plan.action(self.executed)?);
-            Some(PlanFrame { observation, action })
+            let ahead = plan.observations.get(self.executed * observation.len()..).unwrap_or_default();
+            Some(PlanFrame { observation, action, ahead })
         });
         let commanded = self.executor.command(self.env.observation(), frame, &mut self.action);
         commanded.map_err(|source| self.refused(source))?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use forethought_agent::RolloutConfig;
 use forethought_envs::EnvSpec;
+use forethought_envs::data::InverseModel;
 use forethought_planner::checkpoint;
 use forethought_planner::{DiffusionPlanner, PlanConfig};
 use forethought_policies::make_executor;
@@ -28,14 +29,21 @@ pub struct LoadedPlanner {
     pub step: u64,
     /// Number of weights.
     pub weights: usize,
+    /// Inverse dynamics of the data behind it, where the checkpoint holds them.
+    pub inverse: Option<InverseModel>,
 }
 
-/// Settings of the loop, with the executor's tried out: what is wrong with either is said before an output
-/// folder is made.
+/// Settings of the loop, with the executor's completed from the checkpoint and tried out: what is wrong with
+/// either is said before an output folder is made.
 ///
 /// # Errors
 /// [`Failure`] naming the setting and the remedy.
-pub fn execution(configuration: &Configuration, spec: &EnvSpec) -> Result<RolloutConfig, Failure> {
+pub fn execution(
+    configuration: &mut Configuration,
+    spec: &EnvSpec,
+    loaded: &LoadedPlanner,
+) -> Result<RolloutConfig, Failure> {
+    configuration.executor.inverse.clone_from(&loaded.inverse);
     let executor = make_executor(&configuration.executor, spec)?;
     if !executor.needs_plan() {
         return Err(Failure::refused(format!(
@@ -44,6 +52,14 @@ pub fn execution(configuration: &Configuration, spec: &EnvSpec) -> Result<Rollou
             executor.name()
         )));
     }
+    rollout_config(configuration)
+}
+
+/// Settings of the loop.
+///
+/// # Errors
+/// [`Failure`] naming the setting and the remedy.
+pub fn rollout_config(configuration: &Configuration) -> Result<RolloutConfig, Failure> {
     let config =
         RolloutConfig { replan_every: configuration.rollout.replan_every, ..RolloutConfig::default() };
     config.check()?;
@@ -75,6 +91,7 @@ pub fn load(
     manifest.fits(&path, spec)?;
     let (schedule, step, weights) = (manifest.model.noise()?, manifest.step, checkpoint.weights.len());
     let denoiser = checkpoint.denoiser(&device_handle, device.threads())?;
+    let inverse = manifest.inverse;
     let radius = spec.goal_radius.unwrap_or(DEFAULT_RADIUS);
     let planner = DiffusionPlanner::new(
         denoiser,
@@ -84,5 +101,5 @@ pub fn load(
         radius,
         plan.clone(),
     )?;
-    Ok(LoadedPlanner { planner, path, hash, step, weights })
+    Ok(LoadedPlanner { planner, path, hash, step, weights, inverse })
 }

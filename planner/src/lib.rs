@@ -6,10 +6,12 @@
 //! [`DiffusionPlanner`] (plans from observations), [`training`] and [`checkpoint`].
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+mod commitment;
 mod denoiser;
 pub mod engine;
 mod error;
 mod layout;
+mod likelihood;
 mod matrix;
 mod monte_carlo;
 mod plan;
@@ -29,6 +31,7 @@ pub use denoiser::{Cotangent, Denoiser, NoisyBatch};
 pub use engine::EngineDenoiser;
 pub use error::PlannerError;
 pub use layout::{FIRST_CHUNK, GOAL, STATE, TokenLayout};
+pub use likelihood::LikelihoodBound;
 pub use matrix::{MatrixKind, SchedulingMatrix};
 pub use monte_carlo::Guidance;
 pub use plan::{Plan, PlanRequest, PlanRow, Planner};

@@ -16,6 +16,8 @@ pub struct Plan {
     pub value: f64,
     /// First frame within the goal radius, if any.
     pub arrival: Option<usize>,
+    /// Nats of the plan's least likely chunk ([`crate::LikelihoodBound`]); 0 where it was not asked for.
+    pub surprise: f64,
     /// Rows of the scheduling matrix that were walked.
     pub rows: usize,
     /// Candidates it was chosen from.
@@ -24,6 +26,10 @@ pub struct Plan {
     pub history: Vec<PlanRow>,
     /// Clean estimate of every chunk, normalised, `[chunks, width]`: what a warm start begins from.
     pub(crate) x0_cd: Vec<f64>,
+    /// Whether it ends where it was to end.
+    pub(crate) ends: bool,
+    /// Frames after which it is to have arrived, for the length of the plans after it.
+    pub(crate) due: Option<usize>,
     /// Positions from which this plan and those before it were made, while away from the goal.
     pub(crate) visited: Vec<f64>,
 }

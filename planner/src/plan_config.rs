@@ -37,13 +37,26 @@ pub struct PlanConfig {
     pub unvisited_width: f64,
     /// What is maximised: `goal` or `reward`.
     pub objective: ObjectiveKind,
-    /// Whether the goal is also shown to the network as a clean token at the plan's end.
+    /// Whether the network is shown the goal, as a clean token that says where the plan ends. At the goal it is
+    /// hidden: how to stay there the data do not show, and guidance alone keeps a plan in place.
     pub goal_token: bool,
-    /// Horizons of the candidates, in chunks; empty is the longest the checkpoint has.
+    /// Whether plans that are shown the goal are guided to it as well.
+    pub guide_shown: bool,
+    /// Horizons of the candidates, in chunks; empty is the longest the checkpoint has. With a goal token the one
+    /// chosen binds the plans after it (`commitment.rs`).
     pub horizons: Vec<usize>,
-    /// Chunks planned past the arrival of the plan in force, where it arrives and `horizons` is empty; 0 always
-    /// plans the longest horizon.
+    /// Chunks by which a plan may be shorter than the one in force leaves time for; the shortest that ends at the
+    /// goal is taken.
+    pub hasten: usize,
+    /// Distance from the goal at which a plan that was shown the goal may end, in units of the goal radius.
+    pub tolerance: f64,
+    /// Where the goal is not shown: chunks planned past the arrival of the plan in force, where it arrives and
+    /// `horizons` is empty; 0 always plans the longest horizon.
     pub hold: usize,
+    /// What a nat of the plan's least likely chunk costs, in frames at the goal ([`crate::LikelihoodBound`]).
+    pub likelihood: f64,
+    /// Nats of its least likely chunk up to which a plan that arrives is good enough to try no other length.
+    pub acceptable: f64,
     /// Candidates per horizon.
     pub samples: usize,
     /// Level, as a share of `levels`, at which the nearest token of a warm start begins; 1 plans afresh. A plan
@@ -81,8 +94,13 @@ impl Default for PlanConfig {
             unvisited_width: 2.0,
             objective: ObjectiveKind::Goal,
             goal_token: false,
+            guide_shown: false,
             horizons: Vec::new(),
+            hasten: 0,
+            tolerance: 1.0,
             hold: 3,
+            likelihood: 0.0,
+            acceptable: f64::MAX,
             samples: 1,
             warm_start: 1.0,
             warm_slope: 0.0,
@@ -123,14 +141,22 @@ impl PlanConfig {
                 format!("the checkpoint plans between 1 and {chunks} chunks"),
             );
         }
-        for (name, value) in
-            [("plan.guidance", self.guidance), ("plan.tie", self.tie), ("plan.unvisited", self.unvisited)]
-        {
+        for (name, value) in [
+            ("plan.guidance", self.guidance),
+            ("plan.tie", self.tie),
+            ("plan.unvisited", self.unvisited),
+            ("plan.likelihood", self.likelihood),
+            ("plan.acceptable", self.acceptable),
+        ] {
             if !(value.is_finite() && value >= 0.0) {
                 return bad(name, value.to_string(), "give zero or a positive number".into());
             }
         }
-        for (name, value) in [("plan.reach", self.reach), ("plan.unvisited_width", self.unvisited_width)] {
+        for (name, value) in [
+            ("plan.reach", self.reach),
+            ("plan.tolerance", self.tolerance),
+            ("plan.unvisited_width", self.unvisited_width),
+        ] {
             if !(value.is_finite() && value > 0.0) {
                 return bad(name, value.to_string(), "give a positive number".into());
             }

@@ -2,20 +2,23 @@
 //!
 //! 1. Each request becomes sequences `[state, goal, chunks]`, one per candidate: the state clean, the goal
 //!    clean or hidden, the chunks pure noise or, in a warm start, the previous plan put back to a pyramid of
-//!    levels.
+//!    levels. Which lengths are tried says `commitment.rs`.
 //! 2. All candidates of one horizon walk the scheduling matrix together ([`Sampler`]), guided by the mean
 //!    over Monte Carlo completions ([`Guidance`]).
-//! 3. Each request keeps the candidate with the largest estimated return.
+//! 3. Each candidate is judged by what it would earn and by how much it looks like the data
+//!    ([`LikelihoodBound`]); each request keeps the best, which is the shortest plausible one that arrives.
 
 use std::collections::BTreeMap;
 
 use forethought_envs::data::DatasetNormalizer;
 
 use crate::checkpoint::SlotLimits;
+use crate::commitment::{Horizons, acceptable};
 use crate::denoiser::Denoiser;
 use crate::error::{check_finite, check_len};
 use crate::guidance::{Objective, PlannedReward, ReachGoal, Tied, Unvisited};
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};
+use crate::likelihood::LikelihoodBound;
 use crate::noise::NoiseSchedule;
 use crate::plan::{Plan, PlanRequest, PlanRow, Planner};
 use crate::plan_config::{ObjectiveKind, PlanConfig};
@@ -24,6 +27,22 @@ use crate::{Guidance, PlannerError, Sampler, SchedulingMatrix, Sequences, TokenL
 /// Name the streams of a plan's initial noise and of its Monte Carlo completions.
 const NOISE_STREAM: u64 = 0;
 const COMPLETION_STREAM: u64 = 1;
+const LIKELIHOOD_STREAM: u64 = 2;
+/// Levels at which a route is judged, as shares of pure noise: below them it is the noise of single actions that
+/// counts, above them there is nothing left to tell one route from another.
+const ROUTE_LEVELS: (f64, f64) = (0.2, 0.7);
+const ROUTE_BANDS: usize = 2;
+
+/// How a plan begins: requests that differ in it are sampled apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Start {
+    /// From the plan in force.
+    warm: bool,
+    /// With the goal as a token.
+    shown: bool,
+    /// With a goal to be guided to.
+    goal: bool,
+}
 
 /// A denoiser with everything needed to plan in one environment.
 pub struct DiffusionPlanner {
@@ -90,21 +109,18 @@ impl DiffusionPlanner {
         Ok(())
     }
 
-    /// Horizons of a request's candidates, in chunks.
-    ///
-    /// Where the plan in force arrives, nothing past the arrival is worth more than staying there: the new
-    /// plan ends `hold` chunks later (variable horizon). A plan that does not arrive looks as far as it can.
-    fn horizons(&self, request: &PlanRequest<'_>) -> Vec<usize> {
-        let (longest, f) = (self.layout().chunks, self.layout().frame_stack);
-        let arrival =
-            request.previous.and_then(|(plan, executed)| Some(plan.arrival?.saturating_sub(executed)));
-        match (self.config.horizons.as_slice(), arrival) {
-            ([], Some(frames)) if self.config.hold > 0 => {
-                vec![(frames / f + 1 + self.config.hold).min(longest)]
-            }
-            ([], _) => vec![longest],
-            (list, _) => list.to_vec(),
-        }
+    /// How plans for a request begin.
+    fn start(&self, request: &PlanRequest<'_>) -> Start {
+        let there = |goal| self.away(request.observation, goal) <= self.goal_radius;
+        let shown =
+            self.config.goal_token && request.goal.is_some_and(|goal| self.config.hold == 0 || !there(goal));
+        Start { warm: self.starts_warm(request), shown, goal: request.goal.is_some() }
+    }
+
+    /// Distance of an observation from a goal.
+    fn away(&self, observation: &[f64], goal: &[f64]) -> f64 {
+        let offsets = self.layout().goal_indices.iter().zip(goal).map(|(&i, g)| observation[i] - g);
+        offsets.map(|offset| offset * offset).sum::<f64>().sqrt()
     }
 
     /// Whether a plan begins from the one in force: where that is wanted and something of the way is left.
@@ -120,10 +136,11 @@ impl DiffusionPlanner {
         &mut self,
         requests: &[PlanRequest<'_>],
         chunks: usize,
-        warm: bool,
+        start: Start,
         candidate: u64,
         history: bool,
     ) -> Result<Vec<Plan>, PlannerError> {
+        let warm = start.warm;
         let layout = self.layout().clone();
         let (tokens, width) = (layout.tokens(chunks), layout.width());
         let matrix = self.matrix(chunks, warm)?;
@@ -133,20 +150,21 @@ impl DiffusionPlanner {
         for (request, (x_td, x0_td)) in requests.iter().zip(sequences) {
             self.begin(request, &matrix, candidate, warm, x_td, x0_td)?;
         }
-        let shown_goal = |request: &PlanRequest<'_>| self.config.goal_token && request.goal.is_some();
         let mut sequences = Sequences {
             batch: requests.len(),
             x_btd,
             x0_btd,
             chunks_b: vec![chunks; requests.len()],
-            goal_b: requests.iter().map(shown_goal).collect(),
+            goal_b: vec![start.shown; requests.len()],
         };
         let objectives = self.objectives(requests)?;
         let seeds: Vec<u64> = requests
             .iter()
             .map(|request| random::derive(request.seed, &[COMPLETION_STREAM, chunks as u64, candidate]))
             .collect();
-        let guided = self.config.guidance > 0.0 && objectives.len() == requests.len();
+        let guided = self.config.guidance > 0.0
+            && objectives.len() == requests.len()
+            && (!start.shown || self.config.guide_shown);
         let guidance = Guidance {
             objectives: &objectives,
             scale: self.config.guidance,
@@ -180,6 +198,7 @@ impl DiffusionPlanner {
             Some(pool) => pool.install(walk),
             None => walk(),
         }?;
+        let surprise_b = self.surprise(requests, &mut sequences, chunks, candidate)?;
         // Of a clean token the estimate is the token itself.
         let finished = sequences.x0_btd.chunks_exact(tokens * width).zip(requests).zip(rows).enumerate();
         finished
@@ -188,10 +207,49 @@ impl DiffusionPlanner {
                 plan.rows = walked;
                 plan.history = history;
                 plan.visited = self.visited(request);
-                self.judge(&mut plan, request, objectives.get(b).map(AsRef::as_ref), x0_td, chunks);
+                plan.surprise = surprise_b.get(b).copied().unwrap_or(0.0);
+                self.judge(
+                    &mut plan,
+                    request,
+                    objectives.get(b).map(AsRef::as_ref),
+                    x0_td,
+                    (chunks, start.shown),
+                );
                 Ok(plan)
             })
             .collect()
+    }
+
+    /// Nats of the least likely chunk of every plan, each as if it had been made without a goal: what is asked is
+    /// whether one can move so, not whether it leads there. Nothing where no setting asks for it.
+    fn surprise(
+        &mut self,
+        requests: &[PlanRequest<'_>],
+        sequences: &mut Sequences,
+        chunks: usize,
+        candidate: u64,
+    ) -> Result<Vec<f64>, PlannerError> {
+        if self.config.likelihood == 0.0 && self.config.acceptable == f64::MAX {
+            return Ok(Vec::new());
+        }
+        let bound =
+            LikelihoodBound::new(&self.schedule, ROUTE_LEVELS, ROUTE_BANDS, self.config.stabilization)?;
+        let seeds: Vec<u64> = requests
+            .iter()
+            .map(|request| random::derive(request.seed, &[LIKELIHOOD_STREAM, chunks as u64, candidate]))
+            .collect();
+        sequences.goal_b.fill(false);
+        let (pool, denoiser, schedule) = (self.denoiser.pool(), self.denoiser.as_mut(), &self.schedule);
+        let mut score = || bound.nats(denoiser, schedule, sequences, &seeds);
+        let nats_bt = match pool {
+            Some(pool) => pool.install(score),
+            None => score(),
+        }?;
+        let tokens = nats_bt.len() / requests.len().max(1);
+        Ok(nats_bt
+            .chunks_exact(tokens.max(1))
+            .map(|nats_t| nats_t.iter().copied().fold(0.0, f64::max))
+            .collect())
     }
 
     /// Scheduling matrix of all tokens: known ones clean throughout, chunks from noise or a warm pyramid.
@@ -292,11 +350,10 @@ impl DiffusionPlanner {
     /// what is wanted.
     fn visited(&self, request: &PlanRequest<'_>) -> Vec<f64> {
         let (Some(goal), true) = (request.goal, self.config.unvisited > 0.0) else { return Vec::new() };
-        let position = self.layout().goal_indices.iter().map(|&i| request.observation[i]);
-        let away = position.clone().zip(goal).map(|(p, g)| (p - g).powi(2)).sum::<f64>().sqrt();
-        if away <= self.goal_radius {
+        if self.away(request.observation, goal) <= self.goal_radius {
             return Vec::new();
         }
+        let position = self.layout().goal_indices.iter().map(|&i| request.observation[i]);
         let before = request.previous.map(|(plan, _)| plan.visited.as_slice()).unwrap_or_default();
         before.iter().copied().chain(position).collect()
     }
@@ -308,7 +365,7 @@ impl DiffusionPlanner {
         request: &PlanRequest<'_>,
         objective: Option<&dyn Objective>,
         x0_td: &[f64],
-        chunks: usize,
+        (chunks, shown): (usize, bool),
     ) {
         let layout = self.layout();
         let Some(goal) = request.goal else {
@@ -320,9 +377,7 @@ impl DiffusionPlanner {
         let distances: Vec<f64> = plan
             .observations
             .chunks_exact(layout.observation)
-            .map(|o| {
-                layout.goal_indices.iter().zip(goal).map(|(&i, g)| (o[i] - g).powi(2)).sum::<f64>().sqrt()
-            })
+            .map(|observation| self.away(observation, goal))
             .collect();
         let inside = |distance: &f64| *distance <= self.goal_radius;
         plan.arrival = distances.iter().position(inside);
@@ -332,7 +387,17 @@ impl DiffusionPlanner {
         let after = if stays { longest.saturating_sub(plan.frames) as f64 } else { 0.0 };
         // Among plans that never arrive, the one that comes closest: less than one frame's worth.
         let closest = distances.iter().copied().fold(f64::INFINITY, f64::min);
-        plan.value = frames_inside + after - closest / (1.0 + closest);
+        let earned = if shown {
+            // What is asked of the plan is to end at the goal; its length says when that is. How often it comes
+            // by before is chance.
+            let end = distances.last().copied().unwrap_or(f64::INFINITY);
+            plan.ends = end <= self.config.tolerance * self.goal_radius;
+            pin(layout, plan, goal);
+            if plan.ends { longest.saturating_sub(plan.frames) as f64 } else { -end }
+        } else {
+            frames_inside + after - closest / (1.0 + closest)
+        };
+        plan.value = earned - self.config.likelihood * plan.surprise;
     }
 }
 
@@ -342,26 +407,39 @@ impl Planner for DiffusionPlanner {
         if requests.is_empty() {
             return Ok(Vec::new());
         }
-        // One run of the sampler per length and kind of start, so that a plan depends on its request alone.
-        let mut runs: BTreeMap<(usize, bool, bool), Vec<usize>> = BTreeMap::new();
-        for (index, request) in requests.iter().enumerate() {
-            for chunks in self.horizons(request) {
-                runs.entry((chunks, self.starts_warm(request), request.goal.is_some()))
-                    .or_default()
-                    .push(index);
-            }
-        }
         let mut best: Vec<Option<Plan>> = vec![None; requests.len()];
         let mut candidates = vec![0; requests.len()];
-        for ((chunks, warm, _), members) in runs {
-            let group: Vec<PlanRequest<'_>> = members.iter().map(|&index| requests[index]).collect();
-            for sample in 0..self.config.samples {
-                let plans = self.sample(&group, chunks, warm, sample as u64, history)?;
-                for (&index, plan) in members.iter().zip(plans) {
-                    candidates[index] += 1;
-                    // Lengths come in rising order, so that of equal plans the shortest is kept.
-                    if best[index].as_ref().is_none_or(|best| plan.value > best.value) {
-                        best[index] = Some(plan);
+        let layout = self.layout().clone();
+        let horizons: Vec<Horizons> = requests
+            .iter()
+            .map(|request| {
+                let there =
+                    request.goal.is_some_and(|goal| self.away(request.observation, goal) <= self.goal_radius);
+                Horizons::new(&self.config, &layout, request, self.start(request).shown, there)
+            })
+            .collect();
+        for lengths in [|of: &Horizons| of.bound.clone(), |of: &Horizons| of.open.clone()] {
+            // One run of the sampler per length and kind of start, so that a plan depends on its request alone.
+            let mut runs: BTreeMap<(usize, Start), Vec<usize>> = BTreeMap::new();
+            for (index, request) in requests.iter().enumerate() {
+                if best[index].as_ref().is_some_and(|plan| acceptable(plan, &self.config)) {
+                    continue;
+                }
+                for chunks in lengths(&horizons[index]) {
+                    runs.entry((chunks, self.start(request))).or_default().push(index);
+                }
+            }
+            for ((chunks, start), members) in runs {
+                let group: Vec<PlanRequest<'_>> = members.iter().map(|&index| requests[index]).collect();
+                for sample in 0..self.config.samples {
+                    let plans = self.sample(&group, chunks, start, sample as u64, history)?;
+                    for (&index, mut plan) in members.iter().zip(plans) {
+                        candidates[index] += 1;
+                        // Lengths come in rising order, so that of equal plans the shortest is kept.
+                        if best[index].as_ref().is_none_or(|best| plan.value > best.value) {
+                            plan.due = start.shown.then(|| horizons[index].due(chunks, layout.frame_stack));
+                            best[index] = Some(plan);
+                        }
                     }
                 }
             }
@@ -390,6 +468,13 @@ fn decode(layout: &TokenLayout, normalizer: &DatasetNormalizer, x0_cd: &[f64]) -
     normalizer.action.denormalize(&mut plan.actions)?;
     normalizer.observation.denormalize(&mut plan.observations)?;
     Ok(plan)
+}
+
+/// Lets a plan that was shown the goal end exactly there.
+fn pin(layout: &TokenLayout, plan: &mut Plan, goal: &[f64]) {
+    if let Some(last) = plan.observations.rchunks_exact_mut(layout.observation).next() {
+        layout.goal_indices.iter().zip(goal).for_each(|(&i, &g)| last[i] = g);
+    }
 }
 
 /// The plan as one row shows it.

@@ -2,13 +2,15 @@
 
 use crate::PolicyError;
 
-/// One frame of a plan: the action of the present step and the observation it is to lead to.
+/// One frame of a plan: the action of the present step and the observation it is to lead to; and what follows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlanFrame<'a> {
     /// Planned observation after the present step, environment units.
     pub observation: &'a [f64],
     /// Planned action of the present step, environment units.
     pub action: &'a [f64],
+    /// Planned observations from this one to the plan's end, `[frames, observation]`, environment units.
+    pub ahead: &'a [f64],
 }
 
 /// Chooses the command of each step, from a plan or without one.

@@ -6,6 +6,8 @@
 //! |---|---|
 //! | [`DIFFUSED_ACTION`] | the plan's own action |
 //! | [`PD`] | planned position and velocity, tracked by a proportional-derivative law |
+//! | [`INVERSE_DYNAMICS`] | what leads to the next planned observation, by a model learned from data |
+//! | [`PATH_FOLLOWING`] | the planned path, driven as fast as the actuators allow |
 //! | [`WAYPOINT`] | D4RL's controller as its reference scores were made, with routes that go stale |
 //! | [`WAYPOINT_FRESH`] | the same with a route per episode |
 //! | [`RANDOM`] | uniform over the action space |
@@ -16,6 +18,9 @@
 mod diffused_action;
 mod error;
 mod executor;
+mod inverse_dynamics;
+mod path;
+mod path_following;
 mod pd;
 mod random_action;
 mod registry;
@@ -24,9 +29,12 @@ mod waypoint;
 pub use diffused_action::DiffusedAction;
 pub use error::PolicyError;
 pub use executor::{Executor, PlanFrame};
+pub use inverse_dynamics::InverseDynamics;
+pub use path_following::PathFollowing;
 pub use pd::PdTracking;
 pub use random_action::RandomAction;
 pub use registry::{
-    DIFFUSED_ACTION, ExecutorConfig, KNOWN, PD, RANDOM, WAYPOINT, WAYPOINT_FRESH, make_executor,
+    DIFFUSED_ACTION, ExecutorConfig, INVERSE_DYNAMICS, KNOWN, PATH_FOLLOWING, PD, RANDOM, WAYPOINT,
+    WAYPOINT_FRESH, make_executor,
 };
 pub use waypoint::Waypoint;

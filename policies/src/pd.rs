@@ -35,34 +35,41 @@ impl PdTracking {
                 return Err(PolicyError::Setting { name, value: value.to_string(), remedy });
             }
         }
-        let (entries, actions) = (spec.observation.len(), spec.action.len());
-        for (name, list, may_be_empty) in [
-            ("executor.positions", &config.positions, false),
-            ("executor.velocities", &config.velocities, true),
-        ] {
-            let fits = list.len() == actions || (may_be_empty && list.is_empty());
-            if !fits || list.iter().any(|&index| index >= entries) {
-                let or_none = if may_be_empty { ", or an empty list to track positions alone" } else { "" };
-                return Err(PolicyError::Setting {
-                    name,
-                    value: format!("{list:?}"),
-                    remedy: format!(
-                        "`{}` has {actions} action and {entries} observation entries: give {actions} observation \
-                         entries below {entries}{or_none}",
-                        spec.id
-                    ),
-                });
-            }
-        }
+        tracked_entries(spec, "executor.positions", &config.positions, false)?;
+        tracked_entries(spec, "executor.velocities", &config.velocities, true)?;
         Ok(Self {
             space: spec.action.clone(),
-            observation: entries,
+            observation: spec.observation.len(),
             position_gain: config.position_gain,
             velocity_gain: config.velocity_gain,
             positions: config.positions.clone(),
             velocities: config.velocities.clone(),
         })
     }
+}
+
+/// Refuses a list of observation entries unless there is one per action entry, or none where that is allowed.
+pub(crate) fn tracked_entries(
+    spec: &EnvSpec,
+    name: &'static str,
+    list: &[usize],
+    may_be_empty: bool,
+) -> Result<(), PolicyError> {
+    let (entries, actions) = (spec.observation.len(), spec.action.len());
+    let fits = list.len() == actions || (may_be_empty && list.is_empty());
+    if fits && list.iter().all(|&index| index < entries) {
+        return Ok(());
+    }
+    let or_none = if may_be_empty { ", or an empty list to track positions alone" } else { "" };
+    Err(PolicyError::Setting {
+        name,
+        value: format!("{list:?}"),
+        remedy: format!(
+            "`{}` has {actions} action and {entries} observation entries: give {actions} observation entries below \
+             {entries}{or_none}",
+            spec.id
+        ),
+    })
 }
 
 impl Executor for PdTracking {

@@ -1,15 +1,21 @@
 //! Executors by name.
 
 use forethought_envs::EnvSpec;
-use forethought_envs::data::WaypointMemory;
+use forethought_envs::data::{InverseModel, WaypointMemory};
 use serde::{Deserialize, Serialize};
 
-use crate::{DiffusedAction, Executor, PdTracking, PolicyError, RandomAction, Waypoint};
+use crate::{
+    DiffusedAction, Executor, InverseDynamics, PathFollowing, PdTracking, PolicyError, RandomAction, Waypoint,
+};
 
 /// Name of [`DiffusedAction`].
 pub const DIFFUSED_ACTION: &str = "diffused-action";
 /// Name of [`PdTracking`].
 pub const PD: &str = "pd";
+/// Name of [`InverseDynamics`].
+pub const INVERSE_DYNAMICS: &str = "inverse-dynamics";
+/// Name of [`PathFollowing`].
+pub const PATH_FOLLOWING: &str = "path-following";
 /// Name of [`Waypoint`] as D4RL's reference scores were made.
 pub const WAYPOINT: &str = "waypoint";
 /// Name of [`Waypoint`] with a route per episode.
@@ -18,7 +24,8 @@ pub const WAYPOINT_FRESH: &str = "waypoint-fresh";
 pub const RANDOM: &str = "random";
 
 /// Every known name.
-pub const KNOWN: [&str; 5] = [DIFFUSED_ACTION, PD, WAYPOINT, WAYPOINT_FRESH, RANDOM];
+pub const KNOWN: [&str; 7] =
+    [DIFFUSED_ACTION, PD, INVERSE_DYNAMICS, PATH_FOLLOWING, WAYPOINT, WAYPOINT_FRESH, RANDOM];
 
 /// Names nearer than this (Jaro-Winkler, 1 is equal) are offered as what was probably meant.
 const HINT_SIMILARITY: f64 = 0.75;
@@ -33,11 +40,24 @@ pub struct ExecutorConfig {
     pub position_gain: f64,
     /// [`PD`]: action per unit of velocity missing.
     pub velocity_gain: f64,
-    /// [`PD`]: observation entries that are positions, one per action entry.
+    /// [`PD`], [`PATH_FOLLOWING`]: observation entries that are positions, one per action entry.
     pub positions: Vec<usize>,
-    /// [`PD`]: observation entries that are velocities, in the order of the positions; empty to track
-    /// positions alone.
+    /// [`PD`], [`PATH_FOLLOWING`]: observation entries that are velocities, in the order of the positions; for
+    /// [`PD`] empty to track positions alone.
     pub velocities: Vec<usize>,
+    /// [`PATH_FOLLOWING`]: acceleration of a full command, units per second squared.
+    pub acceleration: f64,
+    /// [`PATH_FOLLOWING`]: largest speed along one axis, units per second.
+    pub speed: f64,
+    /// [`PATH_FOLLOWING`]: velocity that is lost to friction, per second.
+    pub damping: f64,
+    /// [`PATH_FOLLOWING`]: seconds of one environment step.
+    pub step: f64,
+    /// [`PATH_FOLLOWING`]: distance over which bends of the path are rounded, to both sides, units.
+    pub smoothing: f64,
+    /// [`INVERSE_DYNAMICS`]: the model; that of the checkpoint unless given.
+    #[serde(skip)]
+    pub inverse: Option<InverseModel>,
 }
 
 impl Default for ExecutorConfig {
@@ -55,6 +75,13 @@ impl ExecutorConfig {
             velocity_gain: 1.2,
             positions: vec![0, 1],
             velocities: vec![2, 3],
+            // D4RL's ball: motors of gear 100 on 4.18879 kg, damping 1, speeds clipped to 5, steps of 10 ms.
+            acceleration: 100.0 / 4.18879,
+            speed: 5.0,
+            damping: 1.0 / 4.18879,
+            step: 0.01,
+            smoothing: 0.2,
+            inverse: None,
         }
     }
 }
@@ -68,6 +95,8 @@ pub fn make_executor(config: &ExecutorConfig, spec: &EnvSpec) -> Result<Box<dyn 
     Ok(match config.name.as_str() {
         DIFFUSED_ACTION => Box::new(DiffusedAction::new(spec)),
         PD => Box::new(PdTracking::new(spec, config)?),
+        INVERSE_DYNAMICS => Box::new(InverseDynamics::new(spec, config)?),
+        PATH_FOLLOWING => Box::new(PathFollowing::new(spec, config)?),
         WAYPOINT => Box::new(Waypoint::new(spec, WaypointMemory::Stale)?),
         WAYPOINT_FRESH => Box::new(Waypoint::new(spec, WaypointMemory::Fresh)?),
         RANDOM => Box::new(RandomAction::new(spec)?),

@@ -50,7 +50,11 @@ fn an_unknown_name_gets_the_nearest_one() {
 fn pd_is_the_law_on_the_chosen_entries() {
     let mut action = [0.0; 2];
     let observation = [1.0, 2.0, 0.5, -0.5];
-    let frame = PlanFrame { observation: &[1.01, 1.98, 0.6, -0.3], action: &[0.0, 0.0] };
+    let frame = PlanFrame {
+        observation: &[1.01, 1.98, 0.6, -0.3],
+        action: &[0.0, 0.0],
+        ahead: &[1.01, 1.98, 0.6, -0.3],
+    };
     executor(PD).command(&observation, Some(frame), &mut action).unwrap();
     assert!((action[0] - (12.5 * 0.01 + 1.2 * 0.1)).abs() < 1e-12, "{action:?}");
     assert!((action[1] - (12.5 * -0.02 + 1.2 * 0.2)).abs() < 1e-12, "{action:?}");
@@ -68,7 +72,7 @@ fn pd_is_the_law_on_the_chosen_entries() {
 #[test]
 fn diffused_action_is_the_plans_own_action_clipped() {
     let mut action = [0.0; 2];
-    let frame = PlanFrame { observation: &[0.0; 4], action: &[0.3, -7.0] };
+    let frame = PlanFrame { observation: &[0.0; 4], action: &[0.3, -7.0], ahead: &[0.0; 4] };
     executor(DIFFUSED_ACTION).command(&[0.0; 4], Some(frame), &mut action).unwrap();
     assert_eq!(action, [0.3, -1.0]);
 }
@@ -101,22 +105,22 @@ fn malformed_frames_are_refused() {
         let mut executor = executor(name);
         let missing = executor.command(&[0.0; 4], None, &mut action).unwrap_err();
         assert!(matches!(missing, PolicyError::NeedsPlan(of) if of == name));
-        let broken = PlanFrame { observation: &nan, action: &[f64::NAN, 0.0] };
+        let broken = PlanFrame { observation: &nan, action: &[f64::NAN, 0.0], ahead: &nan };
         let refused = executor.command(&[0.0; 4], Some(broken), &mut action).unwrap_err();
         assert!(refused.to_string().contains("planned"), "{refused}");
-        let short = PlanFrame { observation: &[0.0; 3], action: &[0.0] };
+        let short = PlanFrame { observation: &[0.0; 3], action: &[0.0], ahead: &[0.0; 3] };
         assert!(matches!(
             executor.command(&[0.0; 4], Some(short), &mut action),
             Err(PolicyError::Length { .. })
         ));
-        let good = PlanFrame { observation: &[0.0; 4], action: &[0.0; 2] };
+        let good = PlanFrame { observation: &[0.0; 4], action: &[0.0; 2], ahead: &[0.0; 4] };
         let mut long = [0.0; 3];
         assert!(matches!(
             executor.command(&[0.0; 4], Some(good), &mut long),
             Err(PolicyError::Length { .. })
         ));
     }
-    let good = PlanFrame { observation: &[0.0; 4], action: &[0.0; 2] };
+    let good = PlanFrame { observation: &[0.0; 4], action: &[0.0; 2], ahead: &[0.0; 4] };
     assert!(
         executor(PD)
             .command(&nan, Some(good), &mut action)
@@ -171,7 +175,7 @@ proptest! {
         let (spec, factor) = (umaze(), 10_f64.powf(scale));
         let (planned, acted) = (planned.map(|v| v * factor), acted.map(|v| v * factor));
         let observation = [observed[0], observed[1], factor, -factor];
-        let frame = PlanFrame { observation: &planned, action: &acted };
+        let frame = PlanFrame { observation: &planned, action: &acted, ahead: &planned };
         for name in KNOWN {
             let mut executor = executor(name);
             executor.begin_episode(seed, Some(&[1.0, 1.0])).unwrap();

@@ -60,14 +60,14 @@ impl PlanBench {
     ) -> Result<Option<Self>, Failure> {
         let shared =
             Shared { environment: environment.into(), config: None, overrides: Vec::new(), json: true };
-        let (environment, configuration) = resolve::experiment(&shared)?;
+        let (environment, mut configuration) = resolve::experiment(&shared)?;
         let spec = environment.spec().clone();
         if resolve::shipped_for(&spec.id, "checkpoints", "").is_none() {
             return Ok(None);
         }
         let mut loaded = planning::load(None, &spec, &configuration.plan, device)?;
         let frame_stack = checkpoint::read_manifest(&loaded.path)?.layout.frame_stack;
-        let execution = planning::execution(&configuration, &spec)?;
+        let execution = planning::execution(&mut configuration, &spec, &loaded)?;
         let max_steps = Some(execution.replan_every * replans + 1);
         let execution = RolloutConfig { max_steps, ..execution };
         let mut asked = Vec::new();

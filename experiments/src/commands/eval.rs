@@ -23,10 +23,10 @@ const DRAWN: usize = 30;
 
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let episodes = Episodes::new(args.seed, args.episodes)?;
-    let (environment, configuration) = resolve::experiment(&args.shared)?;
+    let (environment, mut configuration) = resolve::experiment(&args.shared)?;
     let spec = environment.spec().clone();
     let mut loaded = planning::load(args.checkpoint.as_deref(), &spec, &configuration.plan, args.device)?;
-    planning::execution(&configuration, &spec)?;
+    planning::execution(&mut configuration, &spec, &loaded)?;
     let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&spec.id, "eval"));
     let policy = if args.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };
     let out = OutputDir::create(&folder, policy)?;
@@ -40,7 +40,8 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let own = protocol("diffusion-forcing", &configuration, &loaded);
     let mut results = vec![scoring::results(own, &records, &spec)?];
     if !args.no_references {
-        let (_, unguided) = resolve::experiment(&scoring::with_settings(&args.shared, UNGUIDED))?;
+        let (_, mut unguided) = resolve::experiment(&scoring::with_settings(&args.shared, UNGUIDED))?;
+        planning::execution(&mut unguided, &spec, &loaded)?;
         let records = planned(&mut loaded, &spec, &unguided, episodes, args.shared.json)?;
         results.push(scoring::results(protocol("unguided", &unguided, &loaded), &records, &spec)?);
         for name in [WAYPOINT, WAYPOINT_FRESH, RANDOM] {
@@ -62,7 +63,7 @@ fn planned(
     quiet: bool,
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     loaded.planner.set_config(configuration.plan.clone())?;
-    let config = planning::execution(configuration, spec)?;
+    let config = planning::rollout_config(configuration)?;
     let bar = progress::bar(0, "environment steps", quiet);
     let mut told = |done: usize, total: usize| {
         bar.set_length(total as u64);

@@ -16,11 +16,11 @@ use crate::{picture, planning, progress, resolve};
 const PANELS: usize = 8;
 
 pub fn run(args: &PlanArgs) -> Result<(), Failure> {
-    let (environment, configuration) = resolve::experiment(&args.shared)?;
+    let (environment, mut configuration) = resolve::experiment(&args.shared)?;
     let spec = environment.spec().clone();
     let mut loaded = planning::load(args.checkpoint.as_deref(), &spec, &configuration.plan, args.device)?;
-    let config =
-        RolloutConfig { record_plans: true, history: true, ..planning::execution(&configuration, &spec)? };
+    let config = planning::execution(&mut configuration, &spec, &loaded)?;
+    let config = RolloutConfig { record_plans: true, history: true, ..config };
     let name = format!("plan-{}", args.seed);
     let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&spec.id, &name));
     let policy = if args.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };

@@ -160,6 +160,9 @@ fn export(saved: &Path, target: &Path, trainer: &Trainer) -> Result<(), Failure>
     }
     let (mut manifest, state) = checkpoint::load_training(saved, trainer.parameters())?;
     manifest.files.clear();
+    if manifest.inverse.is_none() {
+        manifest.inverse.clone_from(trainer.inverse());
+    }
     Ok(checkpoint::save_model(target, &manifest, trainer.parameters(), &state.average)?)
 }
 

@@ -121,8 +121,8 @@ fn tasks<'a>(request: &Request<'_>, cell: &'a Cell, resumed: Option<&Path>) -> R
             Some(settings) => {
                 let executor = format!("executor.name={}", row.executor);
                 let settings: Vec<&str> = settings.iter().copied().chain([executor.as_str()]).collect();
-                let configuration = configuration(cell, &settings)?;
-                planning::execution(&configuration, &cell.spec)?;
+                let mut configuration = configuration(cell, &settings)?;
+                planning::execution(&mut configuration, &cell.spec, &loaded)?;
                 loaded.planner.set_config(configuration.plan.clone())?;
                 let protocol = scoring::protocol(
                     row.planner,
@@ -169,7 +169,7 @@ fn score(
     let (records, planning) = match &task.configuration {
         Some(configuration) => {
             loaded.planner.set_config(configuration.plan.clone())?;
-            let config = planning::execution(configuration, spec)?;
+            let config = planning::rollout_config(configuration)?;
             let planner = &mut loaded.planner;
             let records = scoring::planned(planner, spec, configuration, &config, &seeds, &mut told)?;
             let planning = planning_of(&records);

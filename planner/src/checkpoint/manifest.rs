@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use forethought_envs::EnvSpec;
-use forethought_envs::data::{Dataset, DatasetNormalizer};
+use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel};
 use serde::{Deserialize, Serialize};
 
 use crate::training::{ModelConfig, TrainConfig};
@@ -35,6 +35,9 @@ pub struct Manifest {
     pub normalizer: DatasetNormalizer,
     /// Range of the data in each slot of a frame.
     pub limits: SlotLimits,
+    /// Inverse dynamics of the data, for the executor of that name. Missing from older checkpoints.
+    #[serde(default)]
+    pub inverse: Option<InverseModel>,
     /// The data it was trained on.
     pub data: DataRecord,
     /// Optimiser steps done.

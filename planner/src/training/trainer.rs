@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use forethought_envs::EnvSpec;
-use forethought_envs::data::{Dataset, DatasetNormalizer, NormalizerKind};
+use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, NormalizerKind};
 
 use super::{
     BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, ModelConfig, Optimizer, TrainConfig,
@@ -87,6 +87,11 @@ impl Trainer {
     /// Number of weights.
     pub fn parameters(&self) -> &ParameterLayout {
         &self.parameters
+    }
+
+    /// Inverse dynamics of the data, where they can be fitted.
+    pub fn inverse(&self) -> &Option<InverseModel> {
+        &self.manifest.inverse
     }
 
     /// Trains to the end, calling `clock` for the time of day (seconds since the epoch) and `progress` for
@@ -193,6 +198,8 @@ fn describe(
         train: train.clone(),
         normalizer: normalizer.clone(),
         limits: SlotLimits::of(dataset, normalizer, layout)?,
+        // Data too short to fit it are not too short to train on.
+        inverse: InverseModel::fit(dataset).ok(),
         data: DataRecord {
             rows: dataset.len(),
             seed: dataset.metadata.seed,

@@ -1,0 +1,72 @@
+//! The action that leads from here to the next planned observation, by a model learned from data.
+
+use forethought_envs::data::InverseModel;
+use forethought_envs::{BoxSpace, EnvSpec};
+
+use crate::error::{check, check_len};
+use crate::{Executor, ExecutorConfig, INVERSE_DYNAMICS, PlanFrame, PolicyError};
+
+/// `a = g(o, o_plan)`: the present observation is the real one, so that errors of the past are corrected.
+/// `g` was fitted to the data and comes with the checkpoint (Ajay et al., *Is Conditional Generative Modeling all
+/// you need for Decision-Making?*, ICLR 2023, choose actions in this way).
+#[derive(Clone, Debug)]
+pub struct InverseDynamics {
+    space: BoxSpace,
+    observation: usize,
+    model: InverseModel,
+}
+
+impl InverseDynamics {
+    /// Executor with the model of `config`.
+    ///
+    /// # Errors
+    /// [`PolicyError::Unsuitable`] without a model, or for one of another environment.
+    pub fn new(spec: &EnvSpec, config: &ExecutorConfig) -> Result<Self, PolicyError> {
+        let unsuitable = |reason: &str| PolicyError::Unsuitable {
+            executor: INVERSE_DYNAMICS,
+            env: spec.id.clone(),
+            reason: reason.to_owned(),
+        };
+        let Some(model) = &config.inverse else {
+            return Err(unsuitable(
+                "no model of the inverse dynamics was given; one comes with every checkpoint trained by this version",
+            ));
+        };
+        if !model.fits(spec.observation.len(), spec.action.len()) {
+            return Err(unsuitable("the model of the inverse dynamics is that of another environment"));
+        }
+        Ok(Self { space: spec.action.clone(), observation: spec.observation.len(), model: model.clone() })
+    }
+}
+
+impl Executor for InverseDynamics {
+    fn name(&self) -> &'static str {
+        INVERSE_DYNAMICS
+    }
+
+    fn needs_plan(&self) -> bool {
+        true
+    }
+
+    fn begin_episode(&mut self, _seed: u64, _goal: Option<&[f64]>) -> Result<(), PolicyError> {
+        Ok(())
+    }
+
+    fn command(
+        &mut self,
+        observation: &[f64],
+        frame: Option<PlanFrame<'_>>,
+        action: &mut [f64],
+    ) -> Result<(), PolicyError> {
+        let frame = frame.ok_or(PolicyError::NeedsPlan(INVERSE_DYNAMICS))?;
+        check("observation", observation, self.observation)?;
+        check("planned observation", frame.observation, self.observation)?;
+        check_len("command", action, self.space.len())?;
+        self.model.action(observation, frame.observation, action);
+        if let Some(index) = action.iter().position(|command| command.is_nan()) {
+            return Err(PolicyError::NonFinite { what: "command", index, value: f64::NAN });
+        }
+        self.space.clip(action);
+        Ok(())
+    }
+}

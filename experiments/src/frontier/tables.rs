@@ -9,7 +9,8 @@ pub fn text(curve: &Curve) -> String {
     let last = curve.first_seed.wrapping_add(curve.episodes.saturating_sub(1) as u64);
     let mut text = format!(
         "{}: {} episodes a point, seeds {} to {last}; plans timed one at a time on {} ({}, {} threads)\n\
-         *: the settings as configured; |: no other point replans faster and scores higher\n\n",
+         *: the settings as configured; |: no other point replans faster and scores higher\n\
+         load: load average while timed; beside other work plans take longer\n\n",
         curve.environment, curve.episodes, curve.first_seed, curve.device, curve.processor, curve.threads
     );
     let [a, b, c, d, e, f] = Figures::columns();
@@ -19,6 +20,7 @@ pub fn text(curve: &Curve) -> String {
         numbers("replan, ms"),
         numbers("first plan, ms"),
         numbers("rows, replan / first"),
+        numbers("load"),
         a,
         b,
         c,
@@ -36,9 +38,10 @@ pub fn text(curve: &Curve) -> String {
         let ms = |ms: Option<f64>| ms.map_or("-".into(), |ms| format!("{ms:.2}"));
         let rows = [point.times.replan, point.times.cold];
         let rows = rows.map(|time| time.map_or("-".into(), |time| format!("{:.1}", time.rows)));
+        let load = point.times.load.map_or("-".into(), |load| format!("{load:.1}"));
         let [a, b, c, d, e, f] = point.figures.cells();
         let (replan, cold) = (ms(point.replan_ms()), ms(point.cold_ms()));
-        table.row([point.name.clone(), mark.into(), replan, cold, rows.join(" / "), a, b, c, d, e, f]);
+        table.row([point.name.clone(), mark.into(), replan, cold, rows.join(" / "), load, a, b, c, d, e, f]);
     }
     text += &table.to_string();
     for (method, score) in &curve.marks.published {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::arms::{Agenda, Task};
 use crate::bench::machine;
@@ -36,6 +36,9 @@ pub struct Times {
     pub cold: Option<PlanTime>,
     /// Later plans, with the plan in force at hand.
     pub replan: Option<PlanTime>,
+    /// Load average over a minute, the larger of before and after, where the system tells: beside other work a plan takes
+    /// longer.
+    pub load: Option<f64>,
 }
 
 /// What a time stands for: times of another machine are not kept.
@@ -85,7 +88,7 @@ impl Timing {
     /// Those of loading and planning.
     pub fn run(self, agenda: &Agenda, out: &OutputDir, quiet: bool) -> Result<(Vec<Times>, usize), Failure> {
         let Self { effort, device, mut kept } = self;
-        let load_before = machine::load_average();
+        let load_before = machine::load_average().first().copied();
         let mut due = Vec::new();
         for (at, task) in agenda.tasks.iter().enumerate() {
             if kept.get(at).is_some_and(Option::is_none) {
@@ -106,14 +109,11 @@ impl Timing {
             }
         }
         bar.finish_and_clear();
-        let load_after = machine::load_average();
+        let load = load_before.into_iter().chain(machine::load_average().first().copied()).reduce(f64::max);
         let measured = due.len();
         for (at, task, bench) in due {
-            let times = Times { cold: bench.time(Kind::Cold), replan: bench.time(Kind::Replan) };
-            let mut content = json!({ "load_before": load_before, "load_after": load_after });
-            if let (Value::Object(content), Value::Object(times)) = (&mut content, json!(times)) {
-                content.extend(times);
-            }
+            let times = Times { cold: bench.time(Kind::Cold), replan: bench.time(Kind::Replan), load };
+            let content = json!(times);
             scored::write_under(out, &file(task), &protocol(agenda, task, effort, device), content)?;
             if let Some(kept) = kept.get_mut(at) {
                 *kept = Some(times);

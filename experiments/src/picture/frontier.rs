@@ -3,7 +3,7 @@
 use super::Picture;
 use super::axis::{ScoreAxis, TimeAxis, duration};
 use super::canvas::{Anchor, Canvas};
-use super::colour::{GOAL, INK, MUTED};
+use super::colour::{GOAL, HALO, INK, MUTED};
 use crate::statistics::Interval;
 
 /// One setting of the planner.
@@ -13,7 +13,7 @@ pub struct Place<'a> {
     pub name: &'a str,
     /// Milliseconds of a replan.
     pub ms: f64,
-    /// Milliseconds of a first plan.
+    /// Milliseconds of a first plan; drawn for the configured settings.
     pub cold_ms: Option<f64>,
     /// Mean score.
     pub score: f64,
@@ -49,7 +49,7 @@ pub struct Frontier<'a> {
     pub reference: Option<f64>,
 }
 
-const WIDTH: f64 = 900.0;
+const WIDTH: f64 = 980.0;
 const HEIGHT: f64 = 470.0;
 /// The plot's left, top, right and bottom edge; right of it stand the names of the horizontal marks.
 const PLOT: [f64; 4] = [52.0, 62.0, 690.0, 404.0];
@@ -59,8 +59,8 @@ const FONT: f64 = 11.0;
 /// Least distance between names of horizontal marks.
 const LINE: f64 = 14.0;
 
-/// Draws scores with their intervals against the time of a replan on a logarithmic axis; a hollow ring stands at
-/// the time of a first plan. Places that are not finite are left out.
+/// Draws scores with their intervals against the time of a replan on a logarithmic axis; a ring stands at the time
+/// of a first plan with the configured settings. Places that are not finite are left out.
 pub fn frontier(frontier: &Frontier<'_>) -> Picture {
     let [left, top, right, bottom] = PLOT;
     let sound = |p: &&Place<'_>| {
@@ -72,7 +72,8 @@ pub fn frontier(frontier: &Frontier<'_>) -> Picture {
     let published = frontier.levels.iter().map(|level| level.score);
     let intervals = places.iter().flat_map(|p| [p.interval.low, p.interval.high]);
     let scores = ScoreAxis::new(intervals.chain(published), top, bottom);
-    let all = places.iter().flat_map(|p| [Some(p.ms), p.cold_ms]).chain([frontier.reference]).flatten();
+    let cold = |p: &Place<'_>| p.cold_ms.filter(|_| p.configured);
+    let all = places.iter().flat_map(|p| [Some(p.ms), cold(p)]).chain([frontier.reference]).flatten();
     let times = TimeAxis::new(all, left, right);
 
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
@@ -82,7 +83,7 @@ pub fn frontier(frontier: &Frontier<'_>) -> Picture {
     canvas.text([left, 36.0], Anchor::Start, FONT, &muted, frontier.subtitle);
     scores.draw(&mut canvas, left, right);
     times.draw(&mut canvas, top, bottom);
-    let axis = "time of a plan, logarithmic: dot, replan; ring, first plan of an episode";
+    let axis = "time of a replan, logarithmic; ring: first plan of an episode, as configured";
     canvas.text([0.5 * (left + right), bottom + 38.0], Anchor::Middle, FONT, &muted, axis);
     levels(&mut canvas, frontier.levels, &scores);
     let mut taken = Vec::new();
@@ -101,16 +102,18 @@ pub fn frontier(frontier: &Frontier<'_>) -> Picture {
         .polyline(&front, &format!(r#"fill="none" stroke="{BLUE}" stroke-width="5" stroke-opacity="0.15""#));
     for place in &places {
         taken.push(dot(&mut canvas, place, &times, &scores));
-        let (x, cold) = (times.place(place.ms), place.cold_ms.map(|ms| times.place(ms)));
-        taken.extend(cold.map(|cold| {
-            [x.min(cold), scores.place(place.score) - 4.0, cold.max(x) + 4.0, scores.place(place.score) + 4.0]
-        }));
     }
     for place in &places {
         let at = [times.place(place.ms), scores.place(place.score)];
         let corner = free_corner(at, place.name, &taken);
         let (width, style) = (width(place.name), if place.configured { &bold } else { &ink });
-        canvas.text([corner[0], corner[1] + FONT - 2.0], Anchor::Start, FONT, style, place.name);
+        // From the dot to the nearest end of a name that found no room beside it.
+        let nearest = [at[0].clamp(corner[0], corner[0] + width), corner[1] + 0.5 * FONT];
+        if (nearest[1] - at[1]).abs() > FONT {
+            canvas.polyline(&[at, nearest], &format!(r#"fill="none" stroke="{MUTED}" stroke-width="0.7""#));
+        }
+        let style = format!("{style} {HALO}");
+        canvas.text([corner[0], corner[1] + FONT - 2.0], Anchor::Start, FONT, &style, place.name);
         taken.push([corner[0], corner[1], corner[0] + width, corner[1] + FONT]);
     }
     if skipped > 0 {
@@ -145,8 +148,9 @@ fn dot(canvas: &mut Canvas, place: &Place<'_>, times: &TimeAxis, scores: &ScoreA
     let line = |width: f64, opacity: f64| {
         format!(r#"fill="none" stroke="{colour}" stroke-width="{width}" stroke-opacity="{opacity}""#)
     };
-    if let Some(cold) = place.cold_ms.filter(|ms| ms.is_finite() && *ms > 0.0).map(|ms| times.place(ms)) {
-        canvas.polyline(&[[x, y], [cold - 3.5, y]], &line(1.0, 0.35));
+    let cold = place.cold_ms.filter(|ms| place.configured && ms.is_finite() && *ms > 0.0);
+    if let Some(cold) = cold.map(|ms| times.place(ms)) {
+        canvas.polyline(&[[x, y], [cold - 3.5, y]], &line(1.0, 0.5));
         canvas.circle([cold, y], 3.5, &line(1.2, 0.7));
     }
     canvas.polyline(&[[x, high], [x, low]], &line(1.4, 0.7));

@@ -3,7 +3,7 @@
 use super::Picture;
 use super::axis::ScoreAxis;
 use super::canvas::{Anchor, Canvas};
-use super::colour::{GOAL, INK, MUTED};
+use super::colour::{GOAL, HALO, INK, MUTED};
 use crate::statistics::Interval;
 
 /// One value of the setting.
@@ -85,7 +85,7 @@ pub fn responses(
         }
         canvas.circle([x(at), y], 4.5, &format!(r#"fill="{colour}""#));
         let value = format!("{:.1}", response.score);
-        canvas.text([x(at) + 8.0, y - 6.0], Anchor::Start, 11.0, &ink, &value);
+        canvas.text([x(at) + 8.0, y - 6.0], Anchor::Start, 11.0, &format!("{ink} {HALO}"), &value);
     }
     for (at, response) in responses.iter().enumerate() {
         canvas.text([x(at), bottom + 18.0], Anchor::Middle, 12.0, &ink, response.label);

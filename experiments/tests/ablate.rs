@@ -149,7 +149,8 @@ fn damage_is_named_before_anything_is_scored() {
 #[test]
 fn points_are_scored_and_timed_once() {
     let home = Home::new();
-    let points = ["--points", "levels-3,mcg-1,samples-4"];
+    // Half of each plan is followed, so that the other half is in force when the next is made.
+    let points = ["--points", "levels-3,mcg-1,samples-4", "--set", "rollout.replan_every=8"];
     let (first, counts) = counted(&home, &frontier(&points));
     // One completion is as configured: no point of its own.
     assert_eq!((counts, first["timed"].as_u64()), ([3, 0], Some(3)));
@@ -173,10 +174,16 @@ fn points_are_scored_and_timed_once() {
 
     let (again, counts) = counted(&home, &frontier(&points));
     assert_eq!((counts, again["timed"].as_u64(), &again["frontier"]), ([0, 3], Some(0), curve));
-    // Scored with the same settings, but timed with more care: only the times are new.
-    let (_, counts) = counted(&home, &frontier(&["--points", "levels-3", "--quick"]));
-    assert_eq!(counts, [0, 2]);
+    // Another effort: the episodes are kept, the times are new.
+    let fewer = ["--points", "levels-3", "--set", "rollout.replan_every=8", "--quick"];
+    let (less, counts) = counted(&home, &frontier(&fewer));
+    assert_eq!((counts, less["timed"].as_u64()), ([0, 2], Some(2)));
     fs::remove_file(home.path("out/times/plan.levels=3.json")).unwrap();
-    let (last, counts) = counted(&home, &frontier(&["--points", "levels-3", "--quick"]));
+    let (last, counts) = counted(&home, &frontier(&fewer));
     assert_eq!((counts, last["timed"].as_u64()), ([0, 2], Some(1)));
+
+    // Plans that are followed to their end: all are made like the first, and have their place in the picture.
+    let (whole, _) = counted(&home, &frontier(&["--points", "levels-3"]));
+    assert!(whole["frontier"]["points"][1]["times"]["replan"].is_null());
+    assert!(text(&home.files("out")["frontier.svg"]).contains("levels-3"));
 }

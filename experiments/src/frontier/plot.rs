@@ -58,9 +58,10 @@ pub struct Point {
 }
 
 impl Point {
-    /// Milliseconds of a replan: mean over states.
+    /// Milliseconds of a replan: mean over states. Where every plan is followed to its end there is none in force
+    /// when the next is made, and all are made like the first.
     pub fn replan_ms(&self) -> Option<f64> {
-        self.times.replan.map(|time| time.mean_ms)
+        self.times.replan.or(self.times.cold).map(|time| time.mean_ms)
     }
 
     /// Milliseconds of a first plan.

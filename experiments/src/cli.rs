@@ -1,10 +1,14 @@
 //! What the user typed.
 
+mod arms;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::DeviceName;
+
+pub use arms::{AblateArgs, FrontierArgs, ScoringArgs};
 
 /// Diffusion Forcing planning: make data, train, plan, evaluate.
 #[derive(Debug, Parser)]
@@ -40,6 +44,11 @@ pub enum Command {
     /// Score a planner over many episodes, beside its reference controllers.
     #[command(after_help = "Example: forethought eval maze2d-umaze --episodes 100 --set plan.guidance=0")]
     Eval(EvalArgs),
+    /// Vary one setting at a time, all else as configured: what each is worth, as tables and plots. The same
+    /// command again resumes.
+    #[command(after_help = "Examples: forethought ablate maze2d-umaze --preset mcg,replan\n          \
+                      forethought ablate maze2d-umaze --vary plan.guidance=10,20,40")]
+    Ablate(AblateArgs),
     /// Measure: how fast on this machine, how well on the benchmark mazes.
     Bench(BenchArgs),
     /// Show what a checkpoint, a data file or a configuration holds.
@@ -168,6 +177,12 @@ pub enum BenchCommand {
     /// command again resumes.
     #[command(after_help = "Example: forethought bench maze2d --only maze2d-umaze,multi2d-large")]
     Maze2d(Maze2dArgs),
+    /// Score against planning time: settings from fast to careful on one environment, as table and plot. The same
+    /// command again resumes.
+    #[command(
+        after_help = "Example: forethought bench frontier maze2d-large --points as-configured,levels-20"
+    )]
+    Frontier(FrontierArgs),
     /// Peak memory of a process that plans: `bench speed` runs it as a child.
     #[command(hide = true)]
     PeakMemory(PeakMemoryArgs),

@@ -3,12 +3,17 @@
 // This is the one place that talks to the terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod ablation;
+mod arms;
 mod bench;
 mod cli;
 mod commands;
 mod configuration;
 mod device;
+mod document;
 mod failure;
+mod figures;
+mod frontier;
 mod maze2d;
 mod output;
 mod picture;
@@ -16,6 +21,7 @@ mod planning;
 mod progress;
 mod protocol;
 mod resolve;
+mod scored;
 mod scoring;
 mod settings;
 mod statistics;

@@ -4,21 +4,26 @@
 //! picture says how many were, in itself and in [`Picture::skipped`].
 
 mod animation;
+mod axis;
 mod canvas;
 mod colour;
 mod denoising;
 mod episode;
+mod frontier;
 mod maze;
 mod overview;
 mod profile;
+mod response;
 mod scene;
 
 pub use animation::animation;
 pub(crate) use canvas::escape;
 pub use denoising::denoising;
 pub use episode::episode;
+pub use frontier::{Frontier, Level, Place, frontier};
 pub use overview::{Panel, overview};
 pub use profile::{Curve, profile};
+pub use response::{Response, responses};
 pub use scene::MazeScene;
 
 /// A finished picture.

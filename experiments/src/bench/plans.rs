@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
-use forethought_envs::make;
+use forethought_envs::{EnvSpec, make};
 use forethought_planner::{
     DiffusionPlanner, FIRST_CHUNK, Plan, PlanRequest, Planner, PlannerError, checkpoint,
 };
@@ -12,8 +12,10 @@ use forethought_policies::make_executor;
 use super::results::PlanTime;
 use super::timing::Quantiles;
 use crate::cli::Shared;
+use crate::configuration::Configuration;
 use crate::device::DeviceName;
 use crate::failure::Failure;
+use crate::planning::LoadedPlanner;
 use crate::{planning, progress, resolve};
 
 /// A planner as shipped, and the states it is asked in.
@@ -60,25 +62,40 @@ impl PlanBench {
     ) -> Result<Option<Self>, Failure> {
         let shared =
             Shared { environment: environment.into(), config: None, overrides: Vec::new(), json: true };
-        let (environment, mut configuration) = resolve::experiment(&shared)?;
+        let (environment, configuration) = resolve::experiment(&shared)?;
         let spec = environment.spec().clone();
         if resolve::shipped_for(&spec.id, "checkpoints", "").is_none() {
             return Ok(None);
         }
-        let mut loaded = planning::load(None, &spec, &configuration.plan, device)?;
+        let loaded = planning::load(None, &spec, &configuration.plan, device)?;
+        Self::of(loaded, &spec, &configuration, episodes, replans).map(Some)
+    }
+
+    /// The same with any checkpoint and configuration; the planner's own settings must be the configuration's.
+    ///
+    /// # Errors
+    /// [`Failure`] naming what does not fit.
+    pub fn of(
+        mut loaded: LoadedPlanner,
+        spec: &EnvSpec,
+        configuration: &Configuration,
+        episodes: u64,
+        replans: usize,
+    ) -> Result<Self, Failure> {
         let frame_stack = checkpoint::read_manifest(&loaded.path)?.layout.frame_stack;
-        let execution = planning::execution(&mut configuration, &spec, &loaded)?;
+        let mut configuration = configuration.clone();
+        let execution = planning::execution(&mut configuration, spec, &loaded)?;
         let max_steps = Some(execution.replan_every * replans + 1);
         let execution = RolloutConfig { max_steps, ..execution };
         let mut asked = Vec::new();
         for seed in 0..episodes {
-            let executor = make_executor(&configuration.executor, &spec)?;
+            let executor = make_executor(&configuration.executor, spec)?;
             let mut setups = [EpisodeSetup { env: make(&spec.id)?, executor, seed, goal: None }];
             let mut recorder = Recorder { planner: &mut loaded.planner, asked: &mut asked };
             rollout(&mut recorder, &mut setups, &execution, &progress::clock, &mut |_, _| true)?;
         }
         let samples = vec![Vec::new(); asked.len()];
-        Ok(Some(Self { hash: loaded.hash, planner: loaded.planner, asked, samples, frame_stack }))
+        Ok(Self { hash: loaded.hash, planner: loaded.planner, asked, samples, frame_stack })
     }
 
     /// Plans once for every state of a kind.

@@ -112,7 +112,7 @@ pub struct PlanResult {
 }
 
 /// Time of plans from states of real episodes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanTime {
     /// Mean over states of each state's median, milliseconds.

@@ -32,6 +32,7 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     match &args.what {
         BenchCommand::Speed(args) => speed(args),
         BenchCommand::Maze2d(args) => mazes(args),
+        BenchCommand::Frontier(args) => super::frontier::run(args),
         BenchCommand::PeakMemory(args) => peak_memory(args),
     }
 }

@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
+mod ablate;
 mod bench;
 mod collect;
 mod eval;
+mod frontier;
 mod inspect;
 mod plan;
 mod train;
@@ -20,6 +22,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Train(args) => train::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Ablate(args) => ablate::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     }

@@ -2,7 +2,7 @@
 
 mod cell;
 mod figures;
-mod names;
+pub mod names;
 mod page;
 mod planners;
 mod published;
@@ -13,9 +13,10 @@ mod tables;
 pub use cell::select_cells;
 pub use page::page;
 pub use planners::select_rows;
+pub use published::PUBLISHED;
 pub use run::{Request, prepare, run};
 pub use store::{REPORT, is_ours};
-pub use tables::text;
+pub use tables::{estimate, signed_estimate, text};
 
 /// The mazes of the benchmark, in the order of the published tables.
 pub const MAZES: [&str; 6] = [

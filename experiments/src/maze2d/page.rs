@@ -8,11 +8,10 @@ use super::names::short;
 use super::planners::Row;
 use super::published::{PUBLISHED, REMARK};
 use super::tables::{MEASURES, Measure, NO_CHECKPOINT, estimate};
+use crate::document;
 use crate::failure::Failure;
 use crate::picture::{self, Curve, escape};
 use crate::settings;
-
-const STYLE: &str = include_str!("page.css");
 
 /// Columns of a maze's own table that the large one does not have.
 const DETAILS: [Measure; 5] = [
@@ -60,14 +59,12 @@ const DETAILS: [Measure; 5] = [
 /// # Errors
 /// Settings that cannot be rendered.
 pub fn page(benchmark: &Benchmark) -> Result<String, Failure> {
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Maze2D and Multi2D</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <h1>Maze2D and Multi2D</h1>\n\
-         <p class=\"muted\">{} episodes of each planner on each maze, seeds {} to {}, planners on {}, \
+    let mut html = document::head("Maze2D and Multi2D");
+    let _ = writeln!(
+        html,
+        "<p class=\"muted\">{} episodes of each planner on each maze, seeds {} to {}, planners on {}, \
          forethought {}. Scores are D4RL's: 0 is a random policy, 100 its reference controller; the reward \
-         counts every step at the goal and is not latched.</p>\n",
+         counts every step at the goal and is not latched.</p>",
         benchmark.episodes,
         benchmark.first_seed,
         benchmark.last_seed(),
@@ -88,7 +85,7 @@ pub fn page(benchmark: &Benchmark) -> Result<String, Failure> {
     }
     published(&mut html);
     protocol(&mut html, benchmark)?;
-    html.push_str("</body>\n</html>\n");
+    html.push_str(document::END);
     Ok(html)
 }
 
@@ -238,15 +235,10 @@ fn protocol(html: &mut String, benchmark: &Benchmark) -> Result<(), Failure> {
                 html,
                 "<p>Configuration of {}:</p>\n<pre>{}</pre>\n",
                 escape(&planner),
-                escape_lines(&toml)
+                document::escape_lines(&toml)
             );
         }
         html.push_str("</details>\n");
     }
     Ok(())
-}
-
-/// Escapes text whose line breaks count.
-fn escape_lines(text: &str) -> String {
-    text.lines().map(escape).collect::<Vec<_>>().join("\n")
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use forethought_agent::EpisodeRecord;
 use forethought_policies::{ExecutorConfig, make_executor};
 use indicatif::ProgressBar;
 
@@ -10,7 +9,7 @@ use super::cell::Cell;
 use super::figures::{Benchmark, CellFigures};
 use super::names::short;
 use super::planners::Row;
-use super::store::{self, Planning, Scored};
+use super::store::{self, Scored, planning_of};
 use crate::cli::Shared;
 use crate::configuration::Configuration;
 use crate::device::DeviceName;
@@ -181,13 +180,4 @@ fn score(
         }
     };
     Ok(Scored { results: scoring::results(task.protocol.clone(), &records, spec)?, planning })
-}
-
-fn planning_of(records: &[EpisodeRecord]) -> Planning {
-    let plans: Vec<_> = records.iter().flat_map(|record| &record.plans).collect();
-    Planning {
-        plans: plans.len(),
-        rows: plans.iter().map(|plan| plan.rows).max().unwrap_or(0),
-        seconds_per_plan: plans.iter().map(|plan| plan.took_s).sum::<f64>() / plans.len().max(1) as f64,
-    }
 }

@@ -56,7 +56,8 @@ pub fn estimate(mean: f64, interval: Interval) -> String {
     format!("{mean:.1} [{:.1}, {:.1}]", interval.low, interval.high)
 }
 
-fn signed_estimate(mean: f64, interval: Interval) -> String {
+/// A difference with its interval.
+pub fn signed_estimate(mean: f64, interval: Interval) -> String {
     format!("{mean:+.1} [{:+.1}, {:+.1}]", interval.low, interval.high)
 }
 

@@ -8,6 +8,8 @@ pub(super) const MUTED: &str = "#5d6575";
 pub(super) const WALL: &str = "#cfd4dc";
 /// The ground of a picture; drawn, so that dark pages do not shine through.
 pub(super) const GROUND: &str = "#ffffff";
+/// Style of text that stands on lines: an edge in the ground's colour.
+pub(super) const HALO: &str = r##"paint-order="stroke" stroke="#ffffff" stroke-width="3""##;
 /// The goal: vermilion, which no part of the ramp comes near (Okabe and Ito's palette).
 pub(super) const GOAL: &str = "#d55e00";
 

@@ -14,7 +14,7 @@ fn planner(config: MppiConfig, threads: usize) -> MppiPlanner {
 }
 
 fn small() -> MppiConfig {
-    MppiConfig { samples: 32, horizon: 20, ..MppiConfig::default() }
+    MppiConfig { samples: 32, horizon: 20, noise: 0.5, ..MppiConfig::default() }
 }
 
 fn request<'a>(observation: &'a [f64], goal: &'a [f64], seed: u64) -> PlanRequest<'a> {

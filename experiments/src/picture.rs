@@ -18,6 +18,8 @@ pub(crate) use canvas::escape;
 pub use denoising::denoising;
 pub use episode::episode;
 pub use overview::{Panel, overview};
+#[cfg(test)]
+pub(crate) use profile::share_above;
 pub use profile::{Curve, profile};
 pub use scene::MazeScene;
 

@@ -22,6 +22,8 @@ pub use denoising::denoising;
 pub use episode::episode;
 pub use frontier::{Frontier, Level, Place, frontier};
 pub use overview::{Panel, overview};
+#[cfg(test)]
+pub(crate) use profile::share_above;
 pub use profile::{Curve, profile};
 pub use response::{Response, responses};
 pub use scene::MazeScene;

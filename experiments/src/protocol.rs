@@ -2,6 +2,7 @@
 
 use forethought_agent::{EpisodeOutcome, EpisodeRecord};
 use forethought_envs::EnvSpec;
+use forethought_planner::MppiConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::configuration::Configuration;
@@ -21,6 +22,9 @@ pub struct Protocol {
     pub checkpoint: Option<String>,
     /// The resolved configuration; `None` for policies without one.
     pub configuration: Option<Configuration>,
+    /// Settings of sampling with the true dynamics; `None` for all else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Simulation>,
     /// First seed; episode `i` has seed `first_seed + i`, for the environment and for the planner's noise.
     pub first_seed: u64,
     /// Number of episodes.
@@ -29,6 +33,22 @@ pub struct Protocol {
     pub device: String,
     /// Version of this program.
     pub code_version: String,
+}
+
+/// How MPPI plans with the true dynamics, and how much of each plan is executed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Simulation {
+    /// How plans are made.
+    pub mppi: MppiConfig,
+    /// Steps executed of each plan before the next is made.
+    pub replan_every: usize,
+}
+
+impl Default for Simulation {
+    fn default() -> Self {
+        // Every 5 steps scored no better and takes twice as long.
+        Self { mppi: MppiConfig::default(), replan_every: 10 }
+    }
 }
 
 /// One episode's results.

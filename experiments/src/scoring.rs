@@ -131,6 +131,7 @@ pub fn reference_protocol(name: &str, episodes: Episodes, spec: &EnvSpec) -> Pro
         executor: name.to_owned(),
         checkpoint: None,
         configuration: None,
+        simulation: None,
         first_seed: episodes.first_seed,
         episodes: episodes.count,
         device: DeviceName::Cpu.to_string(),

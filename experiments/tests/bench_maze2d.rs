@@ -167,7 +167,7 @@ fn the_figures_are_those_of_eval_with_the_same_settings() {
     let arguments = ["bench", "maze2d", "--only", "maze2d-umaze", "--episodes", "3", "--seed", "9"];
     let bench = parse(&home.succeed(arguments.iter().chain(&["--out", "out", "--json"])));
     let rows = bench["results"]["mazes"][0]["results"].as_array().unwrap();
-    assert_eq!(rows.len(), 9);
+    assert_eq!(rows.len(), 10);
     let eval = |out: &str, settings: &[&str]| {
         let mut arguments = words(&["eval", "maze2d-umaze", "--episodes", "3", "--seed", "9", "--json"]);
         arguments.extend(words(&["--out", out]));
@@ -213,7 +213,7 @@ fn names_that_are_not_there_are_refused_with_the_nearest() {
         &run(&["--planners", "random,autoregresive"]),
         &["`autoregresive`", "did you mean `autoregressive`?"],
     );
-    refused(&home, &run(&["--planners", "zzz"]), &["--planners", "`zzz`", "autoregressive, waypoint"]);
+    refused(&home, &run(&["--planners", "zzz"]), &["--planners", "`zzz`", "autoregressive, mppi, waypoint"]);
     refused(&home, &run(&["--episodes", "0"]), &["--episodes"]);
     if !cfg!(feature = "cuda") {
         refused(&home, &run(&["--device", "cuda"]), &["cuda", "--device cpu"]);

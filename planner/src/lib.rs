@@ -3,7 +3,7 @@
 //! A sequence diffusion model in which every token has its own noise level. Read in this order:
 //! [`TokenLayout`] (what a token is), [`noise`] (levels), [`SchedulingMatrix`] (which token is denoised when),
 //! [`Sampler`] (one row of it), [`guidance`] and [`Guidance`] (steering, Monte Carlo guidance),
-//! [`DiffusionPlanner`] (plans from observations), [`training`] and [`checkpoint`].
+//! [`DiffusionPlanner`] (plans from observations), [`training`] and [`checkpoint`]. [`MppiPlanner`] is a baseline.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod commitment;
@@ -14,6 +14,8 @@ mod layout;
 mod likelihood;
 mod matrix;
 mod monte_carlo;
+mod mppi;
+mod mppi_config;
 mod plan;
 mod plan_config;
 mod planner;
@@ -34,6 +36,8 @@ pub use layout::{FIRST_CHUNK, GOAL, STATE, TokenLayout};
 pub use likelihood::LikelihoodBound;
 pub use matrix::{MatrixKind, SchedulingMatrix};
 pub use monte_carlo::Guidance;
+pub use mppi::MppiPlanner;
+pub use mppi_config::{MppiConfig, MppiObjective};
 pub use plan::{Plan, PlanRequest, PlanRow, Planner};
 pub use plan_config::{ObjectiveKind, PlanConfig};
 pub use planner::DiffusionPlanner;

@@ -44,7 +44,8 @@ pub struct Benchmark {
 pub struct CellFigures {
     /// Environment id.
     pub environment: String,
-    /// SHA-256 of the checkpoint's weights; `None` where none comes with the project, and nothing was scored.
+    /// SHA-256 of the checkpoint's weights; `None` where none comes with the project, and nothing
+    /// that needs one was scored.
     pub checkpoint: Option<String>,
     /// What was scored.
     pub results: Vec<RowFigures>,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::MAZES;
 use super::figures::{Benchmark, CellFigures, RowFigures};
 use super::names::short;
-use super::planners::Row;
+use super::planners::{Row, Source};
 use super::published::{PUBLISHED, REMARK};
 use super::tables::{MEASURES, Measure, NO_CHECKPOINT, estimate};
 use crate::document;
@@ -107,7 +107,7 @@ fn overview(html: &mut String, benchmark: &Benchmark) {
         for maze in &benchmark.mazes {
             match maze.row(row) {
                 Some(figures) => summary(html, figures),
-                None if maze.checkpoint.is_none() => {
+                None if row.needs_checkpoint() && maze.checkpoint.is_none() => {
                     let _ = write!(html, "<td class=\"none\">{NO_CHECKPOINT}</td>");
                 }
                 None => html.push_str("<td class=\"none\">-</td>"),
@@ -119,7 +119,7 @@ fn overview(html: &mut String, benchmark: &Benchmark) {
 }
 
 fn heading(row: &Row) -> String {
-    let executor = if row.settings.is_some() { row.executor } else { "reference" };
+    let executor = if row.plans() { row.executor } else { "reference" };
     format!("<th scope=\"row\">{}<small>{}</small></th>", escape(row.planner), escape(executor))
 }
 
@@ -143,7 +143,9 @@ fn summary(html: &mut String, figures: &RowFigures) {
 fn detail(html: &mut String, maze: &CellFigures) {
     let _ = writeln!(html, "<h3>{}</h3>", escape(short(&maze.environment)));
     if maze.checkpoint.is_none() {
-        html.push_str("<p>No checkpoint comes with this maze: nothing was scored.</p>\n");
+        html.push_str("<p>No checkpoint comes with this maze: nothing that needs one was scored.</p>\n");
+    }
+    if maze.results.is_empty() {
         return;
     }
     let scores: Vec<(String, Vec<f64>)> =
@@ -199,9 +201,12 @@ fn protocol(html: &mut String, benchmark: &Benchmark) -> Result<(), Failure> {
         benchmark.first_seed, benchmark.resamples
     );
     for row in &benchmark.rows {
-        let changed = match row.settings {
-            None => "a reference: no plan, no configuration".to_owned(),
-            Some(settings) => {
+        let changed = match row.source {
+            Source::Policy => "a reference: no plan, no configuration".to_owned(),
+            Source::Simulator => {
+                "no checkpoint, no configuration; its settings are in its protocol record".to_owned()
+            }
+            Source::Checkpoint(settings) => {
                 let executor = format!("executor.name={}", row.executor);
                 let list = settings.iter().copied().chain([executor.as_str()]);
                 list.map(|setting| format!("<code>{}</code>", escape(setting))).collect::<Vec<_>>().join(" ")

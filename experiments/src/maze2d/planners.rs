@@ -8,6 +8,8 @@ use crate::scoring::UNGUIDED;
 
 /// What the other planners are compared with, run by [`DIFFUSED_ACTION`].
 pub const BASELINE: &str = "diffusion-forcing";
+/// Sampling with the true dynamics.
+const MPPI: &str = "mppi";
 /// Planners of the quick setting.
 const QUICK: [&str; 2] = [BASELINE, RANDOM];
 
@@ -18,14 +20,25 @@ pub struct Row {
     pub planner: &'static str,
     /// Name of the executor.
     pub executor: &'static str,
-    /// Settings that differ from the maze's own configuration, as `--set` takes them; `None` for a policy that
-    /// plans nothing.
-    pub settings: Option<&'static [&'static str]>,
+    /// Where its commands come from.
+    pub source: Source,
     /// What it is, in a line.
     pub about: &'static str,
 }
 
-/// Every row, in the table's order. All planners have the same network, weights, number of levels and noise.
+/// Where a row's commands come from.
+#[derive(Debug)]
+pub enum Source {
+    /// The maze's checkpoint, planned with under the maze's own configuration and these settings, as `--set`
+    /// takes them.
+    Checkpoint(&'static [&'static str]),
+    /// The maze's own physics, by MPPI.
+    Simulator,
+    /// A policy that plans nothing.
+    Policy,
+}
+
+/// Every row, in the table's order. All planners with a checkpoint have the same network, weights, number of levels and noise.
 /// `plan.settle` stays as it is: the chunk that is executed is clean in every plan. Next-token sampling is the
 /// slowest by an order of magnitude, as no plan ends before its last token has left pure noise.
 const ROWS: &[Row] = &[
@@ -45,6 +58,13 @@ const ROWS: &[Row] = &[
         &["plan.matrix.kind=autoregressive"],
         "one token after the other: next-token sampling",
     ),
+    Row {
+        planner: MPPI,
+        executor: DIFFUSED_ACTION,
+        source: Source::Simulator,
+        about: "model-predictive path integral control, greedy for the distance to the goal. Privileged: it rolls out \
+                the true dynamics, walls included; no learning, no data",
+    },
     reference(WAYPOINT, "the controller that made the data, its route kept from episode to episode"),
     reference(WAYPOINT_FRESH, "the same with a route per episode; it knows the maze"),
     reference(RANDOM, "uniform actions"),
@@ -56,17 +76,27 @@ const fn planned(
     settings: &'static [&'static str],
     about: &'static str,
 ) -> Row {
-    Row { planner, executor, settings: Some(settings), about }
+    Row { planner, executor, source: Source::Checkpoint(settings), about }
 }
 
 const fn reference(name: &'static str, about: &'static str) -> Row {
-    Row { planner: name, executor: name, settings: None, about }
+    Row { planner: name, executor: name, source: Source::Policy, about }
 }
 
 impl Row {
     /// Whether this is what the others are compared with.
     pub fn is_baseline(&self) -> bool {
         self.planner == BASELINE && self.executor == DIFFUSED_ACTION
+    }
+
+    /// Whether it can be scored only where a checkpoint comes with the maze.
+    pub fn needs_checkpoint(&self) -> bool {
+        matches!(self.source, Source::Checkpoint(_))
+    }
+
+    /// Whether it plans.
+    pub fn plans(&self) -> bool {
+        !matches!(self.source, Source::Policy)
     }
 
     /// Planner, and executor where it has one of its own.

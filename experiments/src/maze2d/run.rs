@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use forethought_agent::RolloutConfig;
+use forethought_envs::make_maze;
+use forethought_planner::MppiPlanner;
 use forethought_policies::{ExecutorConfig, make_executor};
 use indicatif::ProgressBar;
 
 use super::cell::Cell;
 use super::figures::{Benchmark, CellFigures};
 use super::names::short;
-use super::planners::Row;
+use super::planners::{Row, Source};
 use super::store::{self, Scored, planning_of};
 use crate::cli::Shared;
 use crate::configuration::Configuration;
@@ -16,7 +19,7 @@ use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::output::OutputDir;
 use crate::planning::{self, LoadedPlanner};
-use crate::protocol::Protocol;
+use crate::protocol::{Protocol, Simulation};
 use crate::scoring::{self, Episodes};
 use crate::{progress, resolve};
 
@@ -37,18 +40,24 @@ pub struct Request<'a> {
 /// One row on one maze.
 struct Task {
     row: &'static Row,
-    /// `None` for references.
-    configuration: Option<Configuration>,
+    means: Means,
     protocol: Protocol,
     file: String,
     /// From an earlier run.
     kept: Option<Scored>,
 }
 
-/// A maze with its planner and what is to be done on it.
+/// What a row's episodes are run with.
+enum Means {
+    Checkpoint(Box<Configuration>),
+    Simulator(Simulation),
+    Policy,
+}
+
+/// A maze with its planner, where a checkpoint comes with it, and what is to be done on it.
 struct Work<'a> {
     cell: &'a Cell,
-    loaded: LoadedPlanner,
+    loaded: Option<LoadedPlanner>,
     tasks: Vec<Task>,
 }
 
@@ -63,8 +72,8 @@ pub struct Agenda<'a> {
 /// # Errors
 /// [`Failure`] for a damaged file and for settings that a checkpoint cannot plan with.
 pub fn prepare<'a>(request: &Request<'a>, resumed: Option<&Path>) -> Result<Agenda<'a>, Failure> {
-    let shipped = request.cells.iter().filter(|cell| cell.shipped);
-    Ok(Agenda { work: shipped.map(|cell| tasks(request, cell, resumed)).collect::<Result<_, _>>()? })
+    let work = request.cells.iter().map(|cell| tasks(request, cell, resumed));
+    Ok(Agenda { work: work.collect::<Result<_, _>>()? })
 }
 
 /// Scores what is not there yet; each result is written as soon as it is there.
@@ -81,7 +90,7 @@ pub fn run(request: &Request<'_>, agenda: Agenda<'_>, out: &OutputDir) -> Result
     // References first, as they take no time; then row by row, so that a run that is stopped early leaves rows
     // that are complete, and the slowest planner does not hold up the others.
     let (references, planners): (Vec<&Row>, Vec<&Row>) =
-        request.rows.iter().copied().partition(|row| row.settings.is_none());
+        request.rows.iter().copied().partition(|row| !row.plans());
     for row in references.into_iter().chain(planners) {
         for Work { cell, loaded, tasks } in &mut work {
             let due = |task: &&mut Task| std::ptr::eq(task.row, row) && task.kept.is_none();
@@ -96,53 +105,63 @@ pub fn run(request: &Request<'_>, agenda: Agenda<'_>, out: &OutputDir) -> Result
         }
     }
     bar.set_message("intervals");
-    let mut work = work.into_iter();
     let mut cells = Vec::new();
-    for cell in request.cells {
-        cells.push(match cell.shipped.then(|| work.next()).flatten() {
-            Some(work) => {
-                let scored = work.tasks.into_iter().filter_map(|task| Some((task.row, task.kept?))).collect();
-                CellFigures::new(&cell.spec.id, Some(work.loaded.hash), scored)?
-            }
-            None => CellFigures::new(&cell.spec.id, None, Vec::new())?,
-        });
+    for Work { cell, loaded, tasks } in work {
+        let scored = tasks.into_iter().filter_map(|task| Some((task.row, task.kept?))).collect();
+        cells.push(CellFigures::new(&cell.spec.id, loaded.map(|loaded| loaded.hash), scored)?);
     }
     bar.finish_and_clear();
     Ok(Benchmark::new(request, cells, computed))
 }
 
 fn tasks<'a>(request: &Request<'_>, cell: &'a Cell, resumed: Option<&Path>) -> Result<Work<'a>, Failure> {
-    let own = configuration(cell, &[])?;
-    let mut loaded = planning::load(None, &cell.spec, &own.plan, request.device)?;
+    let load = |own: Configuration| planning::load(None, &cell.spec, &own.plan, request.device);
+    let mut loaded = cell.shipped.then(|| configuration(cell, &[]).and_then(load)).transpose()?;
     let mut tasks = Vec::new();
     for &row in request.rows {
-        let (configuration, protocol) = match row.settings {
-            Some(settings) => {
+        let (means, protocol) = match (&row.source, &mut loaded) {
+            (Source::Checkpoint(_), None) => continue,
+            (Source::Checkpoint(settings), Some(loaded)) => {
                 let executor = format!("executor.name={}", row.executor);
                 let settings: Vec<&str> = settings.iter().copied().chain([executor.as_str()]).collect();
                 let mut configuration = configuration(cell, &settings)?;
-                planning::execution(&mut configuration, &cell.spec, &loaded)?;
+                planning::execution(&mut configuration, &cell.spec, loaded)?;
                 loaded.planner.set_config(configuration.plan.clone())?;
                 let protocol = scoring::protocol(
                     row.planner,
                     request.episodes,
                     &cell.spec,
                     &configuration,
-                    &loaded,
+                    loaded,
                     request.device,
                 );
-                (Some(configuration), protocol)
+                (Means::Checkpoint(Box::new(configuration)), protocol)
+            }
+            (Source::Simulator, _) => {
+                let simulation = Simulation::default();
+                let protocol = Protocol {
+                    executor: row.executor.to_owned(),
+                    simulation: Some(simulation.clone()),
+                    ..scoring::reference_protocol(row.planner, request.episodes, &cell.spec)
+                };
+                (Means::Simulator(simulation), protocol)
             }
             // A reference that does not know the maze has no place in the table.
-            None if make_executor(&ExecutorConfig::named(row.executor), &cell.spec).is_err() => continue,
-            None => (None, scoring::reference_protocol(row.planner, request.episodes, &cell.spec)),
+            (Source::Policy, _)
+                if make_executor(&ExecutorConfig::named(row.executor), &cell.spec).is_err() =>
+            {
+                continue;
+            }
+            (Source::Policy, _) => {
+                (Means::Policy, scoring::reference_protocol(row.planner, request.episodes, &cell.spec))
+            }
         };
         let file = store::file_name(&cell.spec.id, row);
         let kept = match resumed {
             Some(folder) => store::read(folder, &file, &protocol)?,
             None => None,
         };
-        tasks.push(Task { row, configuration, protocol, file, kept });
+        tasks.push(Task { row, means, protocol, file, kept });
     }
     Ok(Work { cell, loaded, tasks })
 }
@@ -156,7 +175,7 @@ fn configuration(cell: &Cell, settings: &[&str]) -> Result<Configuration, Failur
 fn score(
     request: &Request<'_>,
     cell: &Cell,
-    loaded: &mut LoadedPlanner,
+    loaded: &mut Option<LoadedPlanner>,
     task: &Task,
     bar: &ProgressBar,
 ) -> Result<Scored, Failure> {
@@ -165,8 +184,8 @@ fn score(
         bar.set_position(began + done as u64);
         true
     };
-    let (records, planning) = match &task.configuration {
-        Some(configuration) => {
+    let (records, planning) = match (&task.means, loaded) {
+        (Means::Checkpoint(configuration), Some(loaded)) => {
             loaded.planner.set_config(configuration.plan.clone())?;
             let config = planning::rollout_config(configuration)?;
             let planner = &mut loaded.planner;
@@ -174,10 +193,63 @@ fn score(
             let planning = planning_of(&records);
             (records, Some(planning))
         }
-        None => {
+        (Means::Simulator(simulation), _) => {
+            let threads = DeviceName::Cpu.threads().unwrap_or(1);
+            let mut planner = MppiPlanner::new(make_maze(&spec.id, None)?, simulation.mppi.clone(), threads)?;
+            let executor = ExecutorConfig::named(task.row.executor);
+            let configuration = Configuration { executor, ..Configuration::default() };
+            let config = RolloutConfig { replan_every: simulation.replan_every, ..RolloutConfig::default() };
+            let records = scoring::planned(&mut planner, spec, &configuration, &config, &seeds, &mut told)?;
+            let planning = planning_of(&records);
+            (records, Some(planning))
+        }
+        (Means::Checkpoint(_), None) => {
+            return Err(Failure::broken(format!("{} has no checkpoint to plan with", spec.id)));
+        }
+        (Means::Policy, _) => {
             let records = scoring::reference(task.row.executor, spec, &seeds, &mut |_, _| true)?;
             (records.unwrap_or_default(), None)
         }
     };
     Ok(Scored { results: scoring::results(task.protocol.clone(), &records, spec)?, planning })
+}
+#[cfg(test)]
+mod tests {
+    use super::super::{page, select_cells, select_rows, text};
+    use super::*;
+    use crate::output::ExistingPolicy;
+
+    #[test]
+    fn without_a_checkpoint_a_maze_is_scored_by_what_needs_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cells = select_cells(Some(&["maze2d-umaze".to_owned()]), false).unwrap();
+        cells[0].shipped = false;
+        let rows =
+            select_rows(Some(&["diffusion-forcing", "mppi", "random"].map(str::to_owned)), false).unwrap();
+        let episodes = Episodes::new(40, 4).unwrap();
+        let request = Request { cells: &cells, rows: &rows, episodes, device: DeviceName::Cpu, quiet: true };
+        let scored = |name: &str, resumed: Option<&Path>| {
+            let agenda = prepare(&request, resumed).unwrap();
+            let out = OutputDir::create(folder.path().join(name), ExistingPolicy::Refuse).unwrap();
+            run(&request, agenda, &out).unwrap()
+        };
+        let first = scored("first", None);
+        let [mppi, random] = first.mazes[0].results.as_slice() else { panic!("{:?}", first.mazes) };
+        assert_eq!(
+            (mppi.planner.as_str(), mppi.executor.as_str(), first.computed),
+            ("mppi", "diffused-action", 2)
+        );
+        // The start may lie behind the wall, where going straight for the goal fails; not in all four episodes.
+        assert!(mppi.score.mean > random.score.mean + 20.0, "{} {}", mppi.score.mean, random.score.mean);
+        assert_eq!((random.planner.as_str(), mppi.difference), ("random", None));
+        let planning = mppi.planning.unwrap();
+        assert_eq!(planning.plans, 4 * 300 / Simulation::default().replan_every);
+        let table = text(&first);
+        assert!(table.contains("no checkpoint") && table.contains("mppi, diffused-action"), "{table}");
+        assert!(page(&first).unwrap().contains("<svg"));
+        // What was scored is kept.
+        let again = scored("again", Some(&folder.path().join("first")));
+        assert_eq!((again.computed, again.mazes[0].results.len()), (0, 2));
+        assert_eq!(again.mazes[0].results[0].score, mppi.score);
+    }
 }

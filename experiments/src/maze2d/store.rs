@@ -16,8 +16,8 @@ pub fn is_ours(name: &str) -> bool {
 
 /// Name of the file.
 pub fn file_name(environment: &str, row: &Row) -> String {
-    match row.settings {
-        Some(_) => format!("{FOLDER}{environment}/{}--{}.json", row.planner, row.executor),
-        None => format!("{FOLDER}{environment}/{}.json", row.planner),
+    match row.plans() {
+        true => format!("{FOLDER}{environment}/{}--{}.json", row.planner, row.executor),
+        false => format!("{FOLDER}{environment}/{}.json", row.planner),
     }
 }

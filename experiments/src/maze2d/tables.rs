@@ -96,7 +96,7 @@ fn table(benchmark: &Benchmark, measure: &Measure) -> Table<7> {
         table.row(cells(row.name(), |at| {
             let maze = benchmark.mazes.iter().find(|maze| maze.environment == MAZES[at]);
             let Some(maze) = maze else { return NOTHING.into() };
-            if maze.checkpoint.is_none() {
+            if maze.checkpoint.is_none() && row.needs_checkpoint() {
                 return NO_CHECKPOINT.into();
             }
             maze.row(row).and_then(measure.cell).unwrap_or(NOTHING.into())

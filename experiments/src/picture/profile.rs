@@ -106,6 +106,13 @@ fn steps(scores: &[f64], low: f64, high: f64) -> Vec<[f64; 2]> {
     corners
 }
 
+/// Height of the step curve at `x`: what the picture shows there.
+#[cfg(test)]
+pub fn share_above(scores: &[f64], x: f64) -> f64 {
+    let corners = steps(scores, f64::MIN, f64::MAX);
+    corners.iter().rev().find(|[score, _]| *score <= x).map_or(f64::NAN, |[_, share]| *share)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ mod resolve;
 mod scoring;
 mod settings;
 mod statistics;
+mod study;
 mod table;
 
 use std::process::ExitCode;

@@ -6,8 +6,10 @@
 mod animation;
 mod canvas;
 mod colour;
+mod crossing;
 mod denoising;
 mod episode;
+mod lines;
 mod maze;
 mod overview;
 mod profile;
@@ -15,8 +17,10 @@ mod scene;
 
 pub use animation::animation;
 pub(crate) use canvas::escape;
+pub use crossing::{Route, RoutePanel, crossing};
 pub use denoising::denoising;
 pub use episode::episode;
+pub use lines::{Line, LinePanel, Scale, lines};
 pub use overview::{Panel, overview};
 pub use profile::{Curve, profile};
 pub use scene::MazeScene;

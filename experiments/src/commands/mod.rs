@@ -5,6 +5,7 @@ mod collect;
 mod eval;
 mod inspect;
 mod plan;
+mod study;
 mod train;
 
 use forethought_envs::{EnvSpec, maze_layout};
@@ -21,6 +22,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Plan(args) => plan::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Study(args) => study::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     }
 }

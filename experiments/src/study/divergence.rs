@@ -1,12 +1,9 @@
 //! How far a long rollout in a maze has come away from its data, block by block.
 
-use forethought_envs::maze::WallBox;
+use forethought_envs::maze::{STEP_SECONDS, WallBox};
 use serde::Serialize;
 
 use crate::statistics::quantile;
-
-/// One frame's length in seconds, by which position follows velocity in the mazes.
-const DT: f64 = 0.01;
 
 /// What the data hold: measured on rows of the data's generator, used for judging only.
 #[derive(Clone, Debug, Serialize)]
@@ -83,7 +80,7 @@ impl Support {
         let (mut outside, mut all, mut joints, mut seams, mut speed) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for (i, pair) in block.windows(2).enumerate() {
             let ([x, y, ..], [nx, ny, nvx, nvy]) = (pair[0], pair[1]);
-            let error = (nx - x - DT * nvx).hypot(ny - y - DT * nvy);
+            let error = (nx - x - STEP_SECONDS * nvx).hypot(ny - y - STEP_SECONDS * nvy);
             all += error;
             if (first + i).is_multiple_of(piece) {
                 (joints, seams) = (joints + error, seams + 1.0);

@@ -278,7 +278,7 @@ pub fn figure(results: &Results) -> Picture {
     }];
     panels.extend(results.rows.iter().map(|row| RoutePanel {
         name: format!("history: {}", row.name()),
-        note: format!("{:.0} % opposite", 100.0 * row.share_opposite),
+        note: format!("{:.1} % opposite", 100.0 * row.share_opposite),
         routes: row.shown.iter().map(route).collect(),
     }));
     let line = |name, colour, pick: &dyn Fn(&Row) -> (f64, Interval)| Line {

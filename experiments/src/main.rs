@@ -25,6 +25,7 @@ mod scored;
 mod scoring;
 mod settings;
 mod statistics;
+mod study;
 mod table;
 
 use std::process::ExitCode;

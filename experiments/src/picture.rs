@@ -7,9 +7,11 @@ mod animation;
 mod axis;
 mod canvas;
 mod colour;
+mod crossing;
 mod denoising;
 mod episode;
 mod frontier;
+mod lines;
 mod maze;
 mod overview;
 mod profile;
@@ -18,9 +20,11 @@ mod scene;
 
 pub use animation::animation;
 pub(crate) use canvas::escape;
+pub use crossing::{Route, RoutePanel, crossing};
 pub use denoising::denoising;
 pub use episode::episode;
 pub use frontier::{Frontier, Level, Place, frontier};
+pub use lines::{Line, LinePanel, Scale, lines};
 pub use overview::{Panel, overview};
 #[cfg(test)]
 pub(crate) use profile::share_above;

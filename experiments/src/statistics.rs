@@ -205,7 +205,7 @@ fn percentile_interval(mut estimates: Vec<f64>) -> Interval {
 }
 
 /// Quantile of sorted, non-empty values by linear interpolation (Hyndman and Fan's type 7).
-fn quantile(sorted: &[f64], probability: f64) -> f64 {
+pub fn quantile(sorted: &[f64], probability: f64) -> f64 {
     let position = probability * (sorted.len() - 1) as f64;
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);

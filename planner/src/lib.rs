@@ -3,10 +3,12 @@
 //! A sequence diffusion model in which every token has its own noise level. Read in this order:
 //! [`TokenLayout`] (what a token is), [`noise`] (levels), [`SchedulingMatrix`] (which token is denoised when),
 //! [`Sampler`] (one row of it), [`guidance`] and [`Guidance`] (steering, Monte Carlo guidance),
-//! [`DiffusionPlanner`] (plans from observations), [`training`] and [`checkpoint`]. [`MppiPlanner`] is a baseline.
+//! [`DiffusionPlanner`] (plans from observations), [`Continuation`] (trajectories longer than any window),
+//! [`training`] and [`checkpoint`]. [`MppiPlanner`] is a baseline.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod commitment;
+mod continuation;
 mod denoiser;
 pub mod engine;
 mod error;
@@ -29,6 +31,7 @@ pub mod noise;
 pub mod random;
 pub mod training;
 
+pub use continuation::{Continuation, ContinuationConfig, HistoryForm, Trajectory};
 pub use denoiser::{Cotangent, Denoiser, NoisyBatch};
 pub use engine::EngineDenoiser;
 pub use error::PlannerError;

@@ -132,6 +132,13 @@ impl SchedulingMatrix {
         Self { tokens, levels: self.levels, entries }
     }
 
+    /// Step `m` alone: a matrix of two rows.
+    #[must_use]
+    pub fn only_step(&self, m: usize) -> Self {
+        let entries = [self.row(m), self.row(m + 1)].concat();
+        Self { tokens: self.tokens, levels: self.levels, entries }
+    }
+
     /// Number of tokens.
     pub fn tokens(&self) -> usize {
         self.tokens

@@ -7,6 +7,7 @@ mod eval;
 mod frontier;
 mod inspect;
 mod plan;
+mod study;
 mod train;
 
 use forethought_envs::{EnvSpec, maze_layout};
@@ -24,6 +25,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Eval(args) => eval::run(&args),
         Command::Ablate(args) => ablate::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Study(args) => study::run(&args),
         Command::Inspect(args) => inspect::run(&args),
     }
 }

@@ -14,7 +14,8 @@ pub struct Curve<'a> {
 }
 
 /// Colours that colour-blind readers tell apart (Okabe and Ito), each solid first and then dashed.
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#1c2230"];
+pub(super) const COLOURS: [&str; 7] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#1c2230"];
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 300.0;

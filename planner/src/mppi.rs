@@ -188,7 +188,7 @@ mod tests {
         for weight in weights(&scores, 1e9) {
             assert!((weight - 0.25).abs() < 1e-7, "{weight}");
         }
-        assert_eq!(weights(&scores, 1e-3), [0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(weights(&scores, 1e-4), [0.0, 1.0, 0.0, 0.0]);
         // Scores count by their differences alone, also where exp(score) itself is out of range.
         let far = scores.map(|score| score - 1e6);
         for (near, far) in weights(&scores, 1.0).into_iter().zip(weights(&far, 1.0)) {

@@ -187,56 +187,6 @@ impl Objective for Unvisited {
     }
 }
 
-/// Headway: `J = weight * sum_t mean_f <p, d>`, with `d` the unit vector along which the plan itself runs at that
-/// frame, held fixed. Its gradient moves every frame forward on the plan's own path: the same way, sooner.
-///
-/// A plan that was shown its goal goes where it should; data made by a slow hand make it slow.
-pub struct Headway {
-    layout: TokenLayout,
-    scale: Vec<f64>,
-    weight: f64,
-}
-
-impl Headway {
-    /// Headway over positions in the order of [`TokenLayout::goal_indices`].
-    pub fn new(layout: &TokenLayout, normalizer: &Normalizer, weight: f64) -> Self {
-        Self { layout: layout.clone(), scale: layout.goal_entries(normalizer.scale()), weight }
-    }
-}
-
-/// Frames before and after, over which the direction of a plan is taken.
-const STRIDE: usize = 5;
-
-impl Objective for Headway {
-    fn value_and_gradient(&self, x0_td: &[f64], chunks: usize, gradient_td: &mut [f64]) -> f64 {
-        let layout = &self.layout;
-        let frames = chunks * layout.frame_stack;
-        let at = |frame: usize| {
-            (FIRST_CHUNK + frame / layout.frame_stack) * layout.width()
-                + layout.observation_at(frame % layout.frame_stack)
-        };
-        let per_frame = self.weight / layout.frame_stack as f64;
-        let mut value = 0.0;
-        for frame in 0..frames {
-            let (from, to) = (at(frame.saturating_sub(STRIDE)), at((frame + STRIDE).min(frames - 1)));
-            let along = |g: usize| {
-                let index = layout.goal_indices[g];
-                (x0_td[to + index] - x0_td[from + index]) * self.scale[g]
-            };
-            let length = (0..self.scale.len()).map(|g| along(g).powi(2)).sum::<f64>().sqrt();
-            if length <= 0.0 {
-                continue;
-            }
-            for g in 0..self.scale.len() {
-                let index = at(frame) + layout.goal_indices[g];
-                value += per_frame * x0_td[index] * self.scale[g] * along(g) / length;
-                gradient_td[index] += per_frame * self.scale[g] * along(g) / length;
-            }
-        }
-        value
-    }
-}
-
 /// The planned reward: `J = sum_t mean_f r`, from the reward slots of a layout that has them.
 #[derive(Clone, Debug)]
 pub struct PlannedReward {

@@ -42,9 +42,6 @@ pub struct PlanConfig {
     pub goal_token: bool,
     /// Whether plans that are shown the goal are guided to it as well.
     pub guide_shown: bool,
-    /// How strongly plans that are shown the goal are hurried along their own way ([`crate::guidance::Headway`]),
-    /// per unit of `guidance`; 0 leaves them the pace of the data.
-    pub headway: f64,
     /// Horizons of the candidates, in chunks; empty is the longest the checkpoint has. With a goal token the one
     /// chosen binds the plans after it (`commitment.rs`).
     pub horizons: Vec<usize>,
@@ -98,7 +95,6 @@ impl Default for PlanConfig {
             objective: ObjectiveKind::Goal,
             goal_token: false,
             guide_shown: false,
-            headway: 0.0,
             horizons: Vec::new(),
             hasten: 0,
             tolerance: 1.0,
@@ -150,7 +146,6 @@ impl PlanConfig {
             ("plan.tie", self.tie),
             ("plan.unvisited", self.unvisited),
             ("plan.likelihood", self.likelihood),
-            ("plan.headway", self.headway),
             ("plan.acceptable", self.acceptable),
         ] {
             if !(value.is_finite() && value >= 0.0) {

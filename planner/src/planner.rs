@@ -16,7 +16,7 @@ use crate::checkpoint::SlotLimits;
 use crate::commitment::{Horizons, acceptable};
 use crate::denoiser::Denoiser;
 use crate::error::{check_finite, check_len};
-use crate::guidance::{Headway, Objective, PlannedReward, ReachGoal, Tied, Unvisited};
+use crate::guidance::{Objective, PlannedReward, ReachGoal, Tied, Unvisited};
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};
 use crate::likelihood::LikelihoodBound;
 use crate::noise::NoiseSchedule;
@@ -157,14 +157,14 @@ impl DiffusionPlanner {
             chunks_b: vec![chunks; requests.len()],
             goal_b: vec![start.shown; requests.len()],
         };
-        let objectives = self.objectives(requests, start.shown)?;
+        let objectives = self.objectives(requests)?;
         let seeds: Vec<u64> = requests
             .iter()
             .map(|request| random::derive(request.seed, &[COMPLETION_STREAM, chunks as u64, candidate]))
             .collect();
         let guided = self.config.guidance > 0.0
             && objectives.len() == requests.len()
-            && (!start.shown || self.config.guide_shown || self.config.headway > 0.0);
+            && (!start.shown || self.config.guide_shown);
         let guidance = Guidance {
             objectives: &objectives,
             scale: self.config.guidance,
@@ -318,15 +318,10 @@ impl DiffusionPlanner {
         Ok(())
     }
 
-    fn objectives(&self, requests: &[PlanRequest<'_>], shown: bool) -> Result<Vec<Box<dyn Objective>>, PlannerError> {
+    fn objectives(&self, requests: &[PlanRequest<'_>]) -> Result<Vec<Box<dyn Objective>>, PlannerError> {
         let mut objectives: Vec<Box<dyn Objective>> = Vec::new();
         for request in requests {
-            let headway = shown && self.config.headway > 0.0;
             let objective: Box<dyn Objective> = match (self.config.objective, request.goal) {
-                (ObjectiveKind::Goal, Some(_)) if headway => {
-                    let (layout, scaling) = (self.layout(), &self.normalizer.observation);
-                    Box::new(Headway::new(layout, scaling, self.config.headway))
-                }
                 (ObjectiveKind::Reward, _) => Box::new(PlannedReward::new(self.layout())?),
                 (ObjectiveKind::Goal, Some(goal)) => {
                     let radius = self.config.reach * self.goal_radius;

@@ -6,7 +6,8 @@
 //! to the same level, so each is judged in the light of those around it: a piece of a plan that the data do
 //! not hold, such as one through a wall, is denoised into something else, and the difference shows in its tokens.
 //!
-//! Bands of middle levels alone judge the route and leave out how noisy the actions are.
+//! Over middle levels and the positions alone it is the route that is judged, and neither how noisy the actions
+//! are nor how the speed wavers.
 
 use crate::denoiser::{Denoiser, NoisyBatch};
 use crate::layout::FIRST_CHUNK;
@@ -53,7 +54,8 @@ impl LikelihoodBound {
         Ok(Self { bands, stabilization })
     }
 
-    /// Nats of every token of finished sequences, `[batch, tokens]`; zero for known and for invisible tokens.
+    /// Nats of every token of finished sequences, `[batch, tokens]`; zero for known and for invisible tokens. Of a
+    /// token those slots count that `counts` names.
     ///
     /// `sequences.x0_btd` holds the clean tokens; `goal_b` says whose goal the network is shown. `seeds` names
     /// the noise of each sequence.
@@ -66,6 +68,7 @@ impl LikelihoodBound {
         schedule: &NoiseSchedule,
         sequences: &Sequences,
         seeds: &[u64],
+        counts: &dyn Fn(usize) -> bool,
     ) -> Result<Vec<f64>, PlannerError> {
         let width = denoiser.layout().width();
         let tokens = sequences.x0_btd.len() / (sequences.batch * width).max(1);
@@ -103,11 +106,9 @@ impl LikelihoodBound {
                 let (t, chunks) = (token % tokens, sequences.chunks_b[token / tokens]);
                 if (FIRST_CHUNK..FIRST_CHUNK + chunks).contains(&t) {
                     let at = token * width..(token + 1) * width;
-                    let error: f64 = sequences.x0_btd[at.clone()]
-                        .iter()
-                        .zip(&x0_btd[at])
-                        .map(|(x, e)| (x - e).powi(2))
-                        .sum();
+                    let slots = sequences.x0_btd[at.clone()].iter().zip(&x0_btd[at]).enumerate();
+                    let error: f64 =
+                        slots.filter(|(slot, _)| counts(*slot)).map(|(_, (x, e))| (x - e).powi(2)).sum();
                     *nats += half_span * error;
                 }
             }

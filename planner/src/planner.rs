@@ -30,8 +30,8 @@ const COMPLETION_STREAM: u64 = 1;
 const LIKELIHOOD_STREAM: u64 = 2;
 /// Levels at which a route is judged, as shares of pure noise: below them it is the noise of single actions that
 /// counts, above them there is nothing left to tell one route from another.
-const ROUTE_LEVELS: (f64, f64) = (0.2, 0.7);
-const ROUTE_BANDS: usize = 2;
+const ROUTE_LEVELS: (f64, f64) = (0.4, 0.7);
+const ROUTE_BANDS: usize = 4;
 
 /// How a plan begins: requests that differ in it are sampled apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -240,7 +240,13 @@ impl DiffusionPlanner {
             .collect();
         sequences.goal_b.fill(false);
         let (pool, denoiser, schedule) = (self.denoiser.pool(), self.denoiser.as_mut(), &self.schedule);
-        let mut score = || bound.nats(denoiser, schedule, sequences, &seeds);
+        let layout = denoiser.layout().clone();
+        let position = |slot: usize| {
+            (slot % layout.frame())
+                .checked_sub(layout.action)
+                .is_some_and(|entry| layout.goal_indices.contains(&entry))
+        };
+        let mut score = || bound.nats(denoiser, schedule, sequences, &seeds, &position);
         let nats_bt = match pool {
             Some(pool) => pool.install(score),
             None => score(),

@@ -88,6 +88,19 @@ impl Normalizer {
         Ok(Self { kind, shift, scale })
     }
 
+    /// The same with `factor` times the spread in these columns; indices past the last are ignored.
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] for a factor that is not finite and positive.
+    pub fn spread(&self, columns: &[usize], factor: f64) -> Result<Self, EnvError> {
+        if !(factor.is_finite() && factor > 0.0) {
+            return Err(EnvError::Mismatch(format!("a spread of {factor} is not a positive number")));
+        }
+        let divided = |(i, scale): (usize, &f64)| if columns.contains(&i) { scale / factor } else { *scale };
+        let scale = self.scale.iter().enumerate().map(divided).collect();
+        Self::from_parts(self.kind, self.shift.clone(), scale)
+    }
+
     /// How the columns are scaled.
     pub fn kind(&self) -> NormalizerKind {
         self.kind

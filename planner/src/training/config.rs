@@ -18,6 +18,10 @@ pub struct ModelConfig {
     pub chunks: usize,
     /// Whether frames carry their reward, for reward guidance.
     pub reward: bool,
+    /// Deviation that the positions have for the network, those entries of an observation that goals speak of;
+    /// everything else has 1. In a wide maze a corridor is a small part of a deviation: more spread shows walls
+    /// larger, against noise and in the loss.
+    pub position_spread: f64,
     /// Training noise levels `K`.
     pub levels: usize,
     /// Shape of the noise schedule.
@@ -34,6 +38,7 @@ impl Default for ModelConfig {
             frame_stack: 10,
             chunks: 16,
             reward: false,
+            position_spread: 1.0,
             levels: 1000,
             schedule: ScheduleKind::Cosine,
             target: Target::X0,

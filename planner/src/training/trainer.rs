@@ -59,7 +59,9 @@ impl Trainer {
     ) -> Result<Self, PlannerError> {
         train.check()?;
         let layout = model.layout(spec)?;
-        let normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, dataset)?;
+        let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, dataset)?;
+        normalizer.observation =
+            normalizer.observation.spread(&layout.goal_indices, model.position_spread)?;
         let manifest = describe(spec, dataset, &layout, &normalizer, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);

@@ -89,11 +89,11 @@ pub fn prepare(request: &Request<'_>, arms: &[Arm], resumed: Option<&Path>) -> R
         let settings: Vec<&str> = arm.settings.iter().map(String::as_str).collect();
         let shared = scoring::with_settings(request.shared, &settings);
         let (_, mut configuration) = resolve::experiment(&shared)?;
+        let execution = planning::execution(&mut configuration, &spec, &loaded)?;
         if let Some(place) = tasks.iter().position(|task| task.configuration == configuration) {
             places.push(place);
             continue;
         }
-        let execution = planning::execution(&mut configuration, &spec, &loaded)?;
         loaded.planner.set_config(configuration.plan.clone())?;
         let protocol =
             scoring::protocol(PLANNER, request.episodes, &spec, &configuration, &loaded, request.device);

@@ -17,7 +17,8 @@ use crate::protocol::{EpisodeRow, Protocol, Results};
 pub const RESAMPLES: usize = 10_000;
 
 /// Settings of a planner told nothing of the goal: what the data alone would do.
-pub const UNGUIDED: &[&str] = &["plan.guidance=0", "plan.goal_token=false", "plan.samples=1"];
+pub const UNGUIDED: &[&str] =
+    &["plan.guidance=0", "plan.goal_token=false", "plan.samples=1", "plan.horizons=[]"];
 
 /// Told what is done and of how much; `false` stops.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize) -> bool;

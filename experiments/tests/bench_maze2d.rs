@@ -76,6 +76,8 @@ fn refused(home: &Home, arguments: &[String], says: &[&str]) {
 }
 
 const DIFFUSED: &str = "maze2d-umaze-v1/diffusion-forcing--diffused-action.json";
+const INVERSE: &str = "maze2d-umaze-v1/diffusion-forcing--inverse-dynamics.json";
+const PATH: &str = "maze2d-umaze-v1/diffusion-forcing--path-following.json";
 const PD: &str = "maze2d-umaze-v1/diffusion-forcing--pd.json";
 const RANDOM: &str = "maze2d-umaze-v1/random.json";
 
@@ -83,11 +85,17 @@ const RANDOM: &str = "maze2d-umaze-v1/random.json";
 fn a_quick_run_with_what_is_shipped_leaves_table_results_and_report() {
     let home = Home::new();
     let output = home.succeed(["bench", "maze2d", "--quick", "--out", "out"]);
-    assert!(output.contains("6 results scored, 0 kept"), "{output}");
+    assert!(output.contains("10 results scored, 0 kept"), "{output}");
     let files = home.files("out");
     let cells = ["maze2d", "multi2d"].iter().flat_map(|family| {
-        ["diffusion-forcing--diffused-action", "diffusion-forcing--pd", "random"]
-            .map(|name| format!("cells/{family}-umaze-v1/{name}.json"))
+        [
+            "diffusion-forcing--diffused-action",
+            "diffusion-forcing--inverse-dynamics",
+            "diffusion-forcing--path-following",
+            "diffusion-forcing--pd",
+            "random",
+        ]
+        .map(|name| format!("cells/{family}-umaze-v1/{name}.json"))
     });
     let expected: Vec<String> = std::iter::once(".forethought-files".to_owned())
         .chain(cells)
@@ -113,13 +121,13 @@ fn a_quick_run_with_what_is_shipped_leaves_table_results_and_report() {
     for maze in results["mazes"].as_array().unwrap() {
         let rows = maze["results"].as_array().unwrap();
         let mean = |at: usize| rows[at]["score"]["mean"].as_f64().unwrap();
-        assert_eq!((rows.len(), rows[0]["difference"].is_null()), (3, true));
-        let difference = rows[2]["difference"]["mean"].as_f64().unwrap();
-        assert!((difference - (mean(2) - mean(0))).abs() < 1e-9, "{difference}");
-        assert!((0.0..0.5).contains(&rows[2]["improvement"]["probability"].as_f64().unwrap()));
+        assert_eq!((rows.len(), rows[0]["difference"].is_null()), (5, true));
+        let difference = rows[4]["difference"]["mean"].as_f64().unwrap();
+        assert!((difference - (mean(4) - mean(0))).abs() < 1e-9, "{difference}");
+        assert!((0.0..0.5).contains(&rows[4]["improvement"]["probability"].as_f64().unwrap()));
     }
     let again = home.succeed(["bench", "maze2d", "--quick", "--out", "out"]);
-    assert!(again.contains("0 results scored, 6 kept"), "{again}");
+    assert!(again.contains("0 results scored, 10 kept"), "{again}");
     let unchanged = home.files("out");
     for name in files.keys().filter(|name| !name.starts_with('.')) {
         assert!(files[name] == unchanged[name], "{name} was changed");
@@ -130,13 +138,13 @@ fn a_quick_run_with_what_is_shipped_leaves_table_results_and_report() {
 fn a_second_run_scores_only_what_is_missing_or_of_other_settings() {
     let home = home();
     let (scored, kept, first) = counted(&home, &small(&[]));
-    assert_eq!((scored, kept, first.len()), (3, 0, 3));
-    assert_eq!(first.keys().collect::<Vec<_>>(), [DIFFUSED, PD, RANDOM]);
+    assert_eq!((scored, kept, first.len()), (5, 0, 5));
+    assert_eq!(first.keys().collect::<Vec<_>>(), [DIFFUSED, INVERSE, PATH, PD, RANDOM]);
 
     fs::write(home.path(&format!("out/cells/{PD}.old")), "mine").unwrap();
     fs::remove_file(home.path(&format!("out/cells/{PD}"))).unwrap();
     let (scored, kept, second) = counted(&home, &small(&[]));
-    assert_eq!((scored, kept), (1, 2));
+    assert_eq!((scored, kept), (1, 4));
     assert!(second[DIFFUSED] == first[DIFFUSED] && second[RANDOM] == first[RANDOM]);
     let episodes = |bytes: &[u8]| parse(&text(bytes))["episodes"].clone();
     assert_eq!(episodes(&second[PD]), episodes(&first[PD]), "the same seeds, the same episodes");
@@ -144,20 +152,20 @@ fn a_second_run_scores_only_what_is_missing_or_of_other_settings() {
     // Another guidance changes what is planned, and nothing for a policy that plans nothing.
     configure(&home, &PLAN.replace("guidance = 4.0", "guidance = 8.0"));
     let (scored, kept, third) = counted(&home, &small(&[]));
-    assert_eq!((scored, kept), (2, 1));
+    assert_eq!((scored, kept), (4, 1));
     assert!(third[DIFFUSED] != first[DIFFUSED] && third[PD] != first[PD]);
     assert!(third[RANDOM] == first[RANDOM]);
     assert_eq!(parse(&text(&third[PD]))["protocol"]["configuration"]["plan"]["guidance"], 8.0);
 
     // Another seed or number of episodes changes everything.
-    assert_eq!(counted(&home, &small(&["--seed", "5"])).0, 3);
+    assert_eq!(counted(&home, &small(&["--seed", "5"])).0, 5);
     let mut fewer = small(&["--seed", "5"]);
     let at = fewer.iter().position(|word| word == "--episodes").unwrap();
     fewer[at + 1] = "1".into();
-    assert_eq!(counted(&home, &fewer).0, 3);
+    assert_eq!(counted(&home, &fewer).0, 5);
     assert_eq!(counted(&home, &fewer).0, 0);
     let (scored, kept, forced) = counted(&home, &[fewer, words(&["--force"])].concat());
-    assert_eq!((scored, kept), (3, 0));
+    assert_eq!((scored, kept), (5, 0));
     assert_eq!(forced[&format!("{PD}.old")], b"mine", "force keeps what the program did not write");
 }
 
@@ -167,7 +175,7 @@ fn the_figures_are_those_of_eval_with_the_same_settings() {
     let arguments = ["bench", "maze2d", "--only", "maze2d-umaze", "--episodes", "3", "--seed", "9"];
     let bench = parse(&home.succeed(arguments.iter().chain(&["--out", "out", "--json"])));
     let rows = bench["results"]["mazes"][0]["results"].as_array().unwrap();
-    assert_eq!(rows.len(), 10);
+    assert_eq!(rows.len(), 15);
     let eval = |out: &str, settings: &[&str]| {
         let mut arguments = words(&["eval", "maze2d-umaze", "--episodes", "3", "--seed", "9", "--json"]);
         arguments.extend(words(&["--out", out]));
@@ -267,7 +275,7 @@ fn folders_of_others_are_left_alone() {
     fs::remove_dir_all(home.path("out")).unwrap();
     home.succeed([words(&["eval", "maze2d-umaze", "--episodes", "1", "--out", "out"]), sets(QUICK)].concat());
     refused_with_1(&home, &small(&[]), "of another command");
-    assert_eq!(counted(&home, &small(&["--force"])).0, 3);
+    assert_eq!(counted(&home, &small(&["--force"])).0, 5);
 }
 
 #[track_caller]

@@ -22,12 +22,13 @@ pub(crate) struct Horizons {
 
 impl Horizons {
     /// Lengths for this request.
+    ///
+    /// `shown`: the network is shown the goal. `there`: the present is within the goal radius.
     pub(crate) fn new(
         config: &PlanConfig,
         layout: &TokenLayout,
         request: &PlanRequest<'_>,
-        shown: bool,
-        there: bool,
+        (shown, there): (bool, bool),
     ) -> Self {
         let (longest, f) = (layout.chunks, layout.frame_stack);
         let open = if config.horizons.is_empty() { vec![longest] } else { config.horizons.clone() };
@@ -50,7 +51,6 @@ impl Horizons {
                 let chunks = arrival.saturating_sub(executed) / f + 1 + config.hold;
                 Self { bound: vec![chunks.min(longest)], ..Self::default() }
             }
-            // At the goal, whatever the plan in force says of it.
             _ if config.goal_token => Self { bound: vec![config.hold.clamp(1, longest)], ..Self::default() },
             _ => free,
         }
@@ -81,4 +81,75 @@ fn progress(plan: &Plan, executed: usize, layout: &TokenLayout, observation: &[f
 /// Whether a bound plan will do, so that no other length is tried.
 pub(crate) fn acceptable(plan: &Plan, config: &PlanConfig) -> bool {
     (plan.ends || plan.due.is_none()) && plan.surprise <= config.acceptable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> TokenLayout {
+        TokenLayout {
+            observation: 2,
+            action: 1,
+            reward: false,
+            frame_stack: 10,
+            chunks: 8,
+            goal_indices: vec![0],
+        }
+    }
+
+    fn config() -> PlanConfig {
+        PlanConfig { goal_token: true, horizons: vec![2, 4, 8], hold: 3, ..PlanConfig::default() }
+    }
+
+    /// A plan of 40 frames, one unit of position a frame, due after `due` of them.
+    fn plan(due: Option<usize>) -> Plan {
+        let observations = (1..=40).flat_map(|frame| [f64::from(frame), 0.0]).collect();
+        Plan { observations, frames: 40, due, ..Plan::default() }
+    }
+
+    fn horizons(config: &PlanConfig, plan: Option<(&Plan, usize)>, at: f64, seen: (bool, bool)) -> Horizons {
+        let request = PlanRequest { observation: &[at, 0.0], goal: Some(&[40.0]), previous: plan, seed: 0 };
+        Horizons::new(config, &layout(), &request, seen)
+    }
+
+    #[test]
+    fn a_first_plan_tries_every_length_and_its_arrival_binds_the_next() {
+        let (config, plan) = (config(), plan(Some(40)));
+        assert_eq!(horizons(&config, None, 0.0, (true, false)).bound, [2, 4, 8]);
+        // 5 frames on, 35 are left: four chunks, as long as nobody wants to hasten.
+        let bound = horizons(&config, Some((&plan, 5)), 5.0, (true, false));
+        assert_eq!((bound.bound.as_slice(), bound.open.as_slice()), ([4].as_slice(), [2, 4, 8].as_slice()));
+        assert_eq!((bound.due(4, 10), bound.due(8, 10)), (35, 80));
+        let hasty = PlanConfig { hasten: 2, ..config };
+        assert_eq!(horizons(&hasty, Some((&plan, 5)), 5.0, (true, false)).bound, [2, 3, 4]);
+        assert_eq!(horizons(&hasty, Some((&plan, 39)), 39.0, (true, false)).bound, [1]);
+    }
+
+    #[test]
+    fn what_counts_is_how_far_the_executor_got() {
+        let (config, plan) = (config(), plan(Some(40)));
+        // Five steps took a fast executor 25 frames on, and a slow one 2.
+        assert_eq!(horizons(&config, Some((&plan, 5)), 25.1, (true, false)).due, Some((15, 2)));
+        assert_eq!(horizons(&config, Some((&plan, 5)), 2.1, (true, false)).due, Some((38, 4)));
+    }
+
+    #[test]
+    fn at_the_goal_plans_are_short_and_there_is_no_other_choice() {
+        let plan = plan(Some(40));
+        let shown = horizons(&config(), Some((&plan, 39)), 40.0, (true, true));
+        assert_eq!((shown.bound.as_slice(), shown.open.len()), ([1].as_slice(), 0));
+        let hidden = horizons(&config(), Some((&plan, 39)), 40.0, (false, true));
+        assert_eq!((hidden.bound.as_slice(), hidden.due), ([3].as_slice(), None));
+    }
+
+    #[test]
+    fn a_bound_plan_must_end_at_the_goal_and_look_like_the_data() {
+        let config = PlanConfig { acceptable: 1.0, ..config() };
+        let ends = Plan { ends: true, surprise: 0.5, ..plan(Some(40)) };
+        assert!(acceptable(&ends, &config));
+        assert!(!acceptable(&Plan { ends: false, ..ends.clone() }, &config));
+        assert!(!acceptable(&Plan { surprise: 1.5, ..ends }, &config));
+        assert!(acceptable(&plan(None), &config), "a plan that was shown no goal has no end to miss");
+    }
 }

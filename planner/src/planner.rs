@@ -111,10 +111,14 @@ impl DiffusionPlanner {
 
     /// How plans for a request begin.
     fn start(&self, request: &PlanRequest<'_>) -> Start {
-        let there = |goal| self.away(request.observation, goal) <= self.goal_radius;
-        let shown =
-            self.config.goal_token && request.goal.is_some_and(|goal| self.config.hold == 0 || !there(goal));
+        let staying = self.config.hold > 0 && self.there(request);
+        let shown = self.config.goal_token && request.goal.is_some() && !staying;
         Start { warm: self.starts_warm(request), shown, goal: request.goal.is_some() }
+    }
+
+    /// Whether the present is within the goal radius.
+    fn there(&self, request: &PlanRequest<'_>) -> bool {
+        request.goal.is_some_and(|goal| self.away(request.observation, goal) <= self.goal_radius)
     }
 
     /// Distance of an observation from a goal.
@@ -355,8 +359,10 @@ impl DiffusionPlanner {
     /// Positions from which the plans up to this one were made, none while the goal is near: staying there is
     /// what is wanted.
     fn visited(&self, request: &PlanRequest<'_>) -> Vec<f64> {
-        let (Some(goal), true) = (request.goal, self.config.unvisited > 0.0) else { return Vec::new() };
-        if self.away(request.observation, goal) <= self.goal_radius {
+        if request.goal.is_none() || self.config.unvisited == 0.0 {
+            return Vec::new();
+        }
+        if self.there(request) {
             return Vec::new();
         }
         let position = self.layout().goal_indices.iter().map(|&i| request.observation[i]);
@@ -419,9 +425,8 @@ impl Planner for DiffusionPlanner {
         let horizons: Vec<Horizons> = requests
             .iter()
             .map(|request| {
-                let there =
-                    request.goal.is_some_and(|goal| self.away(request.observation, goal) <= self.goal_radius);
-                Horizons::new(&self.config, &layout, request, self.start(request).shown, there)
+                let seen = (self.start(request).shown, self.there(request));
+                Horizons::new(&self.config, &layout, request, seen)
             })
             .collect();
         for lengths in [|of: &Horizons| of.bound.clone(), |of: &Horizons| of.open.clone()] {

@@ -1,19 +1,31 @@
 //! What every executor promises, and what each one does.
 #![allow(clippy::float_cmp, clippy::unwrap_used)]
 
+use forethought_envs::data::InverseModel;
 use forethought_envs::{BoxSpace, EnvSpec, make};
 use forethought_policies::{
-    DIFFUSED_ACTION, Executor, ExecutorConfig, KNOWN, PD, PlanFrame, PolicyError, RANDOM, WAYPOINT,
-    WAYPOINT_FRESH, make_executor,
+    DIFFUSED_ACTION, Executor, ExecutorConfig, INVERSE_DYNAMICS, KNOWN, PATH_FOLLOWING, PD, PlanFrame,
+    PolicyError, RANDOM, WAYPOINT, WAYPOINT_FRESH, make_executor,
 };
 use proptest::prelude::{ProptestConfig, prop_assert, proptest};
+
+/// Executors that follow a plan.
+const FOLLOWERS: [&str; 4] = [DIFFUSED_ACTION, PD, INVERSE_DYNAMICS, PATH_FOLLOWING];
 
 fn umaze() -> EnvSpec {
     make("maze2d-umaze-v1").unwrap().spec().clone()
 }
 
 fn executor(name: &str) -> Box<dyn Executor> {
-    make_executor(&ExecutorConfig::named(name), &umaze()).unwrap()
+    make_executor(&config(name), &umaze()).unwrap()
+}
+
+/// Default settings, with inverse dynamics by hand: four commands per unit of velocity gained.
+fn config(name: &str) -> ExecutorConfig {
+    let mut weights = vec![0.0; 2 * 8];
+    (weights[6], weights[8 + 7]) = (4.0, 4.0);
+    let inverse = InverseModel { weights, offset: vec![0.0; 2], error: vec![0.0; 2] };
+    ExecutorConfig { inverse: Some(inverse), ..ExecutorConfig::named(name) }
 }
 
 fn error(config: &ExecutorConfig, spec: &EnvSpec) -> String {
@@ -25,7 +37,7 @@ fn every_known_name_makes_an_executor_of_that_name() {
     for name in KNOWN {
         let executor = executor(name);
         assert_eq!(executor.name(), name);
-        assert_eq!(executor.needs_plan(), [DIFFUSED_ACTION, PD].contains(&name), "{name}");
+        assert_eq!(executor.needs_plan(), FOLLOWERS.contains(&name), "{name}");
     }
 }
 
@@ -41,7 +53,8 @@ fn an_unknown_name_gets_the_nearest_one() {
     }
     let message = error(&ExecutorConfig::named("mpc-quux"), &umaze());
     assert!(
-        !message.contains("did you mean") && message.contains("diffused-action, pd, waypoint"),
+        !message.contains("did you mean")
+            && message.contains("diffused-action, pd, inverse-dynamics, path-following, waypoint"),
         "{message}"
     );
 }
@@ -160,6 +173,66 @@ fn random_is_uniform_and_seeded_by_the_episode() {
     let variance = many.iter().map(|v| v * v).sum::<f64>() / many.len() as f64;
     // Standard errors of 40,000 draws: 0.0029 and 0.0015.
     assert!(mean.abs() < 0.012 && (variance - 1.0 / 3.0).abs() < 0.006, "{mean} {variance}");
+}
+
+#[test]
+fn inverse_dynamics_answer_the_real_observation() {
+    let mut action = [0.0; 2];
+    let (observation, planned) = ([1.0, 2.0, 0.5, -0.5], [1.01, 1.98, 0.6, -0.3]);
+    let frame = PlanFrame { observation: &planned, action: &[0.9, 0.9], ahead: &planned };
+    executor(INVERSE_DYNAMICS).command(&observation, Some(frame), &mut action).unwrap();
+    assert!((action[0] - 0.4).abs() < 1e-12 && (action[1] - 0.8).abs() < 1e-12, "{action:?}");
+
+    let missing = error(&ExecutorConfig::named(INVERSE_DYNAMICS), &umaze());
+    assert!(missing.contains("no model of the inverse dynamics"), "{missing}");
+}
+
+/// Drives the ball without walls along a planned path of 0.03 a frame; returns positions and velocities per step.
+fn follow(path: &[[f64; 2]], steps: usize) -> Vec<[f64; 4]> {
+    let plan: Vec<f64> = path.iter().flat_map(|p| [p[0], p[1], 0.0, 0.0]).collect();
+    let mut follower = executor(PATH_FOLLOWING);
+    let (mut state, mut action, mut states) = ([path[0][0], path[0][1], 0.0, 0.0], [0.0; 2], Vec::new());
+    for _ in 0..steps {
+        let frame = PlanFrame { observation: &plan[..4], action: &[0.0; 2], ahead: &plan };
+        follower.command(&state, Some(frame), &mut action).unwrap();
+        for axis in 0..2 {
+            let velocity = state[2 + axis].clamp(-5.0, 5.0);
+            state[2 + axis] = velocity + 0.01 * (100.0 * action[axis] - velocity) / 4.18879;
+            state[axis] += 0.01 * state[2 + axis];
+        }
+        states.push(state);
+    }
+    states
+}
+
+#[test]
+fn a_path_is_driven_fast_round_its_bend_and_ends_at_rest() {
+    let bend = |i: usize| {
+        let along = 0.03 * i as f64;
+        [1.0 + along.min(1.5), 1.0 + (along - 1.5).max(0.0)]
+    };
+    let path: Vec<[f64; 2]> = (0..=100).map(bend).collect();
+    let states = follow(&path, 120);
+    // The plan takes 100 steps to its end, 1.5 to the right and 1.5 up.
+    let arrived = states.iter().position(|s| (s[0] - 2.5).hypot(s[1] - 2.5) < 0.1).unwrap();
+    assert!(arrived < 88, "{arrived}");
+    assert!(states.iter().any(|s| s[2] > 4.5) && states.iter().any(|s| s[3] > 4.0));
+    // Off the path by no more than a corner is rounded.
+    let away = |s: &[f64; 4]| path.iter().map(|p| (s[0] - p[0]).hypot(s[1] - p[1])).fold(f64::MAX, f64::min);
+    assert!(states.iter().map(away).fold(0.0, f64::max) < 0.15);
+    let last = states.last().unwrap();
+    assert!((last[0] - 2.5).hypot(last[1] - 2.5) < 0.05 && last[2].hypot(last[3]) < 0.05, "{last:?}");
+}
+
+#[test]
+fn a_ragged_plan_is_still_followed_and_a_short_one_is_no_fault() {
+    // Chunks that do not join: every twentieth frame the plan is a tenth to the side.
+    let ragged = |i: usize| [1.0 + 0.03 * i as f64, 1.0 + if i / 20 % 2 == 0 { 0.0 } else { 0.1 }];
+    let states = follow(&(0..=100).map(ragged).collect::<Vec<_>>(), 110);
+    assert!(states.iter().any(|s| (s[0] - 4.0).abs() < 0.1), "it does not get to the end");
+    assert!(states.iter().any(|s| s[2] > 3.0));
+    let stays = follow(&[[1.0, 1.0]], 20);
+    assert!(stays.iter().all(|s| (s[0] - 1.0).hypot(s[1] - 1.0) < 1e-9));
 }
 
 proptest! {

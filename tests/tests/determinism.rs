@@ -23,6 +23,11 @@ fn busy() -> PlanConfig {
         completions: 3,
         samples: 2,
         goal_token: true,
+        guide_shown: true,
+        horizons: vec![3, 5],
+        hasten: 1,
+        likelihood: 5.0,
+        acceptable: 3.0,
         warm_start: 0.6,
         warm_slope: 0.1,
         ..PlanConfig::default()
@@ -96,7 +101,8 @@ fn first_gap(left: &EpisodeRecord, right: &EpisodeRecord) -> f64 {
 /// Episodes 0 to 4, which have been checked to be the same for one and two threads, run after run.
 fn same_for_any_threads() -> (DiffusionPlanner, Vec<EpisodeRecord>) {
     let five = records(&mut planner(NetworkKind::Transformer, 1, busy()), &[0, 1, 2, 3, 4]);
-    assert_eq!(five.iter().map(|record| record.plans.len()).collect::<Vec<_>>(), [5; 5]);
+    // A plan of one chunk is replaced after its four frames.
+    assert!(five.iter().all(|record| (5..=8).contains(&record.plans.len())));
     let mut two = planner(NetworkKind::Transformer, 2, busy());
     for _ in 0..2 {
         assert!(records(&mut two, &[0, 1, 2, 3, 4]) == five, "two threads differ from one");
@@ -119,7 +125,10 @@ fn threads_and_company_change_nothing_with_the_transformer() {
 /// number of rows: company shows in the last digits, though nowhere else.
 #[test]
 fn company_changes_only_rounding_with_the_recurrent_network() {
-    let mut planner = planner(NetworkKind::Gru, 1, busy());
+    // One candidate: where two are worth nearly the same, the last digits choose.
+    let one =
+        PlanConfig { horizons: Vec::new(), samples: 1, likelihood: 0.0, acceptable: f64::MAX, ..busy() };
+    let mut planner = planner(NetworkKind::Gru, 1, PlanConfig { goal_token: false, ..one });
     let five = records(&mut planner, &[0, 1, 2, 3, 4]);
     let alone = records(&mut planner, &[3]).remove(0);
     let gap = first_gap(&alone, &five[3]);
@@ -142,6 +151,8 @@ fn every_part_of_the_settings_does_something() {
         ("goal_token", PlanConfig { goal_token: false, ..busy() }),
         ("warm_start", PlanConfig { warm_start: 1.0, ..busy() }),
         ("horizons", PlanConfig { horizons: vec![2], ..busy() }),
+        ("likelihood", PlanConfig { likelihood: 0.0, acceptable: f64::MAX, ..busy() }),
+        ("guide_shown", PlanConfig { guide_shown: false, ..busy() }),
         ("stabilization", PlanConfig { stabilization: 0, ..busy() }),
     ] {
         assert!(of(config).observations != base.observations, "{name} changes nothing");

@@ -1,6 +1,8 @@
 //! The rows of the table: each is the maze's own configuration with a few settings changed, or a reference.
 
-use forethought_policies::{DIFFUSED_ACTION, PD, RANDOM, WAYPOINT, WAYPOINT_FRESH};
+use forethought_policies::{
+    DIFFUSED_ACTION, INVERSE_DYNAMICS, PATH_FOLLOWING, PD, RANDOM, WAYPOINT, WAYPOINT_FRESH,
+};
 
 use super::names::unknown;
 use crate::failure::Failure;
@@ -12,6 +14,11 @@ pub const BASELINE: &str = "diffusion-forcing";
 const MPPI: &str = "mppi";
 /// Planners of the quick setting.
 const QUICK: [&str; 2] = [BASELINE, RANDOM];
+
+/// Guidance all the way, one plan of the longest horizon at a time.
+const GUIDANCE_ONLY: &[&str] = &["plan.goal_token=false", "plan.horizons=[]", "plan.samples=1"];
+const GUIDANCE_ONLY_MCG: &[&str] =
+    &["plan.goal_token=false", "plan.horizons=[]", "plan.samples=1", "plan.completions=4"];
 
 /// One planner with one executor.
 #[derive(Debug)]
@@ -38,20 +45,40 @@ pub enum Source {
     Policy,
 }
 
-/// Every row, in the table's order. All planners with a checkpoint have the same network, weights, number of levels and noise.
-/// `plan.settle` stays as it is: the chunk that is executed is clean in every plan. Next-token sampling is the
+/// Every row, in the table's order. All planners with a checkpoint have the same network, weights, number of levels
+/// and noise. `plan.settle` stays as it is: the chunk that is executed is clean in every plan. Next-token sampling is the
 /// slowest by an order of magnitude, as no plan ends before its last token has left pure noise.
 const ROWS: &[Row] = &[
     planned(BASELINE, DIFFUSED_ACTION, &[], "the shipped planner"),
+    planned(BASELINE, INVERSE_DYNAMICS, &[], "the same plans, by what leads to their next observation"),
     planned(BASELINE, PD, &[], "the same plans, followed by position and velocity"),
+    planned(
+        BASELINE,
+        PATH_FOLLOWING,
+        &["plan.hold=0"],
+        "the same plans as paths, driven as fast as the actuators allow; at the goal the goal token goes on leading",
+    ),
     planned(
         "full-sequence",
         DIFFUSED_ACTION,
         &["plan.matrix.kind=full-sequence"],
         "all tokens at one noise level, as ordinary diffusion (Diffuser) samples",
     ),
-    planned("unguided", DIFFUSED_ACTION, UNGUIDED, "told nothing of the goal"),
+    planned(
+        "full-sequence",
+        PD,
+        &["plan.matrix.kind=full-sequence"],
+        "the same, followed by position and velocity",
+    ),
     planned("mcg-4", DIFFUSED_ACTION, &["plan.completions=4"], "Monte Carlo guidance over 4 completions"),
+    planned("guidance-only", DIFFUSED_ACTION, GUIDANCE_ONLY, "without the goal token, as in the paper"),
+    planned(
+        "guidance-only-mcg-4",
+        DIFFUSED_ACTION,
+        GUIDANCE_ONLY_MCG,
+        "the same with Monte Carlo guidance over 4 completions",
+    ),
+    planned("unguided", DIFFUSED_ACTION, UNGUIDED, "told nothing of the goal"),
     planned(
         "autoregressive",
         DIFFUSED_ACTION,
@@ -135,9 +162,10 @@ mod tests {
         let names = |planners: Option<&[String]>, quick| -> Vec<String> {
             select_rows(planners, quick).unwrap().iter().map(|row| row.name()).collect()
         };
-        let both = ["diffusion-forcing, diffused-action", "diffusion-forcing, pd"];
-        assert_eq!(names(Some(&[BASELINE.to_owned()]), true), both);
-        assert_eq!(names(None, true), [both[0], both[1], "random"]);
+        let all = ["diffused-action", "inverse-dynamics", "pd", "path-following"]
+            .map(|executor| format!("diffusion-forcing, {executor}"));
+        assert_eq!(names(Some(&[BASELINE.to_owned()]), true), all);
+        assert_eq!(names(None, true), [&all[..], &["random".to_owned()]].concat());
         assert_eq!(names(None, false).len(), ROWS.len());
         let baselines: Vec<_> = ROWS.iter().filter(|row| row.is_baseline()).collect();
         assert_eq!(baselines.len(), 1);

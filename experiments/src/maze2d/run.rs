@@ -5,7 +5,7 @@ use std::path::Path;
 use forethought_agent::RolloutConfig;
 use forethought_envs::make_maze;
 use forethought_planner::MppiPlanner;
-use forethought_policies::{ExecutorConfig, make_executor};
+use forethought_policies::{ExecutorConfig, INVERSE_DYNAMICS, make_executor};
 use indicatif::ProgressBar;
 
 use super::cell::Cell;
@@ -121,6 +121,12 @@ fn tasks<'a>(request: &Request<'_>, cell: &'a Cell, resumed: Option<&Path>) -> R
     for &row in request.rows {
         let (means, protocol) = match (&row.source, &mut loaded) {
             (Source::Checkpoint(_), None) => continue,
+            // Checkpoints of earlier versions hold no model of the inverse dynamics.
+            (Source::Checkpoint(_), Some(loaded))
+                if row.executor == INVERSE_DYNAMICS && loaded.inverse.is_none() =>
+            {
+                continue;
+            }
             (Source::Checkpoint(settings), Some(loaded)) => {
                 let executor = format!("executor.name={}", row.executor);
                 let settings: Vec<&str> = settings.iter().copied().chain([executor.as_str()]).collect();

@@ -8,7 +8,7 @@ while read -r request; do
         # 18 tokens of 60 numbers.
         printf '{"x0": [0'
         i=1
-        while [ $i -lt 1080 ]; do printf ',0'; i=$((i + 1)); done
+        while [ $i -lt 1560 ]; do printf ',0'; i=$((i + 1)); done
         echo ']}'
         ;;
     *) echo '{}' ;;

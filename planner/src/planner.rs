@@ -233,7 +233,7 @@ impl DiffusionPlanner {
         chunks: usize,
         candidate: u64,
     ) -> Result<Vec<f64>, PlannerError> {
-        if self.config.likelihood == 0.0 && self.config.acceptable == f64::MAX {
+        if self.config.likelihood <= 0.0 && self.config.acceptable >= f64::MAX {
             return Ok(Vec::new());
         }
         let bound =
@@ -359,7 +359,7 @@ impl DiffusionPlanner {
     /// Positions from which the plans up to this one were made, none while the goal is near: staying there is
     /// what is wanted.
     fn visited(&self, request: &PlanRequest<'_>) -> Vec<f64> {
-        if request.goal.is_none() || self.config.unvisited == 0.0 {
+        if request.goal.is_none() || self.config.unvisited <= 0.0 {
             return Vec::new();
         }
         if self.there(request) {

@@ -1,5 +1,5 @@
 //! The likelihood bound against a closed form, and what it is for: odd plans score worse.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
 use forethought_planner::{

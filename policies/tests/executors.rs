@@ -227,7 +227,7 @@ fn a_path_is_driven_fast_round_its_bend_and_ends_at_rest() {
 #[test]
 fn a_ragged_plan_is_still_followed_and_a_short_one_is_no_fault() {
     // Chunks that do not join: every twentieth frame the plan is a tenth to the side.
-    let ragged = |i: usize| [1.0 + 0.03 * i as f64, 1.0 + if i / 20 % 2 == 0 { 0.0 } else { 0.1 }];
+    let ragged = |i: usize| [1.0 + 0.03 * i as f64, 1.0 + if (i / 20).is_multiple_of(2) { 0.0 } else { 0.1 }];
     let states = follow(&(0..=100).map(ragged).collect::<Vec<_>>(), 110);
     assert!(states.iter().any(|s| (s[0] - 4.0).abs() < 0.1), "it does not get to the end");
     assert!(states.iter().any(|s| s[2] > 3.0));

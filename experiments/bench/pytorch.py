@@ -105,12 +105,13 @@ class Level(nn.Module):
 class Transformer(nn.Module):
     """Pre-norm blocks, modulated by each token's own noise level."""
 
-    def __init__(self, tensors, heads):
+    def __init__(self, tensors, heads, phases):
         super().__init__()
         tokens, width = tensors["positions_tw"].shape
-        chunks, size = tensors["remaining_tw"].shape[0], tensors["input.weight"].shape[0]
+        chunks, size = tensors["remaining_tw"].shape[0], tensors["output.weight"].shape[1]
+        self.register_buffer("phases", phases, persistent=False)
         layers = sum(name.endswith(".offset") for name in tensors)
-        self.input = nn.Linear(size, width)
+        self.input = nn.Linear(size + 2 * phases.shape[1], width)
         self.positions_tw = nn.Parameter(torch.zeros(tokens, width))
         self.remaining_tw = nn.Parameter(torch.zeros(chunks, width))
         self.level = Level(width)
@@ -139,11 +140,31 @@ class Transformer(nn.Module):
     def forward(self, x, modulations, remaining, mask):
         w = self.positions_tw.shape[1]
         inner, last = modulations.split([6 * w, 2 * w], -1)
+        if self.phases.shape[1]:
+            phase = x @ self.phases
+            x = torch.cat([x, torch.stack([phase.sin(), phase.cos()], -1).flatten(-2)], -1)
         x = self.input(x) + self.positions_tw[: x.shape[1]] + F.embedding(remaining, self.remaining_tw)
         for block in self.blocks:
             x = block(x, inner, mask)
         scale, shift = last.chunk(2, -1)
         return self.output(self.final_norm(x) * (1 + scale) + shift)
+
+
+def phases(layout, octaves):
+    """[D, P]: phases of the sines and cosines of a token's positions, in octaves from one radian per deviation on:
+    of its last frame, and of the means over the quarters of its frames."""
+    frames = layout["frame_stack"]
+    frame = layout["action"] + layout["observation"] + int(layout["reward"])
+    parts = min(4, frames)
+    spans = [(frames - 1, frames)] + [(i * frames // parts, (i + 1) * frames // parts) for i in range(parts)]
+    columns = []
+    for entry in layout["goal_indices"] if octaves else []:
+        for first, last in spans:
+            for octave in range(octaves):
+                column = torch.zeros(frames, frame)
+                column[first:last, layout["action"] + entry] = 2.0**octave / (last - first)
+                columns.append(column.flatten())
+    return torch.stack(columns, 1) if columns else torch.zeros(frames * frame, 0)
 
 
 def conditions(request, tokens, causal, levels, device):
@@ -245,7 +266,7 @@ class Train:
         return [("plain", None)] if side == "eager" else [("plain", "default")]
 
     def build(self, kind, mode):
-        settings, network = self.settings, Transformer(self.worker.tensors, self.worker.heads).to(self.worker.device)
+        settings, network = self.settings, Transformer(self.worker.tensors, self.worker.heads, self.worker.phases).to(self.worker.device)
         parameters = list(network.parameters())
         average = [p.detach().clone() for p in parameters]
         decays = lambda name, p: p.dim() == 2 and not name.endswith("_tw")
@@ -277,7 +298,7 @@ class Train:
             return loss
 
         def gradients():
-            fresh = Transformer(self.worker.tensors, self.worker.heads)
+            fresh = Transformer(self.worker.tensors, self.worker.heads, self.worker.phases)
             with torch.no_grad():
                 for p, q in zip(parameters, fresh.parameters()):
                     p.copy_(q)
@@ -402,11 +423,13 @@ class Worker:
                 raise RuntimeError("this torch finds no CUDA device")
             torch.set_float32_matmul_precision("high")
         with open(os.path.join(request["path"], "manifest.json")) as file:
-            model = json.load(file)["model"]
+            manifest = json.load(file)
+        model = manifest["model"]
+        self.phases = phases(manifest["layout"], model["network"].get("waves", 0))
         self.heads, self.causal, self.levels = model["network"]["heads"], model["network"]["causal"], model["levels"]
         self.tensors = read_safetensors(os.path.join(request["path"], "model.safetensors"))
-        self.network = Transformer(self.tensors, self.heads).to(self.device).eval().requires_grad_(False)
-        self.size = self.network.input.in_features
+        self.network = Transformer(self.tensors, self.heads, self.phases).to(self.device).eval().requires_grad_(False)
+        self.size = self.network.output.out_features
         share = torch.arange(self.levels + 1, device=self.device) / self.levels
         with torch.no_grad():
             self.table = self.network.modulations(share)

@@ -235,6 +235,11 @@ pub struct Maze2dArgs {
     /// Planners, separated by commas. Default: all, with --quick diffusion-forcing and random.
     #[arg(long, value_name = "PLANNERS", value_delimiter = ',')]
     pub planners: Option<Vec<String>>,
+
+    /// Executors that carry the plans out, all by default: names of the second column, separated by commas.
+    /// Policies that plan nothing are not touched.
+    #[arg(long, value_delimiter = ',')]
+    pub executors: Option<Vec<String>>,
     /// Episodes of each planner on each maze. Default: 100, with --quick 4.
     #[arg(long, value_name = "N")]
     pub episodes: Option<usize>,

@@ -100,6 +100,7 @@ pub fn load(
         &manifest.limits,
         radius,
         plan.clone(),
+        manifest.support,
     )?;
     Ok(LoadedPlanner { planner, path, hash, step, weights, inverse })
 }

@@ -144,7 +144,7 @@ fn denoisers(
     let network = parameters.load(network, &weights, &device).unwrap();
     let (noise, shape) = (schedule.clone(), layout.clone());
     let engine = EngineDenoiser::new(&parameters, &weights, config, shape, noise, Target::X0, threads);
-    let burn = NetworkDenoiser::new(network, layout, schedule, Target::X0, false, &device, true);
+    let burn = NetworkDenoiser::new(network, layout, schedule, Target::X0, config, &device, true);
     [("engine", Box::new(engine.unwrap())), ("burn", Box::new(burn.unwrap()))]
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Horizons {
     pub open: Vec<usize>,
     /// Frames that are left of the arrival agreed on, and the length that stands for them.
     pub due: Option<(usize, usize)>,
+    /// Frames of the plan in force that lie behind.
+    pub behind: usize,
 }
 
 impl Horizons {
@@ -33,25 +35,25 @@ impl Horizons {
         let (longest, f) = (layout.chunks, layout.frame_stack);
         let open = if config.horizons.is_empty() { vec![longest] } else { config.horizons.clone() };
         let free = Self { bound: open.clone(), ..Self::default() };
-        let Some((plan, executed)) = request.previous else { return free };
         if shown && there {
-            return Self { bound: vec![1], ..Self::default() };
+            return Self { bound: vec![config.hold.clamp(1, longest)], ..Self::default() };
         }
+        let Some((plan, executed)) = request.previous else { return free };
         if shown {
             let Some(due) = plan.due else { return free };
-            let left = due.saturating_sub(progress(plan, executed, layout, request.observation));
+            let behind = progress(plan, executed, layout, request.observation);
+            let left = due.saturating_sub(behind);
             let chunks = left.div_ceil(f).clamp(1, longest);
             let bound = (chunks.saturating_sub(config.hasten).max(1)..=chunks).collect();
-            return Self { bound, open, due: Some((left, chunks)) };
+            return Self { bound, open, due: Some((left, chunks)), behind };
         }
         // Where the plan in force arrives, nothing past the arrival is worth more than staying there: the new
         // plan ends `hold` chunks later. A plan that does not arrive looks as far as it can.
         match plan.arrival {
-            Some(arrival) if config.hold > 0 && (config.horizons.is_empty() || config.goal_token) => {
+            Some(arrival) if config.hold > 0 && config.horizons.is_empty() => {
                 let chunks = arrival.saturating_sub(executed) / f + 1 + config.hold;
                 Self { bound: vec![chunks.min(longest)], ..Self::default() }
             }
-            _ if config.goal_token => Self { bound: vec![config.hold.clamp(1, longest)], ..Self::default() },
             _ => free,
         }
     }
@@ -78,9 +80,25 @@ fn progress(plan: &Plan, executed: usize, layout: &TokenLayout, observation: &[f
         .map_or(executed, |(index, _)| index + 1)
 }
 
+/// What is left of a plan after its first `behind` frames; `None` where nothing is.
+pub(crate) fn rest(plan: &Plan, behind: usize, layout: &TokenLayout) -> Option<Plan> {
+    let after = |values: &[f64], width: usize| values.get(behind * width..).map(<[f64]>::to_vec);
+    (behind < plan.frames).then_some(())?;
+    Some(Plan {
+        observations: after(&plan.observations, layout.observation)?,
+        actions: after(&plan.actions, layout.action)?,
+        x0_cd: after(&plan.x0_cd, layout.frame())?,
+        frames: plan.frames - behind,
+        arrival: plan.arrival.map(|arrival| arrival.saturating_sub(behind)),
+        due: plan.due.map(|due| due.saturating_sub(behind)),
+        history: Vec::new(),
+        ..plan.clone()
+    })
+}
+
 /// Whether a bound plan will do, so that no other length is tried.
 pub(crate) fn acceptable(plan: &Plan, config: &PlanConfig) -> bool {
-    (plan.ends || plan.due.is_none()) && plan.surprise <= config.acceptable
+    (plan.ends || plan.due.is_none()) && plan.surprise <= config.acceptable && plan.unsupported == 0
 }
 
 #[cfg(test)]
@@ -137,10 +155,15 @@ mod tests {
     #[test]
     fn at_the_goal_plans_are_short_and_there_is_no_other_choice() {
         let plan = plan(Some(40));
-        let shown = horizons(&config(), Some((&plan, 39)), 40.0, (true, true));
-        assert_eq!((shown.bound.as_slice(), shown.open.len()), ([1].as_slice(), 0));
-        let hidden = horizons(&config(), Some((&plan, 39)), 40.0, (false, true));
-        assert_eq!((hidden.bound.as_slice(), hidden.due), ([3].as_slice(), None));
+        for previous in [None, Some((&plan, 39))] {
+            let staying = horizons(&config(), previous, 40.0, (true, true));
+            assert_eq!(
+                (staying.bound.as_slice(), staying.open.len(), staying.due),
+                ([3].as_slice(), 0, None)
+            );
+            let passing = horizons(&PlanConfig { hold: 0, ..config() }, previous, 40.0, (true, true));
+            assert_eq!(passing.bound, [1]);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! remembers all of it. Nothing in a round depends on how far the trajectory has come, so its length has no
 //! bound.
 
-use crate::denoiser::Denoiser;
+use crate::denoiser::{Denoiser, on_pool};
 use crate::error::{check_finite, check_len};
 use crate::layout::{FIRST_CHUNK, STATE};
 use crate::noise::NoiseSchedule;
@@ -135,8 +135,7 @@ impl<'a> Continuation<'a> {
         let chunks = history + self.config.ahead;
         let mut sequences = self.window(trajectories, so_far, history);
         let clean_btd = sequences.x_btd.clone();
-        let pool = denoiser.pool();
-        let mut walk = || match self.config.form {
+        on_pool(denoiser, |denoiser| match self.config.form {
             HistoryForm::Known => {
                 let matrix =
                     SchedulingMatrix::new(self.config.matrix, self.config.ahead, self.config.levels)?
@@ -155,12 +154,7 @@ impl<'a> Continuation<'a> {
                 }
                 Ok(())
             }
-        };
-        // All rows on the denoiser's threads, as in planning.
-        match pool {
-            Some(pool) => pool.install(walk),
-            None => walk(),
-        }?;
+        })?;
         let per = self.layout.tokens(chunks) * width;
         for (trajectory, x_td) in trajectories.iter_mut().zip(sequences.x_btd.chunks_exact(per)) {
             trajectory.x_cd.extend_from_slice(&x_td[known * width..(known + self.config.keep) * width]);

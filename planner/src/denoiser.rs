@@ -45,6 +45,18 @@ pub(crate) fn check_chunks(tokens: usize, chunks_b: &[usize]) -> Result<(), Plan
     }
 }
 
+/// Runs `work`, many rows of it, on the denoiser's own threads where it has some: handing over between threads at
+/// every row costs more than it saves.
+pub(crate) fn on_pool<T: Send>(
+    denoiser: &mut dyn Denoiser,
+    work: impl FnOnce(&mut dyn Denoiser) -> T + Send,
+) -> T {
+    match denoiser.pool() {
+        Some(pool) => pool.install(|| work(denoiser)),
+        None => work(denoiser),
+    }
+}
+
 /// Gradient of a score with respect to one sequence's clean estimate: `(sequence, x0_td, gradient_td)`.
 /// `gradient_td` holds zeros on entry. Called once per sequence, from any thread, in any order.
 pub type Cotangent<'a> = dyn Fn(usize, &[f64], &mut [f64]) + Sync + 'a;

@@ -18,6 +18,8 @@ pub struct Plan {
     pub arrival: Option<usize>,
     /// Nats of the plan's least likely chunk ([`crate::LikelihoodBound`]); 0 where it was not asked for.
     pub surprise: f64,
+    /// Frames at positions where the data have never been; 0 where [`crate::PlanConfig::support`] is 0.
+    pub unsupported: usize,
     /// Rows of the scheduling matrix that were walked.
     pub rows: usize,
     /// Candidates it was chosen from.
@@ -26,6 +28,8 @@ pub struct Plan {
     pub history: Vec<PlanRow>,
     /// Clean estimate of every chunk, normalised, `[chunks, width]`: what a warm start begins from.
     pub(crate) x0_cd: Vec<f64>,
+    /// Whether it was made to stay at the goal.
+    pub(crate) staying: bool,
     /// Whether it ends where it was to end.
     pub(crate) ends: bool,
     /// Frames after which it is to have arrived, for the length of the plans after it.

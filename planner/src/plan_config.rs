@@ -37,10 +37,9 @@ pub struct PlanConfig {
     pub unvisited_width: f64,
     /// What is maximised: `goal` or `reward`.
     pub objective: ObjectiveKind,
-    /// Whether the network is shown the goal, as a clean token that says where the plan ends. At the goal it is
-    /// hidden: how to stay there the data do not show, and guidance alone keeps a plan in place.
+    /// Whether the network is shown the goal, as a clean token that says where the plan ends.
     pub goal_token: bool,
-    /// Whether plans that are shown the goal are guided to it as well.
+    /// Whether plans that are shown the goal are guided to it as well while they are on the way.
     pub guide_shown: bool,
     /// Horizons of the candidates, in chunks; empty is the longest the checkpoint has. With a goal token the one
     /// chosen binds the plans after it (`commitment.rs`).
@@ -50,13 +49,18 @@ pub struct PlanConfig {
     pub hasten: usize,
     /// Distance from the goal at which a plan that was shown the goal may end, in units of the goal radius.
     pub tolerance: f64,
-    /// Where the goal is not shown: chunks planned past the arrival of the plan in force, where it arrives and
-    /// `horizons` is empty; 0 always plans the longest horizon.
+    /// Chunks of a plan made at the goal: it ends there as well, and guidance keeps it there in between; 0 plans one
+    /// chunk and does not guide it. Where the goal is not shown: chunks planned past the arrival of the plan in
+    /// force, where it arrives and `horizons` is empty; 0 always plans the longest horizon.
     pub hold: usize,
     /// What a nat of the plan's least likely chunk costs, in frames at the goal ([`crate::LikelihoodBound`]).
     pub likelihood: f64,
-    /// Nats of its least likely chunk up to which a plan that arrives is good enough to try no other length.
+    /// Nats of its least likely chunk up to which a plan that arrives is good enough to try no other length. Where
+    /// `support` counts, it must not leave the support either.
     pub acceptable: f64,
+    /// What a frame costs at a position where the data have never been, in frames at the goal; 0 asks for none of
+    /// that ([`forethought_envs::data::Support`]).
+    pub support: f64,
     /// Candidates per horizon.
     pub samples: usize,
     /// Level, as a share of `levels`, at which the nearest token of a warm start begins; 1 plans afresh. A plan
@@ -101,6 +105,7 @@ impl Default for PlanConfig {
             hold: 3,
             likelihood: 0.0,
             acceptable: f64::MAX,
+            support: 0.0,
             samples: 1,
             warm_start: 1.0,
             warm_slope: 0.0,
@@ -147,6 +152,7 @@ impl PlanConfig {
             ("plan.unvisited", self.unvisited),
             ("plan.likelihood", self.likelihood),
             ("plan.acceptable", self.acceptable),
+            ("plan.support", self.support),
         ] {
             if !(value.is_finite() && value >= 0.0) {
                 return bad(name, value.to_string(), "give zero or a positive number".into());

@@ -98,7 +98,8 @@ fn counted(denoiser: Box<dyn Denoiser>, levels: u16) -> [(usize, usize); 2] {
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let config = PlanConfig { levels, completions: 3, warm_start: 0.5, ..PlanConfig::default() };
-    let mut planner = DiffusionPlanner::new(denoiser, schedule(), normalizer, &limits, 0.1, config).unwrap();
+    let mut planner =
+        DiffusionPlanner::new(denoiser, schedule(), normalizer, &limits, 0.1, config, None).unwrap();
     let cold = PlanRequest { observation: &[0.0, 0.2], goal: Some(&[5.0, 5.0]), previous: None, seed: 5 };
     let first = planner.plan(&[cold], false).unwrap().remove(0);
     let warm = PlanRequest { previous: Some((&first, 2)), ..cold };
@@ -126,8 +127,14 @@ fn sampling_and_guidance_allocate_nothing_per_row() {
 #[test]
 fn the_engine_allocates_nothing_per_row() {
     check(|| {
-        let config =
-            NetworkConfig { kind: NetworkKind::Transformer, width: 16, layers: 2, heads: 2, causal: false };
+        let config = NetworkConfig {
+            kind: NetworkKind::Transformer,
+            width: 16,
+            layers: 2,
+            heads: 2,
+            waves: 2,
+            causal: false,
+        };
         let network = Network::new(&config, &layout(), 3, &Device::flex()).unwrap();
         let parameters = ParameterLayout::of(&network);
         let weights = parameters.draw(3);

@@ -18,6 +18,7 @@ struct Case {
     per_head: usize,
     layers: usize,
     causal: bool,
+    waves: usize,
     frame_stack: usize,
     chunks: usize,
     batch: usize,
@@ -27,14 +28,20 @@ struct Case {
 
 fn any_case() -> impl Strategy<Value = Case> {
     let target = prop_oneof![Just(Target::X0), Just(Target::Noise), Just(Target::V)];
-    let network =
-        (1usize..4, prop_oneof![Just(4usize), Just(10), Just(16), Just(32)], 1usize..4, any::<bool>());
+    let network = (
+        1usize..4,
+        prop_oneof![Just(4usize), Just(10), Just(16), Just(32)],
+        1usize..4,
+        any::<bool>(),
+        0usize..5,
+    );
     let batch = (1usize..5, 1usize..20, 1usize..12);
     (network, batch, target, any::<u64>()).prop_map(|(network, batch, target, seed)| Case {
         heads: network.0,
         per_head: network.1,
         layers: network.2,
         causal: network.3,
+        waves: network.4,
         frame_stack: batch.0,
         chunks: batch.1,
         batch: batch.2,
@@ -64,6 +71,7 @@ impl Case {
             width: self.heads * self.per_head,
             layers: self.layers,
             heads: self.heads,
+            waves: self.waves,
             causal: self.causal,
         };
         let layout = TokenLayout {
@@ -110,8 +118,7 @@ impl Case {
 impl Made {
     fn burn(&self, target: Target) -> NetworkDenoiser {
         let (network, layout, schedule) = (self.network.clone(), self.layout.clone(), self.schedule.clone());
-        let causal = self.config.causal;
-        NetworkDenoiser::new(network, layout, schedule, target, causal, &Device::flex(), true).unwrap()
+        NetworkDenoiser::new(network, layout, schedule, target, &self.config, &Device::flex(), true).unwrap()
     }
 
     fn engine(&self, target: Target, threads: usize) -> EngineDenoiser {
@@ -239,6 +246,7 @@ fn sequences_that_do_not_fit_are_refused() {
         per_head: 4,
         layers: 1,
         causal: false,
+        waves: 3,
         frame_stack: 1,
         chunks: 3,
         batch: 2,

@@ -50,6 +50,7 @@ fn networks_agree_with_the_equations() {
                 width: integer(&fixture["width"]),
                 layers: integer(&fixture["layers"]),
                 heads: integer(&fixture["heads"]),
+                waves: 0,
                 causal: name == "causal",
             };
             let network = Network::new(&config, &layout, 0, &device).unwrap();
@@ -65,16 +66,9 @@ fn networks_agree_with_the_equations() {
             }
             let network = parameters.load(network, &flat, &device).unwrap();
             let schedule = NoiseSchedule::new(ScheduleKind::Cosine, integer(&fixture["levels"])).unwrap();
-            let mut denoiser = NetworkDenoiser::new(
-                network,
-                layout.clone(),
-                schedule,
-                Target::X0,
-                config.causal,
-                &device,
-                true,
-            )
-            .unwrap();
+            let mut denoiser =
+                NetworkDenoiser::new(network, layout.clone(), schedule, Target::X0, &config, &device, true)
+                    .unwrap();
             let batch = NoisyBatch {
                 batch: 2,
                 tokens: layout.tokens(layout.chunks),

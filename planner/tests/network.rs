@@ -59,7 +59,7 @@ const NETS: [(Net, bool); 5] = [
 
 fn config(net: Net, causal: bool) -> NetworkConfig {
     let kind = if net == Net::Gru { NetworkKind::Gru } else { NetworkKind::Transformer };
-    NetworkConfig { kind, width: 16, layers: 2, heads: 2, causal }
+    NetworkConfig { kind, width: 16, layers: 2, heads: 2, waves: 2, causal }
 }
 
 fn weights(net: Net) -> (Network, ParameterLayout, Vec<f32>) {
@@ -74,7 +74,8 @@ fn burn_denoiser(net: Net, causal: bool, target: Target) -> NetworkDenoiser {
     let device = Device::flex();
     let (network, parameters, weights) = weights(net);
     let network = parameters.load(network, &weights, &device).unwrap();
-    NetworkDenoiser::new(network, layout(false), schedule(), target, causal, &device, true).unwrap()
+    NetworkDenoiser::new(network, layout(false), schedule(), target, &config(net, causal), &device, true)
+        .unwrap()
 }
 
 fn denoiser(net: Net, causal: bool, target: Target, threads: usize) -> Box<dyn Denoiser> {

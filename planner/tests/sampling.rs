@@ -376,7 +376,8 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let config = PlanConfig { warm_start: 0.5, completions: 64, ..PlanConfig::default() };
     let mut planner =
-        DiffusionPlanner::new(Box::new(denoiser), schedule(1000), normalizer, &limits, 0.5, config).unwrap();
+        DiffusionPlanner::new(Box::new(denoiser), schedule(1000), normalizer, &limits, 0.5, config, None)
+            .unwrap();
     let request = PlanRequest { observation: &[0.0, 0.0], goal: Some(&[1.0, 1.0]), previous: None, seed: 5 };
     let first = planner.plan(&[request], false).unwrap().remove(0);
     assert!(first.observations.iter().all(|v| (v - CLEAN).abs() < 1e-9), "the plan is the estimate");
@@ -418,7 +419,8 @@ fn planner(config: PlanConfig) -> DiffusionPlanner {
         |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
-    DiffusionPlanner::new(Box::new(denoiser()), schedule(1000), normalizer, &limits, 0.5, config).unwrap()
+    DiffusionPlanner::new(Box::new(denoiser()), schedule(1000), normalizer, &limits, 0.5, config, None)
+        .unwrap()
 }
 
 fn plan(config: PlanConfig) -> forethought_planner::Plan {

@@ -61,8 +61,14 @@ fn dataset(rows: usize, seed: u64) -> Dataset {
 }
 
 fn model() -> ModelConfig {
-    let network =
-        NetworkConfig { kind: NetworkKind::Transformer, width: 8, layers: 1, heads: 2, causal: false };
+    let network = NetworkConfig {
+        kind: NetworkKind::Transformer,
+        width: 8,
+        layers: 1,
+        heads: 2,
+        waves: 1,
+        causal: false,
+    };
     ModelConfig { frame_stack: 2, chunks: 3, levels: 100, network, ..ModelConfig::default() }
 }
 
@@ -284,9 +290,16 @@ fn estimate(network: Network, manifest: &Manifest) -> Vec<f64> {
     let size = layout.tokens(layout.chunks) * layout.width();
     let mut x = vec![0.0; size];
     random::fill_normal(&mut random::stream(1, &[]), &mut x);
-    let mut denoiser =
-        NetworkDenoiser::new(network, layout, schedule, manifest.model.target, false, &Device::flex(), true)
-            .unwrap();
+    let mut denoiser = NetworkDenoiser::new(
+        network,
+        layout,
+        schedule,
+        manifest.model.target,
+        &manifest.model.network,
+        &Device::flex(),
+        true,
+    )
+    .unwrap();
     let batch = NoisyBatch {
         batch: 1,
         tokens: 5,

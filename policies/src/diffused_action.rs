@@ -23,14 +23,6 @@ impl Executor for DiffusedAction {
         DIFFUSED_ACTION
     }
 
-    fn needs_plan(&self) -> bool {
-        true
-    }
-
-    fn begin_episode(&mut self, _seed: u64, _goal: Option<&[f64]>) -> Result<(), PolicyError> {
-        Ok(())
-    }
-
     fn command(
         &mut self,
         _observation: &[f64],

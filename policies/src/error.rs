@@ -1,4 +1,6 @@
-//! Errors of policies.
+//! Errors of policies, and the checks that raise them.
+
+use forethought_envs::BoxSpace;
 
 /// What can go wrong in this crate. Each message names the thing and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -79,4 +81,16 @@ pub(crate) fn check(what: &'static str, values: &[f64], want: usize) -> Result<(
 pub(crate) fn check_len(what: &'static str, values: &[f64], want: usize) -> Result<(), PolicyError> {
     let got = values.len();
     if got == want { Ok(()) } else { Err(PolicyError::Length { what, want, got }) }
+}
+
+/// Clips a computed command to the action space. Finite but enormous errors can overflow to infinities of both
+/// signs; their sum says nothing and is refused.
+pub(crate) fn finish(command: &mut [f64], space: &BoxSpace) -> Result<(), PolicyError> {
+    match command.iter().position(|value| value.is_nan()) {
+        Some(index) => Err(PolicyError::NonFinite { what: "command", index, value: f64::NAN }),
+        None => {
+            space.clip(command);
+            Ok(())
+        }
+    }
 }

@@ -22,7 +22,9 @@ pub trait Executor: Send {
     fn name(&self) -> &'static str;
 
     /// Whether [`Executor::command`] needs a frame of a plan.
-    fn needs_plan(&self) -> bool;
+    fn needs_plan(&self) -> bool {
+        true
+    }
 
     /// Begins an episode: all randomness of the episode comes from `seed`; `goal` is in the order of the
     /// environment's goal indices.
@@ -30,7 +32,9 @@ pub trait Executor: Send {
     /// # Errors
     /// [`PolicyError::NeedsGoal`] where a goal is needed and missing; [`PolicyError::Env`] for a goal that
     /// cannot be driven to.
-    fn begin_episode(&mut self, seed: u64, goal: Option<&[f64]>) -> Result<(), PolicyError>;
+    fn begin_episode(&mut self, _seed: u64, _goal: Option<&[f64]>) -> Result<(), PolicyError> {
+        Ok(())
+    }
 
     /// Writes the command for the present observation into `action`.
     ///

@@ -3,7 +3,7 @@
 use forethought_envs::data::InverseModel;
 use forethought_envs::{BoxSpace, EnvSpec};
 
-use crate::error::{check, check_len};
+use crate::error::{check, check_len, finish};
 use crate::{Executor, ExecutorConfig, INVERSE_DYNAMICS, PlanFrame, PolicyError};
 
 /// `a = g(o, o_plan)`: the present observation is the real one, so that errors of the past are corrected.
@@ -44,14 +44,6 @@ impl Executor for InverseDynamics {
         INVERSE_DYNAMICS
     }
 
-    fn needs_plan(&self) -> bool {
-        true
-    }
-
-    fn begin_episode(&mut self, _seed: u64, _goal: Option<&[f64]>) -> Result<(), PolicyError> {
-        Ok(())
-    }
-
     fn command(
         &mut self,
         observation: &[f64],
@@ -63,10 +55,6 @@ impl Executor for InverseDynamics {
         check("planned observation", frame.observation, self.observation)?;
         check_len("command", action, self.space.len())?;
         self.model.action(observation, frame.observation, action);
-        if let Some(index) = action.iter().position(|command| command.is_nan()) {
-            return Err(PolicyError::NonFinite { what: "command", index, value: f64::NAN });
-        }
-        self.space.clip(action);
-        Ok(())
+        finish(action, &self.space)
     }
 }

@@ -2,7 +2,7 @@
 
 use forethought_envs::{BoxSpace, EnvSpec};
 
-use crate::error::{check, check_len};
+use crate::error::{check, check_len, finish};
 use crate::path::{Actuators, Path, SPACING};
 use crate::pd::tracked_entries;
 use crate::{Executor, ExecutorConfig, PATH_FOLLOWING, PlanFrame, PolicyError};
@@ -70,14 +70,6 @@ impl Executor for PathFollowing {
         PATH_FOLLOWING
     }
 
-    fn needs_plan(&self) -> bool {
-        true
-    }
-
-    fn begin_episode(&mut self, _seed: u64, _goal: Option<&[f64]>) -> Result<(), PolicyError> {
-        Ok(())
-    }
-
     fn command(
         &mut self,
         observation: &[f64],
@@ -118,10 +110,6 @@ impl Executor for PathFollowing {
             let missing = (wanted * direction - velocity) / self.step + self.damping * velocity;
             *command = missing / self.actuators.acceleration;
         }
-        if let Some(index) = action.iter().position(|command| command.is_nan()) {
-            return Err(PolicyError::NonFinite { what: "command", index, value: f64::NAN });
-        }
-        self.space.clip(action);
-        Ok(())
+        finish(action, &self.space)
     }
 }

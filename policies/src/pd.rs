@@ -2,7 +2,7 @@
 
 use forethought_envs::{BoxSpace, EnvSpec};
 
-use crate::error::{check, check_len};
+use crate::error::{check, check_len, finish};
 use crate::{Executor, ExecutorConfig, PD, PlanFrame, PolicyError};
 
 /// `kp (p_plan - p) + kv (v_plan - v)`, clipped to the action space: one action entry per position.
@@ -77,14 +77,6 @@ impl Executor for PdTracking {
         PD
     }
 
-    fn needs_plan(&self) -> bool {
-        true
-    }
-
-    fn begin_episode(&mut self, _seed: u64, _goal: Option<&[f64]>) -> Result<(), PolicyError> {
-        Ok(())
-    }
-
     fn command(
         &mut self,
         observation: &[f64],
@@ -100,11 +92,6 @@ impl Executor for PdTracking {
             let velocity = self.velocities.get(i).map_or(0.0, |&index| self.velocity_gain * error(index));
             *command = self.position_gain * error(self.positions[i]) + velocity;
         }
-        // Finite but enormous errors can overflow to infinities of both signs: their sum says nothing.
-        if let Some(index) = action.iter().position(|command| command.is_nan()) {
-            return Err(PolicyError::NonFinite { what: "command", index, value: f64::NAN });
-        }
-        self.space.clip(action);
-        Ok(())
+        finish(action, &self.space)
     }
 }

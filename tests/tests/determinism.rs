@@ -43,7 +43,8 @@ fn planner(kind: NetworkKind, threads: usize, config: PlanConfig) -> DiffusionPl
 fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) -> DiffusionPlanner {
     let device = Device::flex();
     let spec = make(MAZE).unwrap().spec().clone();
-    let network = NetworkConfig { kind, width: 64, layers: 2, heads: 4, causal: kind == NetworkKind::Gru };
+    let network =
+        NetworkConfig { kind, width: 64, layers: 2, heads: 4, waves: 3, causal: kind == NetworkKind::Gru };
     let model = ModelConfig { frame_stack: 4, chunks: 5, levels: 50, network, ..ModelConfig::default() };
     let layout = model.layout(&spec).unwrap();
     let network = Network::new(&model.network, &layout, 0, &device).unwrap();
@@ -61,7 +62,9 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
     } else {
         let network = parameters.load(network, &weights, &device).unwrap();
         let noise = schedule.clone();
-        Box::new(NetworkDenoiser::new(network, layout, noise, target, true, &device, true).unwrap())
+        Box::new(
+            NetworkDenoiser::new(network, layout, noise, target, config_of_network, &device, true).unwrap(),
+        )
     };
     let part = |shift: &[f64], scale: &[f64]| {
         Normalizer::from_parts(NormalizerKind::Standard, shift.to_vec(), scale.to_vec()).unwrap()
@@ -71,7 +74,7 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
         action: part(&[0.0, 0.0], &[0.6, 0.6]),
     };
     let limits = SlotLimits { low: vec![-2.0; 6], high: vec![2.0; 6] };
-    DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, 0.5, config).unwrap()
+    DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, 0.5, config, None).unwrap()
 }
 
 fn setup(seed: u64) -> EpisodeSetup {

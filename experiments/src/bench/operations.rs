@@ -6,7 +6,7 @@
 //! every step.
 
 use forethought_planner::TokenLayout;
-use forethought_planner::network::{NetworkConfig, NetworkKind};
+use forethought_planner::network::{NetworkConfig, NetworkKind, Waves};
 
 /// Sinusoids of the level embedding.
 const LEVEL_FEATURES: u64 = 64;
@@ -32,13 +32,14 @@ impl Operations {
         let tokens: u64 = lengths.iter().map(|&t| t as u64).sum();
         let pairs: u64 = lengths.iter().map(|&t| (t * t) as u64).sum();
         let (d, w, layers) = (layout.width() as u64, network.width as u64, network.layers as u64);
+        let d_in = d + Waves::new(layout, network.waves).len() as u64;
         let product = |inner: u64, columns: u64| 2 * tokens * inner * columns;
         // Scores and their use: T x T x (width of a head), for every head and sequence.
         let attention = layers * 2 * (2 * pairs * w);
         // Query, key and value; projection; feed-forward there and back.
         let linear = layers * (product(w, 3 * w) + product(w, w) + 2 * product(w, 4 * w));
         Some(Self {
-            input: product(d, w),
+            input: product(d_in, w),
             attention,
             other: linear + product(w, d),
             level_input: product(LEVEL_FEATURES, w),
@@ -90,8 +91,8 @@ mod tests {
 
     #[test]
     fn linear_layers_agree_with_the_weights_of_the_network_itself() {
-        for (width, layers, chunks, batch) in [(8, 1, 3, 1), (32, 3, 5, 4)] {
-            let config = NetworkConfig { width, layers, heads: 2, ..Default::default() };
+        for (width, layers, waves, chunks, batch) in [(8, 1, 0, 3, 1), (32, 3, 2, 5, 4)] {
+            let config = NetworkConfig { width, layers, heads: 2, waves, ..Default::default() };
             let layout = layout(chunks);
             let network = Network::new(&config, &layout, 0, &Device::flex()).unwrap();
             let slots = ParameterLayout::of(&network).slots;

@@ -129,7 +129,7 @@ fn start(python: &Path) -> Result<Worker, Failure> {
 fn mazes(args: &Maze2dArgs) -> Result<(), Failure> {
     let episodes = Episodes::new(args.seed, args.episodes.unwrap_or(if args.quick { 4 } else { 100 }))?;
     let cells = maze2d::select_cells(args.only.as_deref(), args.quick)?;
-    let rows = maze2d::select_rows(args.planners.as_deref(), args.quick)?;
+    let rows = maze2d::select_rows(args.planners.as_deref(), args.executors.as_deref(), args.quick)?;
     args.device.open()?;
     // A quick run in the folder of a full one would replace results that took long by ones that mean little.
     let name = if args.quick { "bench-maze2d-quick" } else { "bench-maze2d" };

@@ -160,8 +160,13 @@ fn export(saved: &Path, target: &Path, trainer: &Trainer) -> Result<(), Failure>
     }
     let (mut manifest, state) = checkpoint::load_training(saved, trainer.parameters())?;
     manifest.files.clear();
+    // Runs begun by earlier versions hold less of what their data say.
+    let fitted = trainer.manifest();
     if manifest.inverse.is_none() {
-        manifest.inverse.clone_from(trainer.inverse());
+        manifest.inverse.clone_from(&fitted.inverse);
+    }
+    if manifest.support.is_none() {
+        manifest.support.clone_from(&fitted.support);
     }
     Ok(checkpoint::save_model(target, &manifest, trainer.parameters(), &state.average)?)
 }

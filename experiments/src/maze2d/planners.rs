@@ -139,18 +139,35 @@ impl Row {
 /// The rows asked for, in the table's order.
 ///
 /// # Errors
-/// [`Failure`] for a planner that there is not, with the nearest there is.
-pub fn select_rows(planners: Option<&[String]>, quick: bool) -> Result<Vec<&'static Row>, Failure> {
+/// [`Failure`] for a planner or executor that there is not, with the nearest there is.
+pub fn select_rows(
+    planners: Option<&[String]>,
+    executors: Option<&[String]>,
+    quick: bool,
+) -> Result<Vec<&'static Row>, Failure> {
     let mut known: Vec<&str> = ROWS.iter().map(|row| row.planner).collect();
     known.dedup();
     if let Some(typed) = planners.into_iter().flatten().find(|typed| !known.contains(&typed.as_str())) {
         return Err(unknown("--planners", "planner", typed, &known));
     }
+    let driven = || ROWS.iter().filter(|row| row.plans());
+    let mut known: Vec<&str> = Vec::new();
+    driven().for_each(|row| {
+        if !known.contains(&row.executor) {
+            known.push(row.executor);
+        }
+    });
+    if let Some(typed) = executors.into_iter().flatten().find(|typed| !known.contains(&typed.as_str())) {
+        return Err(unknown("--executors", "executor", typed, &known));
+    }
     let wanted = |row: &&Row| match planners {
         Some(names) => names.iter().any(|name| name == row.planner),
         None => !quick || QUICK.contains(&row.planner),
     };
-    Ok(ROWS.iter().filter(wanted).collect())
+    let carried_out = |row: &&Row| {
+        !row.plans() || executors.is_none_or(|names| names.iter().any(|name| name == row.executor))
+    };
+    Ok(ROWS.iter().filter(wanted).filter(carried_out).collect())
 }
 
 #[cfg(test)]
@@ -160,13 +177,18 @@ mod tests {
     #[test]
     fn a_planner_brings_all_its_executors() {
         let names = |planners: Option<&[String]>, quick| -> Vec<String> {
-            select_rows(planners, quick).unwrap().iter().map(|row| row.name()).collect()
+            select_rows(planners, None, quick).unwrap().iter().map(|row| row.name()).collect()
         };
         let all = ["diffused-action", "inverse-dynamics", "pd", "path-following"]
             .map(|executor| format!("diffusion-forcing, {executor}"));
         assert_eq!(names(Some(&[BASELINE.to_owned()]), true), all);
         assert_eq!(names(None, true), [&all[..], &["random".to_owned()]].concat());
         assert_eq!(names(None, false).len(), ROWS.len());
+        let driven = |executor: &str| select_rows(None, Some(&[executor.to_owned()]), true);
+        let names: Vec<_> = driven("path-following").unwrap().iter().map(|row| row.name()).collect();
+        assert_eq!(names, ["diffusion-forcing, path-following", "random"]);
+        let message = driven("path-folowing").map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("did you mean `path-following`"), "{message}");
         let baselines: Vec<_> = ROWS.iter().filter(|row| row.is_baseline()).collect();
         assert_eq!(baselines.len(), 1);
     }

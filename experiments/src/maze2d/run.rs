@@ -231,7 +231,8 @@ mod tests {
         let mut cells = select_cells(Some(&["maze2d-umaze".to_owned()]), false).unwrap();
         cells[0].shipped = false;
         let rows =
-            select_rows(Some(&["diffusion-forcing", "mppi", "random"].map(str::to_owned)), false).unwrap();
+            select_rows(Some(&["diffusion-forcing", "mppi", "random"].map(str::to_owned)), None, false)
+                .unwrap();
         let episodes = Episodes::new(40, 4).unwrap();
         let request = Request { cells: &cells, rows: &rows, episodes, device: DeviceName::Cpu, quiet: true };
         let scored = |name: &str, resumed: Option<&Path>| {

@@ -148,7 +148,7 @@ mod tests {
             device: "cpu".into(),
             code_version: "0".into(),
             resamples: 10,
-            rows: select_rows(None, false).unwrap(),
+            rows: select_rows(None, None, false).unwrap(),
             mazes: vec![CellFigures::new("maze2d-medium-v1", None, Vec::new()).unwrap()],
             computed: 0,
         }

@@ -29,18 +29,15 @@ impl Checkpoint {
                 model.target,
                 threads,
             )?),
-            (_, threads) => {
-                let causal = model.network.causal;
-                Box::new(NetworkDenoiser::new(
-                    self.network,
-                    layout,
-                    schedule,
-                    model.target,
-                    causal,
-                    device,
-                    threads.is_some(),
-                )?)
-            }
+            (_, threads) => Box::new(NetworkDenoiser::new(
+                self.network,
+                layout,
+                schedule,
+                model.target,
+                &model.network,
+                device,
+                threads.is_some(),
+            )?),
         })
     }
 }

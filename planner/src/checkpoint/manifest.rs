@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use forethought_envs::EnvSpec;
-use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel};
+use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, Support};
 use serde::{Deserialize, Serialize};
 
 use crate::training::{ModelConfig, TrainConfig};
@@ -38,6 +38,9 @@ pub struct Manifest {
     /// Inverse dynamics of the data, for the executor of that name. Missing from older checkpoints.
     #[serde(default)]
     pub inverse: Option<InverseModel>,
+    /// Positions at which the data have been. Missing from older checkpoints.
+    #[serde(default)]
+    pub support: Option<Support>,
     /// The data it was trained on.
     pub data: DataRecord,
     /// Optimiser steps done.
@@ -131,6 +134,12 @@ impl Manifest {
                 Some("its normaliser does not fit its token layout".into())
             } else if self.layout.goal_indices.iter().any(|&i| i >= self.layout.observation) {
                 Some("its goal names observation entries that do not exist".into())
+            } else if self
+                .support
+                .as_ref()
+                .is_some_and(|support| !support.fits(&self.layout.goal_indices, self.layout.observation))
+            {
+                Some("its support does not fit its token layout".into())
             } else {
                 None
             };

@@ -18,7 +18,7 @@ struct Handed<'a> {
 }
 
 impl Pass {
-    /// Gradient `[M, D]` at the input of the latest [`Pass::forward`], given the one at its output. After a
+    /// Gradient `[M, D + F]` at the input of the latest [`Pass::forward`], given the one at its output. After a
     /// forward pass with [`Keep::Weights`] the lanes' weight gradients grow by this piece's, and `d_table` holds
     /// the gradient at the folded rows; `input` is needed for that alone.
     pub fn backward(
@@ -29,8 +29,8 @@ impl Pass {
         d_output: &[f32],
         d_input: &mut [f32],
     ) {
-        let (d, layers, training) =
-            (weights.output.columns, weights.blocks.len(), self.keep == Keep::Weights);
+        let (d, d_in) = (weights.output.columns, weights.input.inner);
+        let (layers, training) = (weights.blocks.len(), self.keep == Keep::Weights);
         each(&mut self.lanes, |lane| {
             let d_output = &d_output[lane.rows.start * d..lane.rows.end * d];
             lane.read_out_backward(weights, rows, d_output, training);
@@ -61,16 +61,16 @@ impl Pass {
                 if block > 0 {
                     lane.end_of_block_backward(weights, rows, block - 1, training);
                 } else if training {
-                    let input = &input[lane.rows.start * d..lane.rows.end * d];
+                    let input = &input[lane.rows.start * d_in..lane.rows.end * d_in];
                     lane.embed_gradient(weights, rows, input);
                 } else {
-                    weights.input.pull(&lane.x, &mut lane.outer);
+                    weights.input.pull(&lane.x, &mut lane.d_input);
                 }
             });
         }
         if !training {
             for lane in &self.lanes {
-                d_input[lane.rows.start * d..lane.rows.end * d].copy_from_slice(&lane.outer);
+                d_input[lane.rows.start * d_in..lane.rows.end * d_in].copy_from_slice(&lane.d_input);
             }
         }
     }

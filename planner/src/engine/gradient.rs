@@ -9,7 +9,7 @@ use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
 use crate::denoiser::check_chunks;
 use crate::error::check_len;
-use crate::network::{NetworkConfig, ParameterLayout, thread_pool};
+use crate::network::{NetworkConfig, ParameterLayout, Waves, thread_pool};
 use crate::training::TrainBatch;
 use crate::{PlannerError, TokenLayout};
 
@@ -17,6 +17,7 @@ use crate::{PlannerError, TokenLayout};
 /// them, so that the result does not depend on the number of threads.
 pub struct EngineGradient {
     weights: Weights,
+    waves: Waves,
     token_width: usize,
     tokens: usize,
     levels: usize,
@@ -56,8 +57,12 @@ impl EngineGradient {
         threads: usize,
     ) -> Result<Self, PlannerError> {
         let flat = vec![0.0; parameters.len()];
+        let weights = Weights::new(parameters, &flat, config)?;
+        let waves = Waves::new(layout, config.waves);
+        check_len("inputs of a token", weights.input.inner, layout.width() + waves.len())?;
         Ok(Self {
-            weights: Weights::new(parameters, &flat, config)?,
+            weights,
+            waves,
             token_width: layout.width(),
             tokens: layout.tokens(layout.chunks),
             levels,
@@ -94,10 +99,10 @@ impl EngineGradient {
             shard.first = first;
             first += shard.sequences;
         }
-        let (weights, levels, shards, sum) =
-            (&self.weights, self.levels, &mut self.shards, &mut self.gradient);
+        let (network, levels) = ((&self.weights, &self.waves), self.levels);
+        let (shards, sum) = (&mut self.shards, &mut self.gradient);
         self.pool.install(|| {
-            shards.par_iter_mut().for_each(|shard| shard.run(weights, levels, batch));
+            shards.par_iter_mut().for_each(|shard| shard.run(network, levels, batch));
             let parts: Vec<&[f32]> = shards.iter().map(Shard::gradient).collect();
             sum.par_iter_mut().with_min_len(1 << 14).enumerate().for_each(|(i, sum)| {
                 *sum = parts.iter().map(|part| part.get(i).copied().unwrap_or(0.0)).sum();
@@ -112,20 +117,20 @@ impl Shard {
         self.pass.lanes.first().filter(|_| self.sequences > 0).map_or(&[], |lane| &lane.gradient)
     }
 
-    fn run(&mut self, weights: &Weights, levels: usize, batch: &TrainBatch) {
+    fn run(&mut self, network: (&Weights, &Waves), levels: usize, batch: &TrainBatch) {
         self.loss = 0.0;
         if let Some(lane) = self.pass.lanes.first_mut() {
             lane.gradient.fill(0.0);
         }
         for first in (self.first..self.first + self.sequences).step_by(CHUNK) {
             let last = (first + CHUNK).min(self.first + self.sequences);
-            self.piece(weights, levels, batch, first..last);
+            self.piece(network, levels, batch, first..last);
         }
     }
 
     fn piece(
         &mut self,
-        weights: &Weights,
+        (weights, waves): (&Weights, &Waves),
         levels: usize,
         batch: &TrainBatch,
         sequences: std::ops::Range<usize>,
@@ -146,8 +151,11 @@ impl Shard {
         let modulations = Modulations { table: &self.table, row_of: &self.row_of, width, layers };
         let rows = Rows { packing, modulations };
         self.input.clear();
-        packing.gather(&batch.x_btd[slots.clone()], d).for_each(|x| self.input.extend_from_slice(x));
-        self.output.resize(self.input.len(), 0.0);
+        for x in packing.gather(&batch.x_btd[slots.clone()], d) {
+            self.input.extend_from_slice(x);
+            waves.extend(x, &mut self.input);
+        }
+        self.output.resize(packing.rows() * d, 0.0);
         self.pass.forward(weights, &rows, &self.input, &mut self.output, Keep::Weights, 1);
         // From here on `output` holds the gradient of the loss at the output.
         let target = packing.gather(&batch.target_btd[slots.clone()], d);

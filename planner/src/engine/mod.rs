@@ -26,7 +26,7 @@ use weights::Weights;
 
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
-use crate::network::{NetworkConfig, ParameterLayout, thread_pool};
+use crate::network::{NetworkConfig, ParameterLayout, Waves, thread_pool};
 use crate::noise::{NoiseSchedule, Target};
 use crate::{PlannerError, TokenLayout};
 
@@ -38,6 +38,7 @@ const CHUNK: usize = 8;
 /// A transformer denoiser computed by this crate's own passes, on one or more threads.
 pub struct EngineDenoiser {
     weights: Weights,
+    waves: Waves,
     layout: TokenLayout,
     schedule: NoiseSchedule,
     target: Target,
@@ -62,6 +63,7 @@ struct Worker {
     pass: Pass,
     packing: Packing,
     row_of: Vec<u32>,
+    token: Vec<f32>,
     input: Vec<f32>,
     output: Vec<f32>,
     cotangent: Vec<f64>,
@@ -73,6 +75,7 @@ struct Worker {
 #[derive(Clone, Copy)]
 struct Call<'a> {
     weights: &'a Weights,
+    waves: &'a Waves,
     table: &'a [f32],
     row_of: &'a [u32],
     schedule: &'a NoiseSchedule,
@@ -99,11 +102,13 @@ impl EngineDenoiser {
         threads: usize,
     ) -> Result<Self, PlannerError> {
         let weights = Weights::new(parameters, flat, config)?;
+        let waves = Waves::new(&layout, config.waves);
+        check_len("inputs of a token", weights.input.inner, layout.width() + waves.len())?;
         let levels = LevelCache { row_of_level: vec![None; schedule.levels() + 1], ..LevelCache::default() };
         let threads = threads.max(1);
         let pool = if threads == 1 { None } else { Some(Arc::new(thread_pool(threads)?)) };
         let workers = (0..threads).map(|_| Worker::default()).collect();
-        Ok(Self { weights, layout, schedule, target, levels, row_of: Vec::new(), pool, workers })
+        Ok(Self { weights, waves, layout, schedule, target, levels, row_of: Vec::new(), pool, workers })
     }
 
     fn run(
@@ -130,6 +135,7 @@ impl EngineDenoiser {
         self.levels.look_up(&self.weights, batch.level_bt, &mut self.row_of);
         let call = Call {
             weights: &self.weights,
+            waves: &self.waves,
             table: &self.levels.table,
             row_of: &self.row_of,
             schedule: &self.schedule,
@@ -192,7 +198,7 @@ impl Worker {
     }
 
     fn piece(&mut self, call: &Call<'_>, first: usize, x0: &mut [f64], pulled: Option<&mut [f64]>) {
-        let (t, d) = (call.batch.tokens, call.width);
+        let (t, d, d_in) = (call.batch.tokens, call.width, call.weights.input.inner);
         let sequences = first..first + x0.len() / (t * d);
         let tokens = sequences.start * t..sequences.end * t;
         let level_bt = &call.batch.level_bt[tokens.clone()];
@@ -205,10 +211,15 @@ impl Worker {
         let modulations = Modulations { table: call.table, row_of: &self.row_of, width, layers };
         let rows = Rows { packing, modulations };
         self.input.clear();
-        packing.gather(x_btd, d).for_each(|x| self.input.extend(x.iter().map(|&x| x as f32)));
-        for buffer in [&mut self.output, &mut self.d_output, &mut self.d_input] {
-            buffer.resize(self.input.len(), 0.0);
+        for x in packing.gather(x_btd, d) {
+            self.token.clear();
+            self.token.extend(x.iter().map(|&x| x as f32));
+            self.input.extend_from_slice(&self.token);
+            call.waves.extend(&self.token, &mut self.input);
         }
+        self.output.resize(packing.rows() * d, 0.0);
+        self.d_output.resize(packing.rows() * d, 0.0);
+        self.d_input.resize(self.input.len(), 0.0);
         let keep = if pulled.is_some() { Keep::Input } else { Keep::Nothing };
         self.pass.forward(call.weights, &rows, &self.input, &mut self.output, keep, call.lanes);
         // The affine map from output to clean estimate depends on a token's level only.
@@ -232,11 +243,14 @@ impl Worker {
         }
         self.pass.backward(call.weights, &rows, &self.input, &self.d_output, &mut self.d_input);
         pulled.fill(0.0);
-        for (&source, through) in packing.source.iter().zip(self.d_input.chunks_exact(d)) {
+        let inputs = self.input.chunks_exact(d_in).zip(self.d_input.chunks_exact(d_in));
+        for (&source, (input, through)) in packing.source.iter().zip(inputs) {
             let (on_x, at) = (to_x0(source).0, source * d..(source + 1) * d);
-            for ((out, g), through) in pulled[at.clone()].iter_mut().zip(&self.cotangent[at]).zip(through) {
+            let out = &mut pulled[at.clone()];
+            for ((out, g), through) in out.iter_mut().zip(&self.cotangent[at]).zip(through) {
                 *out = on_x * g + f64::from(*through);
             }
+            call.waves.pull(&input[d..], &through[d..], out);
         }
     }
 }

@@ -75,7 +75,8 @@ pub(super) struct Lane {
     pub activations: Vec<Activations>,
     pub xhat: Vec<f32>,
     pub inverse: Vec<f32>,
-    pub outer: Vec<f32>,
+    pub output: Vec<f32>,
+    pub d_input: Vec<f32>,
     pub gathered: Gathered,
     // Handed over at the end of a phase.
     pub qkv: Vec<f32>,
@@ -102,7 +103,7 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    /// Output `[M, D]` of the network for input `[M, D]`, on `lanes` threads of the current pool.
+    /// Output `[M, D]` of the network for input `[M, D + F]`, on `lanes` threads of the current pool.
     pub fn forward(
         &mut self,
         weights: &Weights,
@@ -113,10 +114,11 @@ impl Pass {
         lanes: usize,
     ) {
         self.prepare(weights, rows, keep, lanes);
-        let (shape, layers, d) = (self.shape, weights.blocks.len(), weights.output.columns);
+        let (shape, layers) = (self.shape, weights.blocks.len());
+        let (d, d_in) = (weights.output.columns, weights.input.inner);
         let per_block = keep >= Keep::Input;
         each(&mut self.lanes, |lane| {
-            lane.embed(weights, rows, &input[lane.rows.start * d..lane.rows.end * d]);
+            lane.embed(weights, rows, &input[lane.rows.start * d_in..lane.rows.end * d_in]);
             lane.queries_keys_values(weights, rows, 0, keep);
         });
         for block in 0..layers {
@@ -143,7 +145,7 @@ impl Pass {
             }
         }
         for lane in &self.lanes {
-            output[lane.rows.start * d..lane.rows.end * d].copy_from_slice(&lane.outer);
+            output[lane.rows.start * d..lane.rows.end * d].copy_from_slice(&lane.output);
         }
     }
 
@@ -260,7 +262,7 @@ impl Lane {
             let (xhat, inverse) = (&mut self.xhat[at.clone()], &mut self.inverse[i]);
             kernels::normalize_row(&self.x[at.clone()], scale, shift, xhat, inverse, &mut self.narrow[at]);
         }
-        weights.output.apply(&weights.flat, &self.narrow, &mut self.outer);
+        weights.output.apply(&weights.flat, &self.narrow, &mut self.output);
     }
 
     fn fit(&mut self, weights: &Weights, padded: usize, keep: Keep) {
@@ -293,7 +295,8 @@ impl Lane {
         }
         fit(&mut self.wide, m * hidden);
         fit(&mut self.inverse, m);
-        fit(&mut self.outer, m * d);
+        fit(&mut self.output, m * d);
+        fit(&mut self.d_input, m * weights.input.inner);
         if keep == Keep::Weights {
             fit(&mut self.gradient, weights.flat.len());
             fit(&mut self.d_table, m * row_len(w, layers));

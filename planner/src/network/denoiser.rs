@@ -3,8 +3,8 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use super::Network;
 use super::conditions::Conditions;
+use super::{Network, NetworkConfig, Waves};
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
 use crate::noise::{NoiseSchedule, Target};
@@ -24,13 +24,14 @@ pub struct NetworkDenoiser {
     schedule: NoiseSchedule,
     target: Target,
     causal: bool,
+    waves: Waves,
     device: Device,
     dtype: DType,
     pool: Option<rayon::ThreadPool>,
 }
 
 impl NetworkDenoiser {
-    /// Denoiser on `device`, which is the CPU or not.
+    /// Denoiser of a network of configuration `config` on `device`, which is the CPU or not.
     ///
     /// # Errors
     /// [`PlannerError::Device`] when its compute thread cannot be started.
@@ -39,14 +40,15 @@ impl NetworkDenoiser {
         layout: TokenLayout,
         schedule: NoiseSchedule,
         target: Target,
-        causal: bool,
+        config: &NetworkConfig,
         device: &Device,
         cpu: bool,
     ) -> Result<Self, PlannerError> {
         let network = network.valid().freeze().fork(device);
         let pool = if cpu { Some(thread_pool(1)?) } else { None };
         let (device, dtype) = (device.clone(), DType::F32);
-        Ok(Self { network, layout, schedule, target, causal, device, dtype, pool })
+        let (causal, waves) = (config.causal, Waves::new(&layout, config.waves));
+        Ok(Self { network, layout, schedule, target, causal, waves, device, dtype, pool })
     }
 
     /// Computes in `f64`, for checks of gradients against finite differences.
@@ -119,7 +121,7 @@ impl NetworkDenoiser {
             self.causal,
             self.schedule.levels(),
         );
-        let input = conditions.input(x_btd.clone(), &self.device, self.dtype);
+        let input = conditions.input(x_btd.clone(), &self.waves, &self.device, self.dtype);
         // Per-token affine map from the raw output to the clean estimate (constant in x for an x0 target).
         let (mut on_x, mut on_output) = (Vec::new(), Vec::new());
         for &level in levels {

@@ -8,6 +8,7 @@ mod denoiser;
 mod parameters;
 mod recurrent;
 mod transformer;
+mod waves;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
@@ -20,6 +21,7 @@ pub(crate) use denoiser::thread_pool;
 pub use parameters::{ParameterLayout, ParameterSlot};
 pub use recurrent::Recurrent;
 pub use transformer::Transformer;
+pub use waves::Waves;
 
 use crate::{PlannerError, TokenLayout};
 
@@ -35,6 +37,9 @@ pub struct NetworkConfig {
     pub layers: usize,
     /// Attention heads (transformer only).
     pub heads: usize,
+    /// Octaves of the sines and cosines of its positions that a token is shown with ([`Waves`]); 0 for none. One
+    /// octave more than it takes for a period of a corridor and a wall is enough.
+    pub waves: usize,
     /// Whether a token sees only the tokens before it. The recurrent network always is.
     pub causal: bool,
 }
@@ -50,9 +55,12 @@ pub enum NetworkKind {
     Gru,
 }
 
+/// Above this frequencies are beyond the precision of the numbers themselves.
+const MOST_OCTAVES: usize = 12;
+
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { kind: NetworkKind::Transformer, width: 128, layers: 4, heads: 4, causal: false }
+        Self { kind: NetworkKind::Transformer, width: 128, layers: 4, heads: 4, waves: 0, causal: false }
     }
 }
 
@@ -74,6 +82,9 @@ impl NetworkConfig {
                 return bad(name, value, format!("between 1 and {most} are accepted"));
             }
         }
+        if self.waves > MOST_OCTAVES {
+            return bad("model.network.waves", self.waves, format!("at most {MOST_OCTAVES} are accepted"));
+        }
         if !self.width.is_multiple_of(self.heads) || !self.width.is_multiple_of(2) {
             return bad(
                 "model.network.width",
@@ -83,12 +94,17 @@ impl NetworkConfig {
         }
         Ok(())
     }
+
+    /// Numbers that a network takes in per token: the token and its features.
+    fn input(&self, layout: &TokenLayout) -> usize {
+        layout.width() + Waves::new(layout, self.waves).len()
+    }
 }
 
 /// What a network sees. All on one device.
 #[derive(Clone, Debug)]
 pub struct NetworkInput {
-    /// Noisy tokens `[B, T, D]`.
+    /// Noisy tokens with their [`Waves`], `[B, T, D + F]`.
     pub x_btd: Tensor<3>,
     /// Noise level of each token as a share of pure noise, `[B, T]` in `[0, 1]`.
     pub level_bt: Tensor<2>,

@@ -40,7 +40,7 @@ impl Recurrent {
             cell: GruConfig::new(w, w, true).init(device),
         };
         Self {
-            input: LinearConfig::new(d, w).init(device),
+            input: LinearConfig::new(config.input(layout), w).init(device),
             level: LevelEmbedding::new(w, device),
             positions_tw: table(layout.tokens(layout.chunks)),
             remaining_tw: table(layout.chunks),

@@ -46,7 +46,7 @@ impl Transformer {
         let (d, w) = (layout.width(), config.width);
         let table = |rows: usize| Param::from_tensor(Tensor::zeros([rows, w], device));
         Self {
-            input: LinearConfig::new(d, w).init(device),
+            input: LinearConfig::new(config.input(layout), w).init(device),
             positions_tw: table(layout.tokens(layout.chunks)),
             remaining_tw: table(layout.chunks),
             level: LevelEmbedding::new(w, device),

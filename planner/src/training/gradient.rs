@@ -6,7 +6,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::TrainBatch;
 use crate::engine::EngineGradient;
-use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool};
+use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, Waves, thread_pool};
 use crate::{PlannerError, TokenLayout};
 
 /// Gradient of one step.
@@ -77,6 +77,7 @@ impl GradientWorkers {
             layout: layout.clone(),
             parameters: ParameterLayout::of(network),
             causal: config.causal,
+            waves: Waves::new(layout, config.waves),
             levels,
             shards: if threads.is_some() { shards } else { 1 },
             device: device.clone(),
@@ -121,6 +122,7 @@ struct BurnGradient {
     layout: TokenLayout,
     parameters: ParameterLayout,
     causal: bool,
+    waves: Waves,
     levels: usize,
     shards: usize,
     device: Device,
@@ -187,7 +189,7 @@ impl BurnGradient {
             self.causal,
             self.levels,
         );
-        let input = conditions.input(upload(&batch.x_btd), &self.device, DType::F32);
+        let input = conditions.input(upload(&batch.x_btd), &self.waves, &self.device, DType::F32);
         let error_btd = network.forward(input) - upload(&batch.target_btd);
         let loss = (error_btd.clone() * error_btd * upload(&batch.weight_btd)).sum();
         let mut gradients = loss.backward();

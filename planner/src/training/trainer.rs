@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use forethought_envs::EnvSpec;
-use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, NormalizerKind};
+use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, NormalizerKind, Support};
 
 use super::{
     BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, ModelConfig, Optimizer, TrainConfig,
@@ -91,9 +91,9 @@ impl Trainer {
         &self.parameters
     }
 
-    /// Inverse dynamics of the data, where they can be fitted.
-    pub fn inverse(&self) -> &Option<InverseModel> {
-        &self.manifest.inverse
+    /// What this run's checkpoints say of themselves and of their data.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     /// Trains to the end, calling `clock` for the time of day (seconds since the epoch) and `progress` for
@@ -200,8 +200,9 @@ fn describe(
         train: train.clone(),
         normalizer: normalizer.clone(),
         limits: SlotLimits::of(dataset, normalizer, layout)?,
-        // Data too short to fit it are not too short to train on.
+        // Data too short to fit them are not too short to train on.
         inverse: InverseModel::fit(dataset).ok(),
+        support: Support::fit(dataset, &layout.goal_indices).ok(),
         data: DataRecord {
             rows: dataset.len(),
             seed: dataset.metadata.seed,

@@ -1,0 +1,187 @@
+//! Which of several plans is kept: one that stays where the data have been, and the one in force where no new one
+//! will do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use forethought_envs::data::{
+    Dataset, DatasetMetadata, DatasetNormalizer, Normalizer, NormalizerKind, Support,
+};
+use forethought_planner::checkpoint::SlotLimits;
+use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
+use forethought_planner::{
+    Cotangent, Denoiser, DiffusionPlanner, FIRST_CHUNK, NoisyBatch, Plan, PlanConfig, PlanRequest, Planner,
+    PlannerError, TokenLayout,
+};
+
+const START: [f64; 2] = [0.0, 0.0];
+const END: [f64; 2] = [3.0, 0.0];
+const CHUNKS: usize = 4;
+
+fn layout() -> TokenLayout {
+    TokenLayout {
+        observation: 2,
+        action: 1,
+        reward: false,
+        frame_stack: 2,
+        chunks: CHUNKS,
+        goal_indices: vec![0, 1],
+    }
+}
+
+/// Estimates a bow from the start to the goal, above or below the straight line as its noise falls; below it once
+/// that is set.
+struct Bows {
+    layout: TokenLayout,
+    below: Arc<AtomicBool>,
+}
+
+impl Denoiser for Bows {
+    fn layout(&self) -> &TokenLayout {
+        &self.layout
+    }
+
+    fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError> {
+        let (layout, per) = (&self.layout, batch.tokens * self.layout.width());
+        x0_btd.copy_from_slice(batch.x_btd);
+        for ((x_td, x0_td), &chunks) in
+            batch.x_btd.chunks_exact(per).zip(x0_btd.chunks_exact_mut(per)).zip(batch.chunks_b)
+        {
+            // The clean value has the sign of the noisy one, so that a sequence never changes sides.
+            let above = x_td[FIRST_CHUNK * layout.width()] > 0.0 && !self.below.load(Ordering::Relaxed);
+            let side = if above { 1.0 } else { -1.0 };
+            let frames = chunks * layout.frame_stack;
+            for frame in 0..frames {
+                let (token, slot) = (FIRST_CHUNK + frame / layout.frame_stack, frame % layout.frame_stack);
+                let token = &mut x0_td[token * layout.width()..(token + 1) * layout.width()];
+                let share = (frame + 1) as f64 / frames as f64;
+                token[layout.action_at(slot)] = side;
+                token[layout.observation_at(slot)] = END[0] * share;
+                token[layout.observation_at(slot) + 1] = side * (std::f64::consts::PI * share).sin();
+            }
+        }
+        Ok(())
+    }
+
+    fn denoise_and_pull(
+        &mut self,
+        batch: &NoisyBatch<'_>,
+        x0_btd: &mut [f64],
+        _cotangent: &Cotangent<'_>,
+        pulled_btd: &mut [f64],
+    ) -> Result<(), PlannerError> {
+        pulled_btd.fill(0.0);
+        self.denoise(batch, x0_btd)
+    }
+}
+
+/// Data that have been everywhere above the straight line and nowhere below it.
+fn support() -> Support {
+    let raster = (0..=100).flat_map(|i| (0..=40).map(move |j| [0.05 * i as f32 - 1.0, 0.05 * j as f32]));
+    let observations: Vec<f32> = raster.flatten().collect();
+    let rows = observations.len() / 2;
+    let dataset = Dataset {
+        env_id: "half plane".into(),
+        observation_dim: 2,
+        action_dim: 1,
+        goal_dim: 0,
+        observations,
+        actions: vec![0.0; rows],
+        rewards: vec![0.0; rows],
+        terminals: vec![false; rows],
+        timeouts: vec![false; rows],
+        goals: None,
+        simulator: None,
+        metadata: DatasetMetadata::default(),
+    };
+    Support::fit(&dataset, &[0, 1]).unwrap()
+}
+
+fn planner(config: PlanConfig, below: &Arc<AtomicBool>) -> DiffusionPlanner {
+    let identity =
+        |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
+    let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
+    let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
+    let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 100).unwrap();
+    let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(below) });
+    DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, 0.5, config, Some(support())).unwrap()
+}
+
+fn config(support: f64, samples: usize) -> PlanConfig {
+    PlanConfig { goal_token: true, guidance: 0.0, support, samples, ..PlanConfig::default() }
+}
+
+fn request(seed: u64) -> PlanRequest<'static> {
+    PlanRequest { observation: &START, goal: Some(&END), previous: None, seed }
+}
+
+fn highest_and_lowest(plan: &Plan) -> (f64, f64) {
+    let y = || plan.observations.chunks_exact(2).map(|position| position[1]);
+    (y().fold(f64::MIN, f64::max), y().fold(f64::MAX, f64::min))
+}
+
+#[test]
+fn of_several_plans_one_is_kept_that_stays_where_the_data_have_been() {
+    let below = Arc::new(AtomicBool::new(false));
+    let requests: Vec<_> = (0..16).map(request).collect();
+    let blind = planner(config(0.0, 8), &below).plan(&requests, false).unwrap();
+    assert!(blind.iter().any(|plan| highest_and_lowest(plan).1 < -0.9), "half of all bows lead below");
+    assert!(blind.iter().all(|plan| plan.unsupported == 0), "nobody asked");
+    let judged = planner(config(1.0, 8), &below).plan(&requests, false).unwrap();
+    for plan in &judged {
+        let (highest, lowest) = highest_and_lowest(plan);
+        assert!(highest > 0.9 && lowest > -0.1, "{highest} and {lowest}");
+        assert_eq!((plan.unsupported, plan.candidates), (0, 8));
+    }
+    // Together or alone, a request's plan is the same.
+    let alone = planner(config(1.0, 8), &below).plan(&requests[5..6], false).unwrap();
+    assert_eq!(alone[0], judged[5]);
+    // Where every plan leaves the support, the plan says so.
+    below.store(true, Ordering::Relaxed);
+    let outside = planner(config(1.0, 8), &below).plan(&requests, false).unwrap();
+    assert!(outside.iter().all(|plan| plan.unsupported > 4));
+}
+
+#[test]
+fn where_no_new_plan_will_do_the_one_in_force_is_kept() {
+    let below = Arc::new(AtomicBool::new(false));
+    let mut planner = planner(config(1.0, 8), &below);
+    let first = planner.plan(&[request(3)], false).unwrap().remove(0);
+    below.store(true, Ordering::Relaxed);
+    let again = |planner: &mut DiffusionPlanner, observation: &[f64]| {
+        let next = PlanRequest { observation, previous: Some((&first, 2)), ..request(4) };
+        planner.plan(&[next], false).unwrap().remove(0)
+    };
+    let on_the_way = again(&mut planner, &first.observations[2..4].to_vec());
+    assert_eq!(on_the_way.observations, first.observations[4..]);
+    assert_eq!(on_the_way.actions, first.actions[2..]);
+    assert_eq!((on_the_way.frames, on_the_way.unsupported), (first.frames - 2, 0));
+    // Away from the plan in force it leads nowhere.
+    let astray = again(&mut planner, &[first.observations[2], first.observations[3] + 0.3]);
+    assert!(astray.unsupported > 0);
+    // And as soon as there is a new one that will do, it is taken.
+    below.store(false, Ordering::Relaxed);
+    let fresh = again(&mut planner, &first.observations[2..4].to_vec());
+    assert_eq!((fresh.frames, fresh.unsupported), (6, 0));
+    assert_ne!(fresh.observations, first.observations[4..]);
+}
+
+#[test]
+fn a_support_that_is_asked_for_and_missing_is_refused() {
+    let below = Arc::new(AtomicBool::new(false));
+    let identity =
+        |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
+    let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
+    let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
+    let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 100).unwrap();
+    let without = |support: f64| {
+        let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(&below) });
+        let (normalizer, schedule) = (normalizer.clone(), schedule.clone());
+        DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, 0.5, config(support, 1), None)
+    };
+    let message = without(1.0).map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("plan.support") && message.contains("train again"), "{message}");
+    let mut planner = without(0.0).unwrap();
+    assert!(planner.set_config(config(1.0, 1)).is_err());
+    assert_eq!(planner.config().support, 0.0, "the old settings stay");
+}

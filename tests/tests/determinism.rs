@@ -143,7 +143,7 @@ fn company_changes_only_rounding_with_the_recurrent_network() {
 fn every_part_of_the_settings_does_something() {
     // Guards the test above: were guidance, completions, candidates or the warm start dead, it would
     // compare less than it says.
-    let of = |config: PlanConfig| records(&mut planner(NetworkKind::Transformer, 2, config), &[3]).remove(0);
+    let of = |config: PlanConfig| records(&mut planner(NetworkKind::Transformer, 2, config), &[1]).remove(0);
     let base = of(busy());
     let warm = |record: &EpisodeRecord| record.plans[1].rows < record.plans[0].rows;
     assert!(warm(&base));

@@ -17,7 +17,7 @@ struct Preset {
     arms: &'static [(&'static str, &'static [&'static str])],
 }
 
-const PRESETS: [Preset; 8] = [
+const PRESETS: [Preset; 9] = [
     Preset {
         name: "mcg",
         about: "Monte Carlo guidance: the gradient is the mean over N completions of the uncertain future",
@@ -107,6 +107,17 @@ const PRESETS: [Preset; 8] = [
         about: "How a token gets from one level to the next",
         axis: "solver (plan.solver)",
         arms: &[("ddim", &["plan.solver=ddim"]), ("dpm-2m", &["plan.solver=dpm-2m"])],
+    },
+    Preset {
+        name: "support",
+        about: "What a plan loses for leaving the positions that the data have been at",
+        axis: "cost of a frame outside (plan.support)",
+        arms: &[
+            ("0", &["plan.support=0"]),
+            ("3", &["plan.support=3"]),
+            ("10", &["plan.support=10"]),
+            ("30", &["plan.support=30"]),
+        ],
     },
 ];
 

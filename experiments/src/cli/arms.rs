@@ -12,7 +12,7 @@ pub struct AblateArgs {
     #[command(flatten)]
     pub shared: Shared,
     /// Ablations by name, separated by commas: mcg, uncertainty, schedule, replan, warm-start, levels, samples,
-    /// solver, all.
+    /// solver, support, all.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub preset: Vec<String>,
     /// A setting and the values it takes, for example --vary plan.completions=1,4,16. May be repeated: each

@@ -17,14 +17,14 @@ const POINTS: [(&str, &[&str]); 15] = [
     ("levels-12", &["plan.levels=12"]),
     ("levels-20", &["plan.levels=20"]),
     ("warm-start", &["plan.warm_start=0.5"]),
-    ("no-warm-start", &["plan.warm_start=1"]),
     ("ddim", &["plan.solver=ddim"]),
     ("dpm-2m", &["plan.solver=dpm-2m"]),
     ("mcg-1", &["plan.completions=1"]),
     ("mcg-4", &["plan.completions=4"]),
+    ("samples-1", &["plan.samples=1"]),
+    ("samples-2", &["plan.samples=2"]),
     ("samples-4", &["plan.samples=4"]),
-    ("samples-8", &["plan.samples=8"]),
-    ("careful", &["plan.levels=12", "plan.completions=4", "plan.samples=4"]),
+    ("careful", &["plan.levels=20", "plan.completions=4", "plan.samples=4"]),
 ];
 
 /// The points asked for, in the program's order, the configuration itself first.

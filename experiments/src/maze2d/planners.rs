@@ -55,8 +55,9 @@ const ROWS: &[Row] = &[
     planned(
         BASELINE,
         PATH_FOLLOWING,
-        &["plan.hold=0"],
-        "the same plans as paths, driven as fast as the actuators allow; at the goal the goal token goes on leading",
+        &["plan.hold=0", "executor.smoothing=0.9"],
+        "the same plans as paths, driven as fast as the actuators allow and cut short at bends (corners may be grazed); \
+         at the goal the goal token goes on leading",
     ),
     planned(
         "full-sequence",

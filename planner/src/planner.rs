@@ -225,8 +225,9 @@ impl Planner for DiffusionPlanner {
             }
             // Where no new plan will do, the one in force may: it is tried before other lengths are.
             for (index, request) in requests.iter().enumerate() {
-                let wanting = best[index].as_ref().is_some_and(|plan| !acceptable(plan, &self.config));
-                if let Some(kept) = wanting.then(|| self.kept(request, &horizons[index])).flatten() {
+                if best[index].as_ref().is_some_and(|plan| !acceptable(plan, &self.config))
+                    && let Some(kept) = self.kept(request, &horizons[index])
+                {
                     best[index] = Some(kept);
                 }
             }

@@ -6,6 +6,7 @@ mod study;
 mod tables;
 
 pub use page::{page, picture};
+pub use preset::names;
 pub use study::{Ablation, select};
 pub use tables::text;
 

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Shared;
+use crate::ablation;
 use crate::device::DeviceName;
 
 #[derive(Args, Debug)]
 pub struct AblateArgs {
     #[command(flatten)]
     pub shared: Shared,
-    /// Ablations by name, separated by commas: mcg, uncertainty, schedule, replan, warm-start, levels, samples,
-    /// solver, support, all.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',',
+        help = format!("Ablations by name, separated by commas: {}", ablation::names()))]
     pub preset: Vec<String>,
     /// A setting and the values it takes, for example --vary plan.completions=1,4,16. May be repeated: each
     /// setting is varied by itself.

@@ -13,8 +13,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use forethought_envs::data::{
-    Dataset, GenerateOptions, ReadOptions, WriteOptions, generate, read_hdf5, write_hdf5,
+    Dataset, ReadOptions, WriteOptions, read_hdf5, write_hdf5,
 };
+use forethought_envs::maze::{GenerateOptions, generate};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {

@@ -1,54 +1,14 @@
 //! Environments by name.
 
-use crate::maze::{
-    Maze2dTask, MazeEnv, MazeGeometry, MazeSize, PhysicsProfile, maze2d, point_maze, point_maze_id,
-};
+use crate::maze::{MazeEnv, MazeGeometry, MazeName, PhysicsProfile};
 use crate::{EnvError, Environment, TimeLimit};
 
 /// Names nearer than this (Jaro-Winkler, 1 is equal) are offered as what was probably meant.
 const HINT_SIMILARITY: f64 = 0.75;
 
-#[derive(Clone, Copy)]
-enum Family {
-    Maze2d(Maze2dTask),
-    PointMaze { dense: bool },
-}
-
-impl Family {
-    const ALL: [Self; 5] = [
-        Self::Maze2d(Maze2dTask::Sparse),
-        Self::Maze2d(Maze2dTask::Dense),
-        Self::Maze2d(Maze2dTask::MultiGoal),
-        Self::PointMaze { dense: false },
-        Self::PointMaze { dense: true },
-    ];
-
-    fn id(self, size: MazeSize) -> String {
-        match self {
-            Self::Maze2d(task) => task.id(size),
-            Self::PointMaze { dense } => point_maze_id(size, dense),
-        }
-    }
-
-    /// The MuJoCo of the suite's own days.
-    fn default_profile(self) -> PhysicsProfile {
-        match self {
-            Self::Maze2d(_) => PhysicsProfile::MuJoCo2,
-            Self::PointMaze { .. } => PhysicsProfile::MuJoCo3,
-        }
-    }
-}
-
-fn find(id: &str) -> Option<(Family, MazeSize)> {
-    Family::ALL
-        .into_iter()
-        .flat_map(|family| MazeSize::ALL.map(|size| (family, size)))
-        .find(|(family, size)| family.id(*size) == id)
-}
-
 /// Every registered name.
 pub fn known() -> Vec<String> {
-    Family::ALL.into_iter().flat_map(|family| MazeSize::ALL.map(|size| family.id(size))).collect()
+    MazeName::all().map(|name| name.id()).collect()
 }
 
 /// The environment of this name, with the protocol's time limit and its suite's physics: `maze2d` and
@@ -74,12 +34,7 @@ pub fn make_with_profile(id: &str, profile: PhysicsProfile) -> Result<Box<dyn En
 /// # Errors
 /// As [`make`].
 pub fn make_maze(id: &str, profile: Option<PhysicsProfile>) -> Result<MazeEnv, EnvError> {
-    let (family, size) = find(id).ok_or_else(|| unknown(id))?;
-    let profile = profile.unwrap_or_else(|| family.default_profile());
-    match family {
-        Family::Maze2d(task) => maze2d(size, task, profile),
-        Family::PointMaze { dense } => point_maze(size, dense, profile),
-    }
+    MazeName::find(id).map_err(|_| unknown(id))?.make(profile)
 }
 
 /// The maze behind a name, in observation coordinates: walls, bounds, ball radius, goal cell. `None` for

@@ -4,11 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::float_cmp)]
 
 use forethought_envs::data::{
-    Dataset, GenerateOptions, TimeoutMeaning, WaypointController, WaypointMemory, WaypointOptions,
-    WindowIndex, WindowOptions, generate,
+    Dataset, TimeoutMeaning, WindowIndex, WindowOptions,
 };
 use forethought_envs::maze::{
-    Maze2dTask, MazeFrame, MazeGeometry, MazeSize, PhysicsProfile, PointMass, maze2d, maze2d_layout,
+    GenerateOptions, Maze2dTask, MazeFrame, MazeGeometry, MazeSize, PhysicsProfile, PointMass,
+    WaypointController, WaypointMemory, WaypointOptions, generate, maze2d, maze2d_layout,
 };
 use forethought_envs::{EnvError, Environment};
 

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use forethought_envs::EnvError;
 use forethought_envs::data::{
-    Dataset, GenerateOptions, ReadOptions, TimeoutMeaning, WriteOptions, generate, read_hdf5, write_hdf5,
+    Dataset, ReadOptions, TimeoutMeaning, WriteOptions, read_hdf5, write_hdf5,
 };
+use forethought_envs::maze::{GenerateOptions, generate};
 use hdf5_pure::FileBuilder;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

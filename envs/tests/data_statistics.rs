@@ -2,7 +2,8 @@
 // Helper functions of tests fail by panicking and tell by printing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::float_cmp)]
 
-use forethought_envs::data::{Dataset, GenerateOptions, generate};
+use forethought_envs::data::Dataset;
+use forethought_envs::maze::{GenerateOptions, generate};
 
 /// Published means and standard deviations (x, y, vx, vy | ax, ay) and rate of the sparse reward.
 struct Published {

@@ -1,7 +1,8 @@
 //! Executors by name.
 
 use forethought_envs::EnvSpec;
-use forethought_envs::data::{InverseModel, WaypointMemory};
+use forethought_envs::data::InverseModel;
+use forethought_envs::maze::WaypointMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -1,7 +1,6 @@
 //! The waypoint controller behind D4RL's maze data, as a policy.
 
-use forethought_envs::data::{WaypointController, WaypointMemory, WaypointOptions};
-use forethought_envs::maze::MazeGeometry;
+use forethought_envs::maze::{MazeGeometry, WaypointController, WaypointMemory, WaypointOptions};
 use forethought_envs::{BoxSpace, EnvSpec, maze_layout};
 
 use crate::error::check_len;

@@ -119,7 +119,7 @@ impl InverseModel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{GenerateOptions, generate};
+    use crate::maze::{GenerateOptions, generate};
 
     #[test]
     fn the_ball_s_dynamics_are_found_in_its_data() {

@@ -1,12 +1,11 @@
-//! Offline data: the D4RL maze generator and its controller, the D4RL HDF5 layout, and what a sequence
-//! model trains on (windows and a normaliser).
+//! Offline data: rows of experience, the D4RL HDF5 layout, and what a sequence model trains on (windows
+//! and a normaliser).
 //!
-//! [`generate`] makes a [`Dataset`], [`write_hdf5`] and [`read_hdf5`] carry it through a file,
+//! [`write_hdf5`] and [`read_hdf5`] carry a [`Dataset`] through a file,
 //! [`Dataset::repair_stale_observations`] makes every row follow from the one before, [`WindowIndex`]
 //! cuts it into windows and [`DatasetNormalizer`] scales it.
 
 mod dataset;
-mod generate;
 mod hdf5_file;
 mod hdf5_write;
 mod inverse;
@@ -14,17 +13,13 @@ mod normalizer;
 mod repair;
 mod statistics;
 mod support;
-mod waypoint;
-mod waypoint_plan;
 mod windows;
 
 pub use dataset::{Dataset, DatasetMetadata, SimulatorState, TimeoutMeaning};
-pub use generate::{GENERATOR_NAME, GENERATOR_VERSION, GenerateOptions, generate};
 pub use hdf5_file::{DEFAULT_MAX_BYTES, ReadOptions, read_hdf5};
 pub use hdf5_write::{WriteOptions, write_hdf5};
 pub use inverse::InverseModel;
 pub use normalizer::{DatasetNormalizer, Normalizer, NormalizerKind};
 pub use statistics::{ColumnStatistics, DatasetSummary};
 pub use support::Support;
-pub use waypoint::{WaypointController, WaypointMemory, WaypointOptions, WaypointStatus};
 pub use windows::{Window, WindowIndex, WindowOptions};

@@ -118,7 +118,8 @@ impl Support {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{DatasetMetadata, GenerateOptions, generate};
+    use crate::data::DatasetMetadata;
+    use crate::maze::{GenerateOptions, generate};
 
     /// A drive along the first entry from 0 to 10, then along the third one; the second stands still.
     fn corner() -> Dataset {

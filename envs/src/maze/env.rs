@@ -47,6 +47,20 @@ pub struct MazeTask {
     pub score: Option<ScoreRange>,
 }
 
+impl MazeTask {
+    /// What being at `position` pays while `goal` is the goal.
+    pub fn reward(&self, position: [f64; 2], goal: [f64; 2]) -> f64 {
+        let distance = distance(position, goal);
+        if self.dense {
+            (-distance).exp()
+        } else if distance <= self.goal_radius {
+            1.0
+        } else {
+            0.0
+        }
+    }
+}
+
 /// A point-mass maze: observation (x, y, vx, vy), action (ux, uy) clipped to +-1, goal (x, y).
 ///
 /// The episode never ends by itself, in either suite: wrap it in [`crate::TimeLimit`], as
@@ -105,6 +119,11 @@ impl MazeEnv {
         &self.geometry
     }
 
+    /// What the suite fixes besides layout and physics.
+    pub fn task(&self) -> &MazeTask {
+        &self.task
+    }
+
     /// The ball's physics.
     pub fn physics(&self) -> &PointMass {
         &self.physics
@@ -121,16 +140,6 @@ impl MazeEnv {
         [x + symmetric(rng, noise), y + symmetric(rng, noise)]
     }
 
-    fn reward(&self) -> f64 {
-        let distance = self.goal_distance();
-        if self.task.dense {
-            (-distance).exp()
-        } else if distance <= self.task.goal_radius {
-            1.0
-        } else {
-            0.0
-        }
-    }
 }
 
 impl Environment for MazeEnv {
@@ -164,7 +173,7 @@ impl Environment for MazeEnv {
             return Err(EnvError::NeedsReset(self.spec.id.clone()));
         }
         self.physics.step(&mut self.state, [action[0], action[1]]);
-        Ok(Transition { reward: self.reward(), terminated: false, truncated: false })
+        Ok(Transition { reward: self.task.reward([self.state[0], self.state[1]], self.goal), terminated: false, truncated: false })
     }
 
     fn observation(&self) -> &[f64] {

@@ -82,20 +82,27 @@ pub fn maze2d_layout(size: MazeSize) -> Result<MazeLayout, EnvError> {
 /// # Errors
 /// None for the layouts shipped here.
 pub fn maze2d(size: MazeSize, task: Maze2dTask, profile: PhysicsProfile) -> Result<MazeEnv, EnvError> {
+    let score = task.score(size);
+    let task = self::task(task.id(size), task, size.max_episode_steps());
+    let task = MazeTask { score: Some(score), ..task };
+    MazeEnv::new(task, MazeGeometry::new(maze2d_layout(size)?, MazeFrame::D4rl), profile)
+}
+
+/// The suite's task under this name, without reference returns.
+pub(super) fn task(id: String, task: Maze2dTask, max_episode_steps: usize) -> MazeTask {
     let goal = match task {
         Maze2dTask::Sparse | Maze2dTask::Dense => GoalRule::Fixed,
         Maze2dTask::MultiGoal => GoalRule::Random { noise: CELL_NOISE },
     };
-    let task = MazeTask {
-        id: task.id(size),
+    MazeTask {
+        id,
         goal,
         start_noise: CELL_NOISE,
         start_speed: START_SPEED,
         min_start_distance: -1.0,
         goal_radius: GOAL_RADIUS,
         dense: task == Maze2dTask::Dense,
-        max_episode_steps: size.max_episode_steps(),
-        score: Some(task.score(size)),
-    };
-    MazeEnv::new(task, MazeGeometry::new(maze2d_layout(size)?, MazeFrame::D4rl), profile)
+        max_episode_steps,
+        score: None,
+    }
 }

@@ -6,16 +6,24 @@
 
 mod contact;
 mod env;
+mod generate;
 mod geometry;
 mod layout;
 mod maze2d;
+mod name;
 mod physics;
 mod point_maze;
+mod route;
+mod waypoint;
 
 pub use env::{GoalRule, MazeEnv, MazeTask};
+pub use generate::{
+    GENERATOR_VERSION, GenerateOptions, MAZE2D_GENERATOR, POINT_MAZE_GENERATOR, generate,
+};
 pub use geometry::{MazeFrame, MazeGeometry, WallBox};
 pub use layout::{Cell, MazeLayout, MazeSize};
 pub use maze2d::{Maze2dTask, maze2d, maze2d_layout};
+pub use name::{MazeFamily, MazeName};
 pub use physics::{BALL_RADIUS, MAX_SPEED, PhysicsProfile, PointMass, STEP_SECONDS};
-pub(crate) use point_maze::point_maze_id;
 pub use point_maze::{point_maze, point_maze_layout};
+pub use waypoint::{WaypointAim, WaypointController, WaypointMemory, WaypointOptions, WaypointStatus};

@@ -13,7 +13,7 @@ const CELL_NOISE: f64 = 0.25;
 const MIN_START_DISTANCE: f64 = 0.5;
 
 /// Registered name, for example `PointMaze_UMaze-v3` or, with the dense reward, `PointMaze_UMazeDense-v3`.
-pub(crate) fn point_maze_id(size: MazeSize, dense: bool) -> String {
+pub(super) fn id(size: MazeSize, dense: bool) -> String {
     let size = match size {
         MazeSize::UMaze => "UMaze",
         MazeSize::Medium => "Medium",
@@ -48,16 +48,21 @@ pub fn point_maze_layout(size: MazeSize) -> Result<MazeLayout, EnvError> {
 /// # Errors
 /// None for the layouts shipped here.
 pub fn point_maze(size: MazeSize, dense: bool, profile: PhysicsProfile) -> Result<MazeEnv, EnvError> {
-    let task = MazeTask {
-        id: point_maze_id(size, dense),
+    let task = task(id(size, dense), dense, size.max_episode_steps());
+    MazeEnv::new(task, MazeGeometry::new(point_maze_layout(size)?, MazeFrame::Centred), profile)
+}
+
+/// The suite's task under this name.
+pub(super) fn task(id: String, dense: bool, max_episode_steps: usize) -> MazeTask {
+    MazeTask {
+        id,
         goal: GoalRule::Random { noise: CELL_NOISE },
         start_noise: CELL_NOISE,
         start_speed: 0.0,
         min_start_distance: MIN_START_DISTANCE,
         goal_radius: GOAL_RADIUS,
         dense,
-        max_episode_steps: size.max_episode_steps(),
+        max_episode_steps,
         score: None,
-    };
-    MazeEnv::new(task, MazeGeometry::new(point_maze_layout(size)?, MazeFrame::Centred), profile)
+    }
 }

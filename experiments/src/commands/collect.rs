@@ -1,6 +1,7 @@
 //! `forethought collect`: offline data from the benchmark's own controller.
 
-use forethought_envs::data::{GenerateOptions, WriteOptions, generate, write_hdf5};
+use forethought_envs::data::{WriteOptions, write_hdf5};
+use forethought_envs::maze::{GenerateOptions, generate};
 use serde_json::json;
 
 use super::print_json;

@@ -5,7 +5,8 @@
 
 use std::path::PathBuf;
 
-use forethought_envs::data::{DatasetNormalizer, GenerateOptions, generate};
+use forethought_envs::data::DatasetNormalizer;
+use forethought_envs::maze::{GenerateOptions, generate};
 use forethought_envs::{Environment, make, maze_layout};
 use forethought_planner::noise::NoiseSchedule;
 use forethought_planner::{

@@ -4,9 +4,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::waypoint_plan::RoutePlanner;
 use crate::EnvError;
-use crate::maze::{Cell, MazeGeometry};
+use crate::maze::route::RoutePlanner;
+use crate::maze::{Cell, MazeFrame, MazeGeometry};
 
 /// Keeps the controller's draws apart from those of whoever shares its seed.
 const WAYPOINT_STREAM: u64 = 0x77617970;
@@ -23,6 +23,18 @@ pub enum WaypointMemory {
     Stale,
 }
 
+/// Where a route ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaypointAim {
+    /// At the position of the target's cell, as D4RL's does: another target in the same cell is no reason
+    /// for another route.
+    #[default]
+    Cell,
+    /// At the target itself.
+    Target,
+}
+
 /// Settings of the controller; the default is D4RL's with a route per episode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -35,9 +47,12 @@ pub struct WaypointOptions {
     pub reach_distance: f64,
     /// ... when the last step also moved less than this.
     pub still_distance: f64,
-    /// Every waypoint but the last is moved by `-uniform(0, jitter)` on both axes. In the D4RL frame
-    /// free space is shifted by -0.2 against the cells, so this is also what centres the path.
+    /// Every waypoint but the last is moved at random on both axes: by `-uniform(0, jitter)` in the D4RL
+    /// frame, whose free space is shifted by -0.2 against the cells, so that this also centres the path,
+    /// and by `uniform(-jitter, jitter)` in the centred one.
     pub jitter: f64,
+    /// Where a route ends.
+    pub aim: WaypointAim,
     /// What an episode's beginning forgets.
     pub memory: WaypointMemory,
     /// Seed of the jitter.
@@ -52,6 +67,7 @@ impl Default for WaypointOptions {
             reach_distance: 0.1,
             still_distance: 0.1,
             jitter: 0.2,
+            aim: WaypointAim::Cell,
             memory: WaypointMemory::Fresh,
             seed: 0,
         }
@@ -63,23 +79,29 @@ impl Default for WaypointOptions {
 pub enum WaypointStatus {
     /// On the way.
     Seeking,
-    /// At the middle of the target cell and slow.
+    /// At the end of the route and slow.
     Arrived,
+}
+
+/// Where a route ends: the cell, and the position in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Target {
+    cell: Cell,
+    position: [f64; 2],
 }
 
 /// Drives the ball along a shortest route over cells with a proportional-derivative law.
 ///
-/// It steers to the target's *cell*, not to the exact target (as D4RL does). A route is made in the
-/// first [`act`](Self::act) after the target cell changed, from the observation given there; only that
-/// call allocates.
+/// A route is made in the first [`act`](Self::act) after its end changed (see [`WaypointAim`]), from the
+/// observation given there; only that call allocates.
 #[derive(Clone, Debug)]
 pub struct WaypointController {
     maze: MazeGeometry,
     options: WaypointOptions,
     planner: RoutePlanner,
     rng: ChaCha8Rng,
-    target: Option<Cell>,
-    planned_for: Option<Cell>,
+    target: Option<Target>,
+    planned_for: Option<Target>,
     waypoints: Vec<[f64; 2]>,
     next: usize,
     previous: [f64; 2],
@@ -133,15 +155,23 @@ impl WaypointController {
     /// [`EnvError::Mismatch`] when it is not a position in a free cell; the old target stays.
     pub fn set_target(&mut self, position: &[f64]) -> Result<(), EnvError> {
         let cell = match position {
-            [x, y] => self.maze.nearest_cell([*x, *y]).filter(|cell| self.maze.layout().is_free(*cell)),
+            &[x, y] => self
+                .maze
+                .nearest_cell([x, y])
+                .filter(|cell| self.maze.layout().is_free(*cell))
+                .map(|cell| (cell, [x, y])),
             _ => None,
         };
-        let Some(cell) = cell else {
+        let Some((cell, exact)) = cell else {
             return Err(EnvError::Mismatch(format!(
                 "waypoint target {position:?} is not a position in a free cell of the maze"
             )));
         };
-        self.target = Some(cell);
+        let position = match self.options.aim {
+            WaypointAim::Cell => self.maze.cell_position(cell),
+            WaypointAim::Target => exact,
+        };
+        self.target = Some(Target { cell, position });
         Ok(())
     }
 
@@ -172,7 +202,7 @@ impl WaypointController {
         if self.planned_for != Some(target) {
             self.plan(position, target)?;
         }
-        let goal = self.maze.cell_position(target);
+        let goal = target.position;
         let moved = distance(self.previous, position);
         let arrived =
             distance(position, goal) < self.options.reach_distance && moved < self.options.still_distance;
@@ -192,18 +222,22 @@ impl WaypointController {
         Ok(if arrived { WaypointStatus::Arrived } else { WaypointStatus::Seeking })
     }
 
-    fn plan(&mut self, position: [f64; 2], target: Cell) -> Result<(), EnvError> {
+    fn plan(&mut self, position: [f64; 2], target: Target) -> Result<(), EnvError> {
         let Some(start) = self.maze.nearest_cell(position) else {
             return Err(EnvError::Mismatch(format!("position {position:?} lies outside the maze")));
         };
-        let route = self.planner.route(start, target);
+        let route = self.planner.route(start, target.cell);
         self.waypoints.clear();
         for cell in route {
             let [x, y] = self.maze.cell_position(cell);
-            self.waypoints.push(if cell == target {
-                [x, y]
+            self.waypoints.push(if cell == target.cell {
+                target.position
             } else {
-                let mut shift = || self.options.jitter * self.rng.random::<f64>();
+                let mut shift = || {
+                    let unit: f64 = self.rng.random();
+                    let unit = if self.maze.frame() == MazeFrame::D4rl { unit } else { 2.0 * unit - 1.0 };
+                    self.options.jitter * unit
+                };
                 [x - shift(), y - shift()]
             });
         }

@@ -12,9 +12,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use forethought_envs::data::{
-    Dataset, ReadOptions, WriteOptions, read_hdf5, write_hdf5,
-};
+use forethought_envs::data::{Dataset, ReadOptions, WriteOptions, read_hdf5, write_hdf5};
 use forethought_envs::maze::{GenerateOptions, generate};
 use serde_json::{Value, json};
 

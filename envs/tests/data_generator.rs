@@ -3,9 +3,7 @@
 // Helper functions of tests fail by panicking and tell by printing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::float_cmp)]
 
-use forethought_envs::data::{
-    Dataset, TimeoutMeaning, WindowIndex, WindowOptions,
-};
+use forethought_envs::data::{Dataset, TimeoutMeaning, WindowIndex, WindowOptions};
 use forethought_envs::maze::{
     GenerateOptions, Maze2dTask, MazeFrame, MazeGeometry, MazeSize, PhysicsProfile, PointMass,
     WaypointController, WaypointMemory, WaypointOptions, generate, maze2d, maze2d_layout,

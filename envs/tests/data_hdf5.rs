@@ -5,9 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use forethought_envs::EnvError;
-use forethought_envs::data::{
-    Dataset, ReadOptions, TimeoutMeaning, WriteOptions, read_hdf5, write_hdf5,
-};
+use forethought_envs::data::{Dataset, ReadOptions, TimeoutMeaning, WriteOptions, read_hdf5, write_hdf5};
 use forethought_envs::maze::{GenerateOptions, generate};
 use hdf5_pure::FileBuilder;
 use rand::{RngExt, SeedableRng};

@@ -64,12 +64,6 @@ fn what_the_program_does_not_know() {
     refused(&home, &words(&["eval"]), 2, &["ENVIRONMENT", "Usage"]);
     refused(&home, &words(&["eval", "maze2d-umaze", "--episodes", "many"]), 2, &["'many'", "--episodes"]);
     refused(&home, &words(&["train", "maze2d-umaze", "--device", "tpu"]), 2, &["'tpu'", "cpu", "cuda"]);
-    refused(
-        &home,
-        &words(&["collect", "PointMaze_UMaze-v3", "--set", "data.rows=10", "--out", "x.hdf5"]),
-        2,
-        &["PointMaze_UMaze-v3", "maze2d-umaze-v1"],
-    );
 }
 
 #[test]

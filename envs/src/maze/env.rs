@@ -139,7 +139,6 @@ impl MazeEnv {
         let [x, y] = self.geometry.cell_position(cells[rng.random_range(0..cells.len())]);
         [x + symmetric(rng, noise), y + symmetric(rng, noise)]
     }
-
 }
 
 impl Environment for MazeEnv {
@@ -173,7 +172,11 @@ impl Environment for MazeEnv {
             return Err(EnvError::NeedsReset(self.spec.id.clone()));
         }
         self.physics.step(&mut self.state, [action[0], action[1]]);
-        Ok(Transition { reward: self.task.reward([self.state[0], self.state[1]], self.goal), terminated: false, truncated: false })
+        Ok(Transition {
+            reward: self.task.reward([self.state[0], self.state[1]], self.goal),
+            terminated: false,
+            truncated: false,
+        })
     }
 
     fn observation(&self) -> &[f64] {

@@ -17,9 +17,7 @@ mod route;
 mod waypoint;
 
 pub use env::{GoalRule, MazeEnv, MazeTask};
-pub use generate::{
-    GENERATOR_VERSION, GenerateOptions, MAZE2D_GENERATOR, POINT_MAZE_GENERATOR, generate,
-};
+pub use generate::{GENERATOR_VERSION, GenerateOptions, MAZE2D_GENERATOR, POINT_MAZE_GENERATOR, generate};
 pub use geometry::{MazeFrame, MazeGeometry, WallBox};
 pub use layout::{Cell, MazeLayout, MazeSize};
 pub use maze2d::{Maze2dTask, maze2d, maze2d_layout};

@@ -1,10 +1,10 @@
 //! What a maze environment's name says: a suite and a maze.
 
+use crate::EnvError;
 use crate::maze::{
     Maze2dTask, MazeEnv, MazeFrame, MazeGeometry, MazeLayout, MazeSize, MazeTask, PhysicsProfile, maze2d,
     point_maze,
 };
-use crate::EnvError;
 
 /// Conventions and task of a suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! One running episode: what it is set up from, its plan in force, and its record as it grows.
 
-use forethought_envs::Environment;
+use std::sync::Arc;
+
+use forethought_envs::{Environment, NoTask, SharedTask, Start};
 use forethought_planner::random::stream;
 use forethought_planner::{Plan, PlanRequest};
 use forethought_policies::{Executor, PlanFrame, PolicyError};
@@ -13,21 +15,20 @@ const PLAN_STREAM: u64 = 0x706c_616e;
 
 /// What an episode is run from.
 pub struct EpisodeSetup {
-    /// The environment. It is reset with `seed`.
+    /// The environment. It is reset with `start`.
     pub env: Box<dyn Environment>,
     /// What turns plans into commands; each episode has its own, because some remember.
     pub executor: Box<dyn Executor>,
-    /// The whole of the episode's randomness: start, goal, policy, and the noise of every plan.
-    pub seed: u64,
-    /// Goal to set after the reset; `None` keeps the one the seed gave.
-    pub goal: Option<Vec<f64>>,
+    /// How it begins. Its seed is the whole of the episode's randomness: start, goal, policy, and the noise of every
+    /// plan.
+    pub start: Start,
 }
 
 /// A running episode.
 pub(crate) struct Episode<'a> {
     env: &'a mut dyn Environment,
     executor: &'a mut dyn Executor,
-    goal: Option<Vec<f64>>,
+    task: SharedTask,
     max_steps: usize,
     ended: bool,
     plan: Option<Plan>,
@@ -42,26 +43,37 @@ impl<'a> Episode<'a> {
     pub(crate) fn begin(
         env: &'a mut dyn Environment,
         executor: &'a mut dyn Executor,
-        seed: u64,
-        goal: Option<&[f64]>,
+        start: &Start,
         max_steps: usize,
     ) -> Result<Self, AgentError> {
         let record = EpisodeRecord {
             env_id: env.spec().id.clone(),
-            seed,
+            seed: start.seed,
             executor: executor.name().to_owned(),
             ..EpisodeRecord::default()
         };
         let action = vec![0.0; env.spec().action.len()];
         let (plan, executed, ended, plan_seed) = (None, 0, false, 0);
-        let mut episode =
-            Self { env, executor, goal: None, max_steps, ended, plan, executed, plan_seed, action, record };
-        let begun =
-            episode.env.reset(seed).and_then(|()| goal.map_or(Ok(()), |goal| episode.env.set_goal(goal)));
+        let mut episode = Self {
+            env,
+            executor,
+            task: Arc::new(NoTask),
+            max_steps,
+            ended,
+            plan,
+            executed,
+            plan_seed,
+            action,
+            record,
+        };
+        let begun = episode.env.reset(start);
         begun.map_err(|source| AgentError::Environment { at: episode.at(), source })?;
-        episode.goal = episode.env.goal().map(<[f64]>::to_vec);
-        episode.record.goal.clone_from(&episode.goal);
-        let begun = episode.executor.begin_episode(seed, episode.goal.as_deref());
+        episode.task = episode.env.task();
+        if let Some(goal) = episode.task.condition() {
+            episode.record.goal = Some(goal.values.to_vec());
+            episode.record.goal_radius = Some(episode.task.tolerance());
+        }
+        let begun = episode.executor.begin_episode(start.seed, episode.record.goal.as_deref());
         begun.map_err(|source| episode.refused(source))?;
         episode.observe()?;
         Ok(episode)
@@ -106,7 +118,7 @@ impl<'a> Episode<'a> {
     pub(crate) fn request(&self) -> PlanRequest<'_> {
         PlanRequest {
             observation: self.env.observation(),
-            goal: self.goal.as_deref(),
+            task: self.task.as_ref(),
             previous: self.plan.as_ref().filter(|_| self.warm()).map(|plan| (plan, self.executed)),
             seed: self.plan_seed,
         }
@@ -160,8 +172,11 @@ impl<'a> Episode<'a> {
         self.record.actions.push(self.action.clone());
         self.record.rewards.push(transition.reward);
         self.check_finite("reward", &[transition.reward])?;
+        if transition.success && self.record.arrival.is_none() {
+            self.record.arrival = Some(self.steps());
+        }
         self.observe()?;
-        self.ended = transition.terminated || transition.truncated || self.steps() >= self.max_steps;
+        self.ended = transition.ended() || self.steps() >= self.max_steps;
         Ok(())
     }
 

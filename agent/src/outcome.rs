@@ -13,8 +13,7 @@ pub struct EpisodeOutcome {
     /// Return of an agent that goes on earning, on every step that is left, the reward of the step that
     /// first arrived. The return itself where nothing arrived.
     pub return_if_stayed: f64,
-    /// Steps up to and including the first that ends within the goal radius, so at least 1. The start
-    /// does not count, as it is not rewarded.
+    /// Steps up to and including the first after which the task was done, so at least 1.
     pub steps_to_arrival: Option<usize>,
     /// Normalised [`EpisodeOutcome::episode_return`], where the benchmark defines one.
     pub score: Option<f64>,
@@ -33,8 +32,7 @@ impl EpisodeOutcome {
     pub fn new(record: &EpisodeRecord, spec: &EnvSpec) -> Result<Self, AgentError> {
         check(record, spec)?;
         let episode_return: f64 = record.rewards.iter().sum();
-        let arrival = record.observations.iter().skip(1).position(|o| arrived(o, record, spec));
-        let return_if_stayed = match arrival {
+        let return_if_stayed = match record.arrival.and_then(|steps| steps.checked_sub(1)) {
             Some(step) => {
                 let (before, after) = record.rewards.split_at(step);
                 let latched = after.first().copied().unwrap_or(0.0);
@@ -46,19 +44,11 @@ impl EpisodeOutcome {
         Ok(Self {
             episode_return,
             return_if_stayed,
-            steps_to_arrival: arrival.map(|step| step + 1),
+            steps_to_arrival: record.arrival,
             score: normalize(episode_return),
             score_if_stayed: normalize(return_if_stayed),
         })
     }
-}
-
-/// Whether an observation lies within the goal radius; false without a goal.
-fn arrived(observation: &[f64], record: &EpisodeRecord, spec: &EnvSpec) -> bool {
-    let (Some(goal), Some(radius)) = (&record.goal, spec.goal_radius) else { return false };
-    let square =
-        |(index, goal): (&usize, &f64)| observation.get(*index).map_or(f64::INFINITY, |o| (o - goal).powi(2));
-    spec.goal_indices.iter().zip(goal).map(square).sum::<f64>().sqrt() <= radius
 }
 
 fn check(record: &EpisodeRecord, spec: &EnvSpec) -> Result<(), AgentError> {
@@ -70,8 +60,8 @@ fn check(record: &EpisodeRecord, spec: &EnvSpec) -> Result<(), AgentError> {
     } else if let Some(step) = record.observations.iter().position(|o| o.len() != spec.observation.len()) {
         let (got, want) = (record.observations[step].len(), spec.observation.len());
         format!("observation {step} has {got} entries, expected {want}")
-    } else if record.goal.as_ref().is_some_and(|goal| goal.len() != spec.goal_indices.len()) {
-        format!("its goal does not have the {} entries of the environment's goals", spec.goal_indices.len())
+    } else if let Some(step) = record.arrival.filter(|step| !(1..=record.rewards.len()).contains(step)) {
+        format!("it arrives at step {step} of {}", record.rewards.len())
     } else {
         return Ok(());
     };
@@ -95,6 +85,7 @@ mod tests {
             observations: xs.iter().map(|&x| vec![x, 1.0, 0.0, 0.0]).collect(),
             actions: vec![vec![0.0; 2]; xs.len() - 1],
             rewards: xs[1..].iter().map(|x| if (x - 1.0).abs() <= 0.5 { 1.0 } else { 0.0 }).collect(),
+            arrival: xs[1..].iter().position(|x| (x - 1.0).abs() <= 0.5).map(|step| step + 1),
             ..EpisodeRecord::default()
         }
     }
@@ -119,14 +110,6 @@ mod tests {
     }
 
     #[test]
-    fn the_start_is_no_arrival() {
-        let outcome = EpisodeOutcome::new(&record(&[1.0, 1.0, 3.0]), &spec()).unwrap();
-        assert_eq!((outcome.steps_to_arrival, outcome.return_if_stayed), (Some(1), 2.0));
-        let leaves = EpisodeOutcome::new(&record(&[1.4, 2.0, 3.0]), &spec()).unwrap();
-        assert_eq!(leaves.steps_to_arrival, None);
-    }
-
-    #[test]
     fn dense_rewards_latch_at_the_arriving_steps() {
         let mut dense = record(&[3.0, 2.0, 1.5, 1.0]);
         dense.rewards = vec![0.25, 0.5, 0.75];
@@ -138,6 +121,7 @@ mod tests {
     fn without_goal_or_score_there_is_the_return_alone() {
         let mut aimless = record(&[1.0, 1.0, 1.0]);
         aimless.goal = None;
+        aimless.arrival = None;
         let unscored = EnvSpec { score: None, ..spec() };
         let outcome = EpisodeOutcome::new(&aimless, &unscored).unwrap();
         assert_eq!((outcome.return_if_stayed, outcome.steps_to_arrival), (2.0, None));
@@ -149,10 +133,11 @@ mod tests {
         let good = record(&[3.0, 2.0]);
         let short = EpisodeRecord { rewards: Vec::new(), ..good.clone() };
         let narrow = EpisodeRecord { observations: vec![vec![1.0]; 2], ..good.clone() };
-        let goal = EpisodeRecord { goal: Some(vec![1.0]), ..good.clone() };
+        let late = EpisodeRecord { arrival: Some(9), ..good.clone() };
         let other = EpisodeRecord { env_id: "maze2d-large-v1".to_owned(), ..good.clone() };
         assert!(EpisodeOutcome::new(&good, &spec()).is_ok());
-        for (bad, says) in [(short, "rewards"), (narrow, "entries"), (goal, "goal"), (other, "scored as")] {
+        for (bad, says) in [(short, "rewards"), (narrow, "entries"), (late, "arrives"), (other, "scored as")]
+        {
             let message = EpisodeOutcome::new(&bad, &spec()).unwrap_err().to_string();
             assert!(message.contains(says), "{message}");
         }

@@ -45,6 +45,13 @@ pub struct EpisodeRecord {
     pub executor: String,
     /// Goal of the episode, if the environment has one.
     pub goal: Option<Vec<f64>>,
+    /// Distance to it that counts as there.
+    #[serde(default)]
+    pub goal_radius: Option<f64>,
+    /// Steps up to and including the first after which the task was done, so at least 1. The start does not count, as
+    /// it is not rewarded.
+    #[serde(default)]
+    pub arrival: Option<usize>,
     /// Observations `[steps + 1][observation]`.
     pub observations: Vec<Vec<f64>>,
     /// Commands `[steps][action]` as given to the environment.

@@ -1,6 +1,6 @@
 //! Episodes of policies that need no plan: the references a planner is measured against.
 
-use forethought_envs::Environment;
+use forethought_envs::{Environment, Start};
 use forethought_policies::Executor;
 
 use crate::config::episode_steps;
@@ -30,7 +30,7 @@ pub fn run_policy(
     let max_steps = episode_steps(max_steps, env.spec())?;
     let mut records = Vec::with_capacity(seeds.len());
     for &seed in seeds {
-        let mut episode = Episode::begin(env, policy, seed, None, max_steps)?;
+        let mut episode = Episode::begin(env, policy, &Start::seed(seed), max_steps)?;
         while episode.running() {
             episode.step()?;
         }

@@ -46,7 +46,7 @@ fn begin<'a>(setup: &'a mut EpisodeSetup, config: &RolloutConfig) -> Result<Epis
         )));
     }
     let max_steps = episode_steps(config.max_steps, setup.env.spec())?;
-    Episode::begin(setup.env.as_mut(), setup.executor.as_mut(), setup.seed, setup.goal.as_deref(), max_steps)
+    Episode::begin(setup.env.as_mut(), setup.executor.as_mut(), &setup.start, max_steps)
 }
 
 /// Plans for every episode that is due. Warm starts and fresh plans go in calls of their own: a planner

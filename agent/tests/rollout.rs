@@ -168,7 +168,7 @@ fn commands_stay_within_limits_for_absurd_plans() {
 #[test]
 fn a_goal_can_be_set_and_time_is_the_clocks() {
     let mut setups = vec![setup("pd", 1, FreeSpace::new(150)), setup("pd", 2, FreeSpace::new(150))];
-    setups[0].goal = Some(vec![-2.0, 2.0]);
+    setups[0].start.goal = Some(vec![-2.0, 2.0]);
     let ticks = std::cell::Cell::new(0.0);
     let clock = || {
         ticks.set(ticks.get() + 3.0);

@@ -5,8 +5,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use forethought_envs::Environment;
 use forethought_envs::maze::{Maze2dTask, MazeSize, PhysicsProfile, maze2d};
+use forethought_envs::{Environment, Start};
 
 /// Steps per measured iteration.
 const STEPS: usize = 10_000;
@@ -27,7 +27,7 @@ fn steps(criterion: &mut Criterion) {
     let actions = actions();
     for profile in [PhysicsProfile::MuJoCo2, PhysicsProfile::MuJoCo3] {
         let mut env = maze2d(MazeSize::Large, Maze2dTask::Sparse, profile).expect("a shipped layout");
-        env.reset(0).expect("reset cannot fail");
+        env.reset(&Start::seed(0)).expect("reset cannot fail");
         let mut state: [f64; 4] = env.observation().try_into().expect("four numbers");
         let touching = (0..STEPS).filter(|k| env.physics().step(&mut state, actions[k / HOLD]) > 0).count();
         println!("{} % of the steps touch a wall", 100 * touching / STEPS);

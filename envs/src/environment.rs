@@ -2,17 +2,84 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxSpace, EnvError};
+use crate::feature::entries_of;
+use crate::{BoxSpace, EnvError, Feature, FeatureKind, SharedTask};
 
 /// What one call of [`Environment::step`] reports besides the new observation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Transition {
     /// Reward of the step just taken, in the environment's own units.
     pub reward: f64,
+    /// Whether the task is done in the new observation.
+    pub success: bool,
     /// The task itself ended (an absorbing state). The value of what follows is zero.
     pub terminated: bool,
     /// Only the clock ended the episode. The value of what follows is not zero.
     pub truncated: bool,
+}
+
+impl Transition {
+    /// Whether the episode is over, for whatever reason.
+    pub fn ended(&self) -> bool {
+        self.terminated || self.truncated
+    }
+}
+
+/// Where an episode begins and what it is for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Start {
+    /// The whole of the episode's randomness.
+    pub seed: u64,
+    /// Number of a fixed task of the benchmark's protocol, for environments that have some.
+    pub task: Option<usize>,
+    /// Where to begin instead of where the seed would; which entries these are is the environment's to say.
+    pub position: Option<Vec<f64>>,
+    /// Goal instead of the one the seed would give, in the order of [`EnvSpec::condition`].
+    pub goal: Option<Vec<f64>>,
+}
+
+impl Start {
+    /// The episode of a seed.
+    pub fn seed(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    /// The same with a goal of the caller's.
+    #[must_use]
+    pub fn with_goal(self, goal: &[f64]) -> Self {
+        Self { goal: Some(goal.to_vec()), ..self }
+    }
+
+    /// Refuses what an environment cannot honour, for those that know neither tasks, positions nor goals.
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] naming what was asked for.
+    pub fn only_seed(&self, id: &str) -> Result<u64, EnvError> {
+        let asked = [
+            (self.task.is_some(), "a task by number"),
+            (self.position.is_some(), "a start position"),
+            (self.goal.is_some(), "a goal"),
+        ];
+        match asked.into_iter().find(|(given, _)| *given) {
+            Some((_, what)) => {
+                Err(EnvError::Mismatch(format!("`{id}` takes no {}: leave it out", &what[2..])))
+            }
+            None => Ok(self.seed),
+        }
+    }
+}
+
+/// What pushes along the axes of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actuators {
+    /// Acceleration of a full action, units per second squared.
+    pub acceleration: f64,
+    /// Largest speed along one axis, units per second.
+    pub speed: f64,
+    /// Velocity that is lost to friction, per second.
+    pub damping: f64,
 }
 
 /// Linear map from raw return to a normalised score: `100 (R - min) / (max - min)`.
@@ -40,11 +107,19 @@ pub struct EnvSpec {
     pub observation: BoxSpace,
     /// Action space; actions outside it are clipped by the environment.
     pub action: BoxSpace,
-    /// Entries of the observation that the goal speaks of, in the goal's order (`[0, 1]` = x, y).
-    /// Empty where the environment has no goal.
-    pub goal_indices: Vec<usize>,
-    /// Distance to the goal, in observation units, within which a step counts as arrived.
-    pub goal_radius: Option<f64>,
+    /// What the entries of an observation are, in order; empty where nobody said.
+    #[serde(default)]
+    pub features: Vec<Feature>,
+    /// Entries of the observation that a task's condition speaks of, in its order (`[0, 1]` = x, y). Empty where
+    /// tasks have none.
+    #[serde(alias = "goal_indices")]
+    pub condition: Vec<usize>,
+    /// Seconds of one step, where they are known.
+    #[serde(default)]
+    pub step_seconds: Option<f64>,
+    /// What the actions do, where they push along the axes of the position.
+    #[serde(default)]
+    pub actuators: Option<Actuators>,
     /// Steps after which the protocol truncates an episode.
     pub max_episode_steps: Option<usize>,
     /// Normalisation of the return, where the benchmark defines one.
@@ -52,6 +127,29 @@ pub struct EnvSpec {
     /// SHA-256 (hex) of what a checkpoint must agree with besides the id: maze layout and physics
     /// profile. `None` where there is nothing beyond the id.
     pub layout_hash: Option<String>,
+}
+
+impl EnvSpec {
+    /// Specification of an environment of which only the spaces are known.
+    pub fn of_spaces(id: &str, observation: BoxSpace, action: BoxSpace) -> Self {
+        Self {
+            id: id.to_owned(),
+            observation,
+            action,
+            features: Vec::new(),
+            condition: Vec::new(),
+            step_seconds: None,
+            actuators: None,
+            max_episode_steps: None,
+            score: None,
+            layout_hash: None,
+        }
+    }
+
+    /// Observation entries of a kind of feature.
+    pub fn entries(&self, kind: FeatureKind) -> Vec<usize> {
+        entries_of(&self.features, kind)
+    }
 }
 
 /// A saved state, restorable into an environment of the same id.
@@ -65,16 +163,19 @@ pub struct Snapshot {
     pub words: Vec<u64>,
 }
 
-/// A sequential decision problem with continuous observations and actions.
+/// A sequential decision problem with continuous observations and actions: a simulator's or a real robot's.
 ///
-/// State is `f64`. `reset` takes the whole of the randomness as one 64-bit seed, so that an episode is
+/// State is `f64`. `reset` takes the whole of the randomness as one 64-bit seed, so that a simulated episode is
 /// reproduced from its seed alone. `step` does not allocate.
 pub trait Environment: Send {
     /// What is fixed about the environment.
     fn spec(&self) -> &EnvSpec;
 
-    /// Starts an episode. The same seed gives the same start and goal.
-    fn reset(&mut self, seed: u64) -> Result<(), EnvError>;
+    /// Starts an episode. The same start gives the same state and task.
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] for a start that the environment cannot honour.
+    fn reset(&mut self, start: &Start) -> Result<(), EnvError>;
 
     /// Applies `action` (length of the action space) for one step.
     ///
@@ -86,17 +187,31 @@ pub trait Environment: Send {
     /// Current observation.
     fn observation(&self) -> &[f64];
 
-    /// Current goal, in the order of [`EnvSpec::goal_indices`].
-    fn goal(&self) -> Option<&[f64]>;
+    /// What the running episode is for.
+    fn task(&self) -> SharedTask;
 
-    /// Replaces the goal of the running episode.
-    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError>;
+    /// The same environment as one that can be saved and restored; `None` where the world cannot.
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        None
+    }
+}
 
+/// An environment whose state can be saved and restored.
+pub trait Simulator: Environment {
     /// Saves the state.
     fn snapshot(&self) -> Snapshot;
 
     /// Restores a state saved by an environment of the same id.
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] for a snapshot of another environment; the state is untouched then.
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvError>;
+}
+
+/// Dynamics of a fully observed environment, for planners that are given them.
+pub trait Dynamics: Send + Sync {
+    /// Moves an observation one step on.
+    fn step(&self, observation: &mut [f64], action: &[f64]);
 }
 
 impl<E: Environment + ?Sized> Environment for Box<E> {
@@ -104,8 +219,8 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
         (**self).spec()
     }
 
-    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
-        (**self).reset(seed)
+    fn reset(&mut self, start: &Start) -> Result<(), EnvError> {
+        (**self).reset(start)
     }
 
     fn step(&mut self, action: &[f64]) -> Result<Transition, EnvError> {
@@ -116,20 +231,12 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
         (**self).observation()
     }
 
-    fn goal(&self) -> Option<&[f64]> {
-        (**self).goal()
+    fn task(&self) -> SharedTask {
+        (**self).task()
     }
 
-    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError> {
-        (**self).set_goal(goal)
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        (**self).snapshot()
-    }
-
-    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvError> {
-        (**self).restore(snapshot)
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        (**self).simulator()
     }
 }
 

@@ -6,13 +6,16 @@
 //! about that. `ndarray 0.15`, which their trait exposes, goes no further than this module.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use gymnasium_rs::core::{Env, Info, Options, Space};
 use ndarray::{Array1, Array3};
 use serde_json::Value;
 
 use crate::environment::{check_action, check_finite};
-use crate::{BoxSpace, EnvError, EnvSpec, Environment, Snapshot, Transition};
+use crate::{
+    BoxSpace, EnvError, EnvSpec, Environment, NoTask, SharedTask, Simulator, Snapshot, Start, Transition,
+};
 
 /// One of our environments as theirs.
 ///
@@ -41,8 +44,8 @@ impl<E: Environment> AsGymnasium<E> {
 
     fn info(&self, outcome: Result<(), EnvError>) -> Info {
         let mut info = Info::new();
-        if let Some(goal) = self.env.goal() {
-            info.insert("goal".to_owned(), Value::from(goal.to_vec()));
+        if let Some(condition) = self.env.task().condition() {
+            info.insert("goal".to_owned(), Value::from(condition.values.to_vec()));
         }
         if let Err(error) = outcome {
             info.insert("error".to_owned(), Value::from(error.to_string()));
@@ -51,12 +54,15 @@ impl<E: Environment> AsGymnasium<E> {
     }
 
     fn start(&mut self, seed: u64, options: &Options) -> Result<(), EnvError> {
-        self.env.reset(seed)?;
-        let Some(goal) = options.get("goal") else { return Ok(()) };
-        let goal: Option<Vec<f64>> =
-            goal.as_array().and_then(|list| list.iter().map(Value::as_f64).collect());
-        let goal = goal.ok_or_else(|| EnvError::Mismatch("option `goal` is a list of numbers".to_owned()))?;
-        self.env.set_goal(&goal)
+        let mut start = Start::seed(seed);
+        if let Some(goal) = options.get("goal") {
+            let goal: Option<Vec<f64>> =
+                goal.as_array().and_then(|list| list.iter().map(Value::as_f64).collect());
+            let goal =
+                goal.ok_or_else(|| EnvError::Mismatch("option `goal` is a list of numbers".to_owned()))?;
+            start.goal = Some(goal);
+        }
+        self.env.reset(&start)
     }
 }
 
@@ -166,16 +172,8 @@ where
     /// # Errors
     /// [`EnvError::Space`] when one of its spaces is malformed.
     pub fn new(id: &str, env: T) -> Result<Self, EnvError> {
-        let spec = EnvSpec {
-            id: id.to_owned(),
-            observation: from_space(&env.observation_space())?,
-            action: from_space(&env.action_space())?,
-            goal_indices: Vec::new(),
-            goal_radius: None,
-            max_episode_steps: None,
-            score: None,
-            layout_hash: None,
-        };
+        let spec =
+            EnvSpec::of_spaces(id, from_space(&env.observation_space())?, from_space(&env.action_space())?);
         let observation = vec![0.0; spec.observation.len()];
         let action = vec![0.0; spec.action.len()];
         Ok(Self {
@@ -215,7 +213,8 @@ where
         &self.spec
     }
 
-    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
+    fn reset(&mut self, start: &Start) -> Result<(), EnvError> {
+        let seed = start.only_seed(&self.spec.id)?;
         let folded = ((seed ^ (seed >> 32)) & 0x7fff_ffff) as i32;
         let (observation, _) = self.env.reset_seed(folded);
         self.log.clear();
@@ -241,23 +240,29 @@ where
         self.over = true;
         self.observe(&observation)?;
         self.over = terminated || truncated;
-        Ok(Transition { reward: f64::from(reward), terminated, truncated })
+        Ok(Transition { reward: f64::from(reward), success: false, terminated, truncated })
     }
 
     fn observation(&self) -> &[f64] {
         &self.observation
     }
 
-    fn goal(&self) -> Option<&[f64]> {
-        None
+    /// Their trait knows no tasks.
+    fn task(&self) -> SharedTask {
+        Arc::new(NoTask)
     }
 
-    /// # Errors
-    /// Always: their trait knows no goals.
-    fn set_goal(&mut self, _goal: &[f64]) -> Result<(), EnvError> {
-        Err(EnvError::Mismatch(format!("`{}` has no goal to set", self.spec.id)))
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        Some(self)
     }
+}
 
+impl<T, O, A> Simulator for FromGymnasium<T, O, A>
+where
+    T: Env<O, A> + Send,
+    O: GymnasiumObservation,
+    A: GymnasiumAction,
+{
     /// State: the actions since the reset. Words: whether there was one, and its seed.
     fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -286,7 +291,7 @@ where
             self.over = true;
             return Ok(());
         }
-        self.reset(seed)?;
+        self.reset(&Start::seed(seed))?;
         for action in snapshot.state.chunks_exact(width) {
             self.step(action)?;
         }

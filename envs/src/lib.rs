@@ -8,17 +8,28 @@
 pub mod data;
 mod environment;
 mod error;
+mod feature;
 #[cfg(feature = "gymnasium")]
 pub mod gymnasium;
 pub mod maze;
+mod policy;
 mod registry;
 mod space;
+mod task;
 mod time_limit;
 mod vector;
 
-pub use environment::{EnvSpec, Environment, ScoreRange, Snapshot, Transition};
+pub use environment::{
+    Actuators, Dynamics, EnvSpec, Environment, ScoreRange, Simulator, Snapshot, Start, Transition,
+};
 pub use error::EnvError;
+pub use feature::{Feature, FeatureKind, FeatureRole, entries_of};
+pub use policy::Policy;
 pub use registry::{known, make, make_maze, make_with_profile, maze_layout};
 pub use space::BoxSpace;
+pub use task::{
+    Condition, Frames, FramesGradient, GoalTask, NoTask, Progress, ReturnTask, Rows, ScoreTask, SharedTask,
+    Task,
+};
 pub use time_limit::TimeLimit;
 pub use vector::VectorEnv;

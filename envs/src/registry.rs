@@ -66,6 +66,7 @@ fn unknown(id: &str) -> EnvError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Start;
 
     #[test]
     fn every_known_name_makes_a_limited_environment_of_that_name() {
@@ -73,7 +74,7 @@ mod tests {
         for id in known() {
             let mut env = make(&id).unwrap();
             assert_eq!(env.spec().id, id);
-            env.reset(1).unwrap();
+            env.reset(&Start::seed(1)).unwrap();
             let limit = env.spec().max_episode_steps.unwrap();
             for step in 1..=limit {
                 let transition = env.step(&[0.5, -0.5]).unwrap();

@@ -1,6 +1,6 @@
 //! A clock around an environment.
 
-use crate::{EnvError, EnvSpec, Environment, Snapshot, Transition};
+use crate::{EnvError, EnvSpec, Environment, SharedTask, Simulator, Snapshot, Start, Transition};
 
 /// Owns an environment and truncates its episodes after a number of steps.
 ///
@@ -47,13 +47,13 @@ impl<E: Environment> TimeLimit<E> {
     }
 }
 
-impl<E: Environment> Environment for TimeLimit<E> {
+impl<E: Simulator> Environment for TimeLimit<E> {
     fn spec(&self) -> &EnvSpec {
         &self.spec
     }
 
-    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
-        self.inner.reset(seed)?;
+    fn reset(&mut self, start: &Start) -> Result<(), EnvError> {
+        self.inner.reset(start)?;
         self.elapsed = 0;
         self.over = false;
         Ok(())
@@ -76,14 +76,16 @@ impl<E: Environment> Environment for TimeLimit<E> {
         self.inner.observation()
     }
 
-    fn goal(&self) -> Option<&[f64]> {
-        self.inner.goal()
+    fn task(&self) -> SharedTask {
+        self.inner.task()
     }
 
-    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError> {
-        self.inner.set_goal(goal)
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        Some(self)
     }
+}
 
+impl<E: Simulator> Simulator for TimeLimit<E> {
     /// The inner snapshot with two more words: steps taken, and whether the episode is over.
     fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.inner.snapshot();
@@ -133,7 +135,7 @@ mod tests {
     fn truncates_exactly_at_the_limit_and_refuses_further_steps() {
         let mut env = limited(5);
         for seed in 0..2 {
-            env.reset(seed).unwrap();
+            env.reset(&Start::seed(seed)).unwrap();
             for step in 1..=5 {
                 let transition = env.step(&[0.3, 0.1]).unwrap();
                 assert!(!transition.terminated);
@@ -148,7 +150,7 @@ mod tests {
     #[test]
     fn a_refused_action_costs_no_time() {
         let mut env = limited(2);
-        env.reset(0).unwrap();
+        env.reset(&Start::seed(0)).unwrap();
         assert!(env.step(&[f64::NAN, 0.0]).is_err());
         assert_eq!(env.elapsed(), 0);
     }
@@ -156,7 +158,7 @@ mod tests {
     #[test]
     fn snapshot_carries_the_clock() {
         let mut env = limited(4);
-        env.reset(3).unwrap();
+        env.reset(&Start::seed(3)).unwrap();
         env.step(&[1.0, 0.0]).unwrap();
         env.step(&[1.0, 0.0]).unwrap();
         let snapshot = env.snapshot();

@@ -5,12 +5,12 @@ use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use crate::{EnvError, EnvSpec, Environment, Transition};
+use crate::{EnvError, EnvSpec, Environment, Start, Transition};
 
 /// One environment with what it was asked and what it answered.
 struct Slot {
     env: Box<dyn Environment>,
-    seed: u64,
+    start: Start,
     action: Vec<f64>,
     /// Whether the command of this call is for this environment.
     active: bool,
@@ -83,7 +83,7 @@ impl VectorEnv {
         for env in envs {
             let slot = Slot {
                 env,
-                seed: 0,
+                start: Start::default(),
                 action: vec![0.0; actions],
                 active: true,
                 outcome: Ok(None),
@@ -134,15 +134,15 @@ impl VectorEnv {
         Some(&mut *slot.env)
     }
 
-    /// Starts an episode in each environment from its own seed.
+    /// Starts an episode in each environment from its own start.
     ///
     /// # Errors
-    /// [`EnvError::Mismatch`] unless there is one seed per environment. What single environments
+    /// [`EnvError::Mismatch`] unless there is one start per environment. What single environments
     /// answered stands in the returned list.
-    pub fn reset(&mut self, seeds: &[u64]) -> Result<Vec<Result<(), EnvError>>, EnvError> {
-        self.check_len("seeds", seeds.len(), self.len)?;
-        for (slot, seed) in self.slots_mut().zip(seeds) {
-            slot.seed = *seed;
+    pub fn reset(&mut self, starts: &[Start]) -> Result<Vec<Result<(), EnvError>>, EnvError> {
+        self.check_len("starts", starts.len(), self.len)?;
+        for (slot, start) in self.slots_mut().zip(starts) {
+            slot.start.clone_from(start);
             slot.active = true;
         }
         self.run(Command::Reset)?;
@@ -272,10 +272,10 @@ fn run_slots(command: Command, slots: &mut [Slot]) {
             continue;
         }
         if slot.broken.is_none() {
-            let (env, action, seed) = (&mut slot.env, &slot.action, slot.seed);
+            let (env, action, start) = (&mut slot.env, &slot.action, &slot.start);
             // Unwind safety: an environment that panicked is never stepped again.
             let answer = catch_unwind(AssertUnwindSafe(|| match command {
-                Command::Reset => env.reset(seed).map(|()| None),
+                Command::Reset => env.reset(start).map(|()| None),
                 Command::Step => env.step(action).map(Some),
             }));
             match answer {

@@ -8,7 +8,7 @@ use forethought_envs::maze::{
     GenerateOptions, Maze2dTask, MazeFrame, MazeGeometry, MazeSize, PhysicsProfile, PointMass,
     WaypointController, WaypointMemory, WaypointOptions, generate, maze2d, maze2d_layout,
 };
-use forethought_envs::{EnvError, Environment};
+use forethought_envs::{EnvError, Environment, Start};
 
 fn make(env_id: &str, rows: usize, seed: u64) -> Dataset {
     let options = GenerateOptions { rows, seed, ..GenerateOptions::default() };
@@ -155,9 +155,9 @@ fn reference_return(size: MazeSize, memory: WaypointMemory, episodes: u64) -> f6
     let mut controller = WaypointController::new(&maze, options).unwrap();
     let mut total = 0.0;
     for episode in 0..episodes {
-        env.reset(episode).unwrap();
+        env.reset(&Start::seed(episode)).unwrap();
         controller.begin_episode();
-        controller.set_target(env.goal().unwrap()).unwrap();
+        controller.set_target(&env.goal()).unwrap();
         let mut action = [0.0; 2];
         for _ in 0..size.max_episode_steps() {
             controller.act(env.observation(), &mut action).unwrap();

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use forethought_envs::gymnasium::{AsGymnasium, FromGymnasium};
-use forethought_envs::{EnvError, Environment, TimeLimit, VectorEnv, make};
+use forethought_envs::{EnvError, Environment, Simulator, Start, TimeLimit, VectorEnv, make};
 use gymnasium_rs::core::{Env, Info, Options, Space};
 use gymnasium_rs::envs::cartpole::CartPole;
 use ndarray::{Array1, Array3, array};
@@ -25,7 +25,7 @@ fn their_cartpole_is_balanced_through_our_trait() {
     let mut env = TimeLimit::new(cartpole(), 200).unwrap();
     assert_eq!((env.spec().observation.len(), env.spec().action.high()), (4, &[1.0][..]));
     assert!(matches!(env.step(&[0.0]), Err(EnvError::NeedsReset(_))));
-    env.reset(5).unwrap();
+    env.reset(&Start::seed(5)).unwrap();
     let (mut steps, mut total) = (0, 0.0);
     loop {
         let transition = env.step(&balance(env.observation())).unwrap();
@@ -38,7 +38,7 @@ fn their_cartpole_is_balanced_through_our_trait() {
     }
     assert_eq!((steps, total), (200, 200.0));
     // Without control it falls, which is the task's end, not the clock's.
-    env.reset(5).unwrap();
+    env.reset(&Start::seed(5)).unwrap();
     let end = (0..200).find_map(|_| Some(env.step(&[1.0]).unwrap()).filter(|t| t.terminated || t.truncated));
     assert!(end.unwrap().terminated);
 }
@@ -46,7 +46,7 @@ fn their_cartpole_is_balanced_through_our_trait() {
 #[test]
 fn seeds_and_snapshots_of_theirs_reproduce_an_episode() {
     let mut env = cartpole();
-    env.reset(1 << 40).unwrap();
+    env.reset(&Start::seed(1 << 40)).unwrap();
     for _ in 0..17 {
         env.step(&balance(env.observation())).unwrap();
     }
@@ -59,7 +59,7 @@ fn seeds_and_snapshots_of_theirs_reproduce_an_episode() {
         assert_eq!(env.step(&action).unwrap(), other.step(&action).unwrap());
         assert_eq!(other.observation(), env.observation());
     }
-    assert!(env.set_goal(&[0.0]).is_err());
+    assert!(env.reset(&Start::seed(1).with_goal(&[0.0])).is_err());
     assert!(env.step(&[f64::NAN]).is_err());
 }
 
@@ -68,7 +68,7 @@ fn their_environments_go_into_our_vector() {
     let run = |threads| {
         let envs: Vec<Box<dyn Environment>> = (0..5).map(|_| Box::new(cartpole()) as _).collect();
         let mut vector = VectorEnv::new(envs, threads).unwrap();
-        vector.reset(&[1, 2, 3, 4, 5]).unwrap();
+        vector.reset(&[1, 2, 3, 4, 5].map(Start::seed)).unwrap();
         let mut observations = Vec::new();
         for _ in 0..20 {
             vector.observations_into(&mut observations);
@@ -84,7 +84,7 @@ fn their_environments_go_into_our_vector() {
 #[test]
 fn ours_is_driven_through_their_trait() {
     let mut ours = make("maze2d-umaze-v1").unwrap();
-    ours.reset(9).unwrap();
+    ours.reset(&Start::seed(9)).unwrap();
     let mut adapter = AsGymnasium::new(make("maze2d-umaze-v1").unwrap(), 0);
     let theirs: &mut dyn Env<Array1<f32>, Array1<f32>> = &mut adapter;
     assert_eq!(theirs.action_space(), Space::Box { low: array![-1.0, -1.0], high: array![1.0, 1.0] });
@@ -139,12 +139,12 @@ impl Env<Array1<f32>, Array1<f32>> for Faulty {
 #[test]
 fn a_faulty_environment_ends_its_episode_with_a_clear_error() {
     let mut env = FromGymnasium::new("faulty", Faulty(0)).unwrap();
-    env.reset(0).unwrap();
+    env.reset(&Start::seed(0)).unwrap();
     env.step(&[7.0]).unwrap();
     assert_eq!(env.observation(), [1.0], "the action is clipped to their space");
     let message = env.step(&[0.0]).unwrap_err().to_string();
     assert!(message.contains("observation[0] is NaN"), "{message}");
     assert!(matches!(env.step(&[0.0]), Err(EnvError::NeedsReset(_))));
-    env.reset(0).unwrap();
+    env.reset(&Start::seed(0)).unwrap();
     assert!(env.step(&[0.0]).is_ok());
 }

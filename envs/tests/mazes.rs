@@ -5,8 +5,17 @@
 use forethought_envs::maze::{
     BALL_RADIUS, Maze2dTask, MazeEnv, MazeSize, PhysicsProfile, PointMass, maze2d, point_maze,
 };
-use forethought_envs::{EnvError, Environment, known, make, make_maze};
+use forethought_envs::{EnvError, Environment, Snapshot, Start, known, make, make_maze};
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+
+/// Goal of the running episode.
+fn goal(env: &dyn Environment) -> Vec<f64> {
+    env.task().condition().unwrap().values.to_vec()
+}
+
+fn snapshot(env: &mut dyn Environment) -> Snapshot {
+    env.simulator().unwrap().snapshot()
+}
 
 const PROFILES: [PhysicsProfile; 3] =
     [PhysicsProfile::MuJoCo2, PhysicsProfile::MuJoCo30, PhysicsProfile::MuJoCo3];
@@ -86,7 +95,7 @@ proptest! {
         } else {
             maze2d(size, Maze2dTask::MultiGoal, profile).unwrap()
         };
-        env.reset(seed).unwrap();
+        env.reset(&Start::seed(seed)).unwrap();
         for action in random_actions(seed, 1_500) {
             env.step(&action).unwrap();
             let observation = env.observation();
@@ -101,20 +110,20 @@ proptest! {
         let id = &known()[which];
         let actions = random_actions(seed, 250);
         let mut env = make(id).unwrap();
-        env.reset(seed).unwrap();
+        env.reset(&Start::seed(seed)).unwrap();
         for action in &actions[..cut] {
             env.step(action).unwrap();
         }
-        let snapshot = env.snapshot();
+        let snapshot = snapshot(&mut env);
         let text = serde_json::to_string(&snapshot).unwrap();
         let mut other = make(id).unwrap();
-        other.restore(&serde_json::from_str(&text).unwrap()).unwrap();
-        prop_assert_eq!(&other.snapshot(), &snapshot);
+        other.simulator().unwrap().restore(&serde_json::from_str(&text).unwrap()).unwrap();
+        prop_assert_eq!(&other.simulator().unwrap().snapshot(), &snapshot);
         for action in &actions[cut..] {
             prop_assert_eq!(env.step(action).unwrap(), other.step(action).unwrap());
             prop_assert!(env.observation().iter().zip(other.observation()).all(|(a, b)| a.to_bits() == b.to_bits()));
         }
-        prop_assert_eq!(env.goal(), other.goal());
+        prop_assert_eq!(goal(&env), goal(&other));
     }
 
     /// Any finite state steps to a finite state, inside walls and far outside the maze too.
@@ -142,8 +151,8 @@ fn maze2d_resets_cover_the_free_cells_as_d4rl_does() {
     let mut counts = vec![0_usize; cells.len()];
     let (mut offset, mut offset_sq, mut speed_sq) = (0.0, 0.0, 0.0);
     for seed in 0..episodes {
-        env.reset(seed).unwrap();
-        assert_eq!(env.goal(), Some(&[7.0, 9.0][..]));
+        env.reset(&Start::seed(seed)).unwrap();
+        assert_eq!(env.goal(), [7.0, 9.0]);
         let &[x, y, vx, vy] = env.observation() else { panic!("four numbers") };
         let cell = env.geometry().nearest_cell([x, y]).unwrap();
         counts[cells.iter().position(|free| *free == cell).expect("starts in a free cell")] += 1;
@@ -173,8 +182,8 @@ fn multi_goal_and_point_maze_draw_goals_and_keep_their_distances() {
     for seed in 0..2_000 {
         for (env, noise, cells) in [(&mut multi, 0.1, &mut multi_cells), (&mut point, 0.25, &mut point_cells)]
         {
-            env.reset(seed).unwrap();
-            let goal: [f64; 2] = env.goal().unwrap().try_into().unwrap();
+            env.reset(&Start::seed(seed)).unwrap();
+            let goal = env.goal();
             let cell = env.geometry().nearest_cell(goal).unwrap();
             assert!(env.geometry().layout().is_free(cell));
             let [cx, cy] = env.geometry().cell_position(cell);
@@ -185,7 +194,7 @@ fn multi_goal_and_point_maze_draw_goals_and_keep_their_distances() {
         // The cell, before its noise, is more than half a cell from the goal.
         let [x, y, ..] = point.observation() else { panic!("four numbers") };
         let start = point.geometry().nearest_cell([*x, *y]).unwrap();
-        assert_ne!(Some(start), point.geometry().nearest_cell(point.goal().unwrap().try_into().unwrap()));
+        assert_ne!(Some(start), point.geometry().nearest_cell(point.goal()));
     }
     assert_eq!(multi_cells.len(), multi.geometry().layout().free_cells().len());
     assert_eq!(point_cells.len(), 7);
@@ -196,10 +205,10 @@ fn rewards_are_sparse_or_dense_by_the_distance_after_the_step() {
     for id in known() {
         let mut env = make_maze(&id, None).unwrap();
         for seed in 0..20 {
-            env.reset(seed).unwrap();
+            env.reset(&Start::seed(seed)).unwrap();
             for action in random_actions(seed, 60) {
                 let reward = env.step(&action).unwrap().reward;
-                let (at, goal) = (env.observation(), env.goal().unwrap());
+                let (at, goal) = (env.observation(), env.goal());
                 let distance = (at[0] - goal[0]).hypot(at[1] - goal[1]);
                 let radius = if id.starts_with("Point") { 0.45 } else { 0.5 };
                 if id.contains("ense") {
@@ -217,8 +226,8 @@ fn rewards_are_sparse_or_dense_by_the_distance_after_the_step() {
 fn the_same_seed_gives_the_same_episode_and_another_seed_another() {
     let run = |seed| {
         let mut env = make("multi2d-large-v1").unwrap();
-        env.reset(seed).unwrap();
-        let mut trace = env.goal().unwrap().to_vec();
+        env.reset(&Start::seed(seed)).unwrap();
+        let mut trace = goal(&env);
         for action in random_actions(4, 300) {
             env.step(&action).unwrap();
             trace.extend_from_slice(env.observation());
@@ -234,34 +243,42 @@ fn the_same_seed_gives_the_same_episode_and_another_seed_another() {
 fn malformed_actions_are_refused_with_the_state_untouched() {
     let mut env = make("maze2d-medium-v1").unwrap();
     assert!(matches!(env.step(&[0.0, 0.0]), Err(EnvError::NeedsReset(_))));
-    env.reset(1).unwrap();
+    env.reset(&Start::seed(1)).unwrap();
     env.step(&[0.2, 0.4]).unwrap();
-    let before = env.snapshot();
+    let before = snapshot(&mut env);
     assert!(matches!(env.step(&[0.0, f64::NAN]), Err(EnvError::NonFinite { index: 1, .. })));
     assert!(matches!(env.step(&[f64::INFINITY, 0.0]), Err(EnvError::NonFinite { index: 0, .. })));
     assert!(matches!(env.step(&[0.0]), Err(EnvError::ActionLength { want: 2, got: 1, .. })));
-    assert_eq!(env.snapshot(), before);
+    assert_eq!(snapshot(&mut env), before);
 }
 
 #[test]
 fn unsuitable_goals_and_snapshots_are_refused() {
     let mut env = make("maze2d-umaze-v1").unwrap();
-    env.reset(1).unwrap();
-    let before = env.snapshot();
-    assert!(env.set_goal(&[1.0]).is_err());
-    assert!(env.set_goal(&[f64::NAN, 1.0]).is_err());
-    let message = env.set_goal(&[100.0, 1.0]).unwrap_err().to_string();
+    env.reset(&Start::seed(1)).unwrap();
+    let before = snapshot(&mut env);
+    for place in [&[1.0][..], &[f64::NAN, 1.0], &[100.0, 1.0]] {
+        for start in [
+            Start { goal: Some(place.to_vec()), ..Start::seed(2) },
+            Start { position: Some(place.to_vec()), ..Start::seed(2) },
+        ] {
+            assert!(env.reset(&start).is_err(), "{start:?}");
+        }
+    }
+    let message = env.reset(&Start::seed(2).with_goal(&[100.0, 1.0])).unwrap_err().to_string();
     assert!(message.contains("outside `maze2d-umaze-v1`"), "{message}");
+    assert!(env.reset(&Start { task: Some(1), ..Start::seed(2) }).is_err());
     let mut broken = before.clone();
     broken.state[0] = f64::NAN;
-    assert!(env.restore(&broken).is_err());
+    assert!(env.simulator().unwrap().restore(&broken).is_err());
     broken.state.pop();
-    assert!(env.restore(&broken).is_err());
-    let foreign = make("maze2d-medium-v1").unwrap().snapshot();
-    assert!(env.restore(&foreign).unwrap_err().to_string().contains("maze2d-medium-v1"));
-    assert_eq!(env.snapshot(), before);
-    env.set_goal(&[3.0, 1.0]).unwrap();
-    assert_eq!(env.goal(), Some(&[3.0, 1.0][..]));
+    assert!(env.simulator().unwrap().restore(&broken).is_err());
+    let foreign = snapshot(&mut make("maze2d-medium-v1").unwrap());
+    assert!(env.simulator().unwrap().restore(&foreign).unwrap_err().to_string().contains("maze2d-medium-v1"));
+    assert_eq!(snapshot(&mut env), before);
+    let asked = Start { position: Some(vec![1.0, 3.0]), ..Start::seed(2).with_goal(&[3.0, 1.0]) };
+    env.reset(&asked).unwrap();
+    assert_eq!((goal(&env), env.observation()), (vec![3.0, 1.0], &[1.0, 3.0, 0.0, 0.0][..]));
 }
 
 #[test]

@@ -2,7 +2,12 @@
 // Failed expectations and equal bits are the point of a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
-use forethought_envs::{BoxSpace, EnvError, EnvSpec, Environment, Snapshot, Transition, VectorEnv, make};
+use std::sync::Arc;
+
+use forethought_envs::{
+    BoxSpace, EnvError, EnvSpec, Environment, NoTask, SharedTask, Snapshot, Start, Transition, VectorEnv,
+    make,
+};
 
 /// Counts its steps; panics, or returns an error, at step three when told to.
 struct Trouble {
@@ -22,7 +27,7 @@ impl Environment for Trouble {
     fn spec(&self) -> &EnvSpec {
         &self.spec
     }
-    fn reset(&mut self, _seed: u64) -> Result<(), EnvError> {
+    fn reset(&mut self, _start: &Start) -> Result<(), EnvError> {
         self.state = [0.0; 4];
         Ok(())
     }
@@ -35,23 +40,27 @@ impl Environment for Trouble {
                 _ => {}
             }
         }
-        Ok(Transition { reward: self.state[0], terminated: false, truncated: false })
+        Ok(Transition { reward: self.state[0], ..Transition::default() })
     }
     fn observation(&self) -> &[f64] {
         &self.state
     }
-    fn goal(&self) -> Option<&[f64]> {
-        None
+    fn task(&self) -> SharedTask {
+        Arc::new(NoTask)
     }
-    fn set_goal(&mut self, _goal: &[f64]) -> Result<(), EnvError> {
-        Err(EnvError::Mismatch("no goal".to_owned()))
-    }
-    fn snapshot(&self) -> Snapshot {
-        Snapshot { env_id: self.spec.id.clone(), state: self.state.to_vec(), words: Vec::new() }
-    }
-    fn restore(&mut self, _snapshot: &Snapshot) -> Result<(), EnvError> {
-        Ok(())
-    }
+}
+
+/// Goal of the running episode.
+fn goal(env: &dyn Environment) -> Vec<f64> {
+    env.task().condition().unwrap().values.to_vec()
+}
+
+fn snapshot(env: &mut dyn Environment) -> Snapshot {
+    env.simulator().unwrap().snapshot()
+}
+
+fn starts<const N: usize>(seeds: [u64; N]) -> [Start; N] {
+    seeds.map(Start::seed)
 }
 
 fn action(env: usize, step: usize) -> [f64; 2] {
@@ -66,8 +75,8 @@ fn vector_equals_serial_stepping_for_any_thread_count() {
     let mut serial = Vec::new();
     for (k, seed) in seeds.iter().enumerate() {
         let mut env = make("multi2d-umaze-v1").unwrap();
-        env.reset(*seed).unwrap();
-        let mut trace = env.goal().unwrap().to_vec();
+        env.reset(&Start::seed(*seed)).unwrap();
+        let mut trace = goal(&env);
         for step in 0..STEPS {
             // Steps past the limit are refused; what counts is that both refuse.
             trace.push(
@@ -79,9 +88,9 @@ fn vector_equals_serial_stepping_for_any_thread_count() {
     }
     for threads in [1, 2, 4, 16] {
         let mut vector = VectorEnv::make("multi2d-umaze-v1", ENVS, threads).unwrap();
-        assert!(vector.reset(&seeds).unwrap().iter().all(Result::is_ok));
-        let mut traces: Vec<Vec<f64>> =
-            (0..ENVS).map(|k| vector.get(k).unwrap().goal().unwrap().to_vec()).collect();
+        let starts: Vec<Start> = seeds.iter().copied().map(Start::seed).collect();
+        assert!(vector.reset(&starts).unwrap().iter().all(Result::is_ok));
+        let mut traces: Vec<Vec<f64>> = (0..ENVS).map(|k| goal(vector.get(k).unwrap())).collect();
         let mut observations = Vec::new();
         for step in 0..STEPS {
             let actions: Vec<f64> = (0..ENVS).flat_map(|k| action(k, step)).collect();
@@ -102,7 +111,7 @@ fn an_error_and_a_panic_stay_with_their_environment() {
     for threads in [1, 2, 5] {
         let envs = [0, 1, 2, 0, 0].map(Trouble::boxed).into_iter().collect();
         let mut vector = VectorEnv::new(envs, threads).unwrap();
-        vector.reset(&[0; 5]).unwrap();
+        vector.reset(&starts([0; 5])).unwrap();
         let actions = [0.0; 10];
         for _ in 0..2 {
             assert!(vector.step(&actions).unwrap().iter().all(Result::is_ok));
@@ -117,7 +126,7 @@ fn an_error_and_a_panic_stay_with_their_environment() {
         assert_eq!(fourth[1].as_ref().unwrap().reward, 4.0);
         assert!(matches!(fourth[2], Err(EnvError::Worker(_))));
         assert_eq!(fourth[4].as_ref().unwrap().reward, 4.0);
-        let again = vector.reset(&[0; 5]).unwrap();
+        let again = vector.reset(&starts([0; 5])).unwrap();
         assert!(again[2].is_err() && again[1].is_ok());
     }
 }
@@ -125,11 +134,11 @@ fn an_error_and_a_panic_stay_with_their_environment() {
 #[test]
 fn inactive_environments_stand_still() {
     let mut vector = VectorEnv::make("maze2d-umaze-v1", 3, 2).unwrap();
-    vector.reset(&[1, 2, 3]).unwrap();
-    let before = vector.get(1).unwrap().snapshot();
+    vector.reset(&starts([1, 2, 3])).unwrap();
+    let before = snapshot(vector.get_mut(1).unwrap());
     let outcomes = vector.step_where(&[1.0; 6], |k| k != 1).unwrap();
     assert!(matches!(outcomes[1], Ok(None)) && matches!(outcomes[2], Ok(Some(_))));
-    assert_eq!(vector.get(1).unwrap().snapshot(), before);
+    assert_eq!(snapshot(vector.get_mut(1).unwrap()), before);
 }
 
 #[test]
@@ -143,11 +152,10 @@ fn malformed_requests_are_refused() {
     assert_eq!((vector.len(), vector.is_empty()), (2, false));
     assert_eq!(vector.spec().action, BoxSpace::symmetric(2, 1.0));
     assert!(vector.get(2).is_none() && vector.get_mut(2).is_none());
-    assert!(vector.reset(&[1]).is_err());
+    assert!(vector.reset(&starts([1])).is_err());
     assert!(vector.step(&[0.0; 3]).is_err());
-    vector.reset(&[1, 2]).unwrap();
-    vector.get_mut(1).unwrap().set_goal(&[3.0, 1.0]).unwrap();
-    assert_eq!(vector.get(1).unwrap().goal(), Some(&[3.0, 1.0][..]));
+    vector.reset(&[Start::seed(1), Start::seed(2).with_goal(&[1.0, 1.0])]).unwrap();
+    assert_eq!(goal(vector.get(1).unwrap()), [1.0, 1.0]);
     let outcomes = vector.step(&[0.0, 0.0, f64::NAN, 0.0]).unwrap();
     assert!(outcomes[0].is_ok() && matches!(outcomes[1], Err(EnvError::NonFinite { .. })));
 }

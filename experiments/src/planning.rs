@@ -14,9 +14,6 @@ use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::resolve;
 
-/// Distance that counts as arrived where an environment names none.
-const DEFAULT_RADIUS: f64 = 0.5;
-
 /// A planner and where it came from.
 pub struct LoadedPlanner {
     /// The planner.
@@ -92,13 +89,11 @@ pub fn load(
     let (schedule, step, weights) = (manifest.model.noise()?, manifest.step, checkpoint.weights.len());
     let denoiser = checkpoint.denoiser(&device_handle, device.threads())?;
     let inverse = manifest.inverse;
-    let radius = spec.goal_radius.unwrap_or(DEFAULT_RADIUS);
     let planner = DiffusionPlanner::new(
         denoiser,
         schedule,
         manifest.normalizer,
         &manifest.limits,
-        radius,
         plan.clone(),
         manifest.support,
     )?;

@@ -1,7 +1,7 @@
 //! Episodes of a planner or a reference policy, and what is kept of them: one way for every command.
 
 use forethought_agent::{EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
-use forethought_envs::{EnvSpec, make};
+use forethought_envs::{EnvSpec, Start, make};
 use forethought_planner::Planner;
 use forethought_policies::{ExecutorConfig, make_executor};
 
@@ -75,7 +75,7 @@ pub fn planned(
     let mut setups = Vec::new();
     for &seed in seeds {
         let executor = make_executor(&configuration.executor, spec)?;
-        setups.push(EpisodeSetup { env: make(&spec.id)?, executor, seed, goal: None });
+        setups.push(EpisodeSetup { env: make(&spec.id)?, executor, start: Start::seed(seed) });
     }
     Ok(rollout(planner, &mut setups, config, &progress::clock, progress)?)
 }

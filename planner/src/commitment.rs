@@ -104,6 +104,7 @@ pub(crate) fn acceptable(plan: &Plan, config: &PlanConfig) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use forethought_envs::NoTask;
 
     fn layout() -> TokenLayout {
         TokenLayout {
@@ -127,7 +128,7 @@ mod tests {
     }
 
     fn horizons(config: &PlanConfig, plan: Option<(&Plan, usize)>, at: f64, seen: (bool, bool)) -> Horizons {
-        let request = PlanRequest { observation: &[at, 0.0], goal: Some(&[40.0]), previous: plan, seed: 0 };
+        let request = PlanRequest { observation: &[at, 0.0], task: &NoTask, previous: plan, seed: 0 };
         Horizons::new(config, &layout(), &request, seen)
     }
 

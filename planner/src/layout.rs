@@ -61,7 +61,7 @@ impl TokenLayout {
             reward,
             frame_stack,
             chunks,
-            goal_indices: spec.goal_indices.clone(),
+            goal_indices: spec.condition.clone(),
         })
     }
 

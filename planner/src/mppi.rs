@@ -7,43 +7,44 @@
 //! the benchmark does not charge for actions; so is the smoothing of the mean. What is clipped to the action space is
 //! each sampled action, so that its mean lies there too.
 //!
-//! The rollouts use the maze's own physics. No learned planner has that: its results are privileged.
+//! The rollouts use the environment's own dynamics. No learned planner has that: its results are privileged.
 //!
 //! Shapes: `k` sampled sequences, `h` steps of the horizon, `a` entries of an action.
 
-use forethought_envs::Environment;
-use forethought_envs::maze::MazeEnv;
+use std::sync::Arc;
+
+use forethought_envs::{Dynamics, EnvSpec};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use crate::error::check_finite;
+use crate::error::{check_finite, check_len};
 use crate::mppi_config::{MppiConfig, MppiObjective};
 use crate::network::thread_pool;
 use crate::plan::{Plan, PlanRequest, Planner};
 use crate::{PlannerError, random};
 
-/// Entries of the ball's state (x, y, vx, vy), which is also its observation.
-const STATE: usize = 4;
-/// Entries of an action.
-const ACTION: usize = 2;
-
-/// Plans in a point maze by rolling out its physics.
+/// Plans by rolling out known dynamics of a fully observed environment, towards a task with a goal.
 pub struct MppiPlanner {
-    maze: MazeEnv,
-    goal_radius: f64,
+    dynamics: Arc<dyn Dynamics>,
+    spec: EnvSpec,
     config: MppiConfig,
     pool: rayon::ThreadPool,
 }
 
 impl MppiPlanner {
-    /// Planner in this maze, on `threads` threads. Plans do not depend on their number.
+    /// Planner with these dynamics of the environment of `spec`, on `threads` threads. Plans do not depend on their
+    /// number.
     ///
     /// # Errors
     /// [`PlannerError::Setting`] for settings outside their range, [`PlannerError::Device`] when the threads
     /// cannot be started.
-    pub fn new(maze: MazeEnv, config: MppiConfig, threads: usize) -> Result<Self, PlannerError> {
+    pub fn new(
+        dynamics: Arc<dyn Dynamics>,
+        spec: &EnvSpec,
+        config: MppiConfig,
+        threads: usize,
+    ) -> Result<Self, PlannerError> {
         config.check()?;
-        let goal_radius = maze.spec().goal_radius.unwrap_or(0.0);
-        Ok(Self { maze, goal_radius, config, pool: thread_pool(threads.max(1))? })
+        Ok(Self { dynamics, spec: spec.clone(), config, pool: thread_pool(threads.max(1))? })
     }
 
     /// Settings in force.
@@ -52,46 +53,46 @@ impl MppiPlanner {
     }
 
     /// Rounds of sampling, each around the weighted mean of the one before.
-    fn plan_one(&self, request: &PlanRequest<'_>, task: &Task) -> Plan {
+    fn plan_one(&self, request: &PlanRequest<'_>, aim: &Aim<'_>) -> Plan {
         let MppiConfig { samples, horizon, noise, temperature, iterations, .. } = self.config;
-        let space = &self.maze.spec().action;
-        let mut nominal_ha = shifted(request, horizon * ACTION);
-        let mut sampled_kha = vec![0.0; samples * horizon * ACTION];
+        let (space, width) = (&self.spec.action, self.spec.action.len());
+        let mut nominal_ha = shifted(request, horizon, width);
+        let mut sampled_kha = vec![0.0; samples * horizon * width];
         for iteration in 0..iterations {
             random::fill_normal(&mut random::stream(request.seed, &[iteration as u64]), &mut sampled_kha);
-            for sampled_ha in sampled_kha.chunks_exact_mut(horizon * ACTION) {
+            for sampled_ha in sampled_kha.chunks_exact_mut(horizon * width) {
                 for (action, nominal) in sampled_ha.iter_mut().zip(&nominal_ha) {
                     *action = nominal + noise * *action;
                 }
-                sampled_ha.chunks_exact_mut(ACTION).for_each(|action| space.clip(action));
+                sampled_ha.chunks_exact_mut(width).for_each(|action| space.clip(action));
             }
-            let sampled = || sampled_kha.chunks_exact(horizon * ACTION);
-            let scores_k: Vec<f64> = sampled().map(|sampled_ha| self.score(sampled_ha, task)).collect();
+            let sampled = || sampled_kha.chunks_exact(horizon * width);
+            let scores_k: Vec<f64> = sampled().map(|sampled_ha| self.score(sampled_ha, aim)).collect();
             let weights_k = weights(&scores_k, temperature);
             nominal_ha.fill(0.0);
             for (sampled_ha, weight) in sampled().zip(weights_k) {
                 nominal_ha.iter_mut().zip(sampled_ha).for_each(|(mean, action)| *mean += weight * action);
             }
         }
-        self.finish(nominal_ha, task)
+        self.finish(nominal_ha, aim)
     }
 
     /// Calls `visit` with the state after each action.
-    fn roll_out(&self, actions_ha: &[f64], task: &Task, mut visit: impl FnMut(&[f64; STATE])) {
-        let (physics, mut state) = (self.maze.physics(), task.state);
-        for action in actions_ha.as_chunks::<ACTION>().0 {
-            physics.step(&mut state, *action);
+    fn roll_out(&self, actions_ha: &[f64], aim: &Aim<'_>, mut visit: impl FnMut(&[f64])) {
+        let mut state = aim.observation.to_vec();
+        for action in actions_ha.chunks_exact(self.spec.action.len()) {
+            self.dynamics.step(&mut state, action);
             visit(&state);
         }
     }
 
     /// The objective's sum over the horizon.
-    fn score(&self, actions_ha: &[f64], task: &Task) -> f64 {
+    fn score(&self, actions_ha: &[f64], aim: &Aim<'_>) -> f64 {
         let mut score = 0.0;
-        self.roll_out(actions_ha, task, |state| {
-            let distance = task.distance(state);
+        self.roll_out(actions_ha, aim, |state| {
+            let distance = aim.distance(state);
             score += match self.config.objective {
-                MppiObjective::Sparse => f64::from(u8::from(distance <= self.goal_radius)),
+                MppiObjective::Sparse => f64::from(u8::from(distance <= aim.tolerance)),
                 MppiObjective::Dense => (-distance).exp(),
                 MppiObjective::Distance => -distance,
             };
@@ -100,18 +101,20 @@ impl MppiPlanner {
     }
 
     /// The plan of these actions: what they lead to, when it arrives, and for how long it is there.
-    fn finish(&self, actions: Vec<f64>, task: &Task) -> Plan {
+    fn finish(&self, actions: Vec<f64>, aim: &Aim<'_>) -> Plan {
         let frames = self.config.horizon;
-        let mut observations = Vec::with_capacity(frames * STATE);
+        let mut observations = Vec::with_capacity(frames * self.spec.observation.len());
         let (mut arrival, mut inside, mut closest) = (None, 0.0, f64::INFINITY);
-        self.roll_out(&actions, task, |state| {
-            let distance = task.distance(state);
-            if distance <= self.goal_radius {
-                arrival = arrival.or(Some(observations.len() / STATE));
+        let mut frame = 0;
+        self.roll_out(&actions, aim, |state| {
+            let distance = aim.distance(state);
+            if distance <= aim.tolerance {
+                arrival = arrival.or(Some(frame));
                 inside += 1.0;
             }
             closest = distance.min(closest);
             observations.extend_from_slice(state);
+            frame += 1;
         });
         // Among plans that never arrive the one that comes closest, as the diffusion planner has it.
         let value = inside - closest / (1.0 + closest);
@@ -122,10 +125,11 @@ impl MppiPlanner {
 
 impl Planner for MppiPlanner {
     fn plan(&mut self, requests: &[PlanRequest<'_>], _history: bool) -> Result<Vec<Plan>, PlannerError> {
-        let tasks = requests.iter().map(Task::new).collect::<Result<Vec<_>, _>>()?;
-        let due: Vec<_> = requests.iter().zip(&tasks).collect();
+        let aims =
+            requests.iter().map(|request| Aim::new(request, &self.spec)).collect::<Result<Vec<_>, _>>()?;
+        let due: Vec<_> = requests.iter().zip(&aims).collect();
         let this = &*self;
-        Ok(this.pool.install(|| due.par_iter().map(|(request, task)| this.plan_one(request, task)).collect()))
+        Ok(this.pool.install(|| due.par_iter().map(|(request, aim)| this.plan_one(request, aim)).collect()))
     }
 
     /// There is no noise level to read: plans have no history.
@@ -135,34 +139,44 @@ impl Planner for MppiPlanner {
 }
 
 /// A request that was checked.
-struct Task {
-    state: [f64; STATE],
-    goal: [f64; ACTION],
+struct Aim<'a> {
+    observation: &'a [f64],
+    entries: &'a [usize],
+    values: &'a [f64],
+    tolerance: f64,
 }
 
-impl Task {
-    fn new(request: &PlanRequest<'_>) -> Result<Self, PlannerError> {
-        let goal = request.goal.unwrap_or_default();
-        Ok(Self { state: array("observation", request.observation)?, goal: array("goal", goal)? })
+impl<'a> Aim<'a> {
+    fn new(request: &PlanRequest<'a>, spec: &EnvSpec) -> Result<Self, PlannerError> {
+        check_len("observation", spec.observation.len(), request.observation.len())?;
+        check_finite("observation", request.observation)?;
+        let Some(goal) = request.task.condition() else {
+            return Err(PlannerError::Setting {
+                name: "planner",
+                value: "mppi".into(),
+                remedy: "it drives to a goal, and this task has none: choose another planner".into(),
+            });
+        };
+        check_len("goal", goal.entries.len(), goal.values.len())?;
+        check_finite("goal", goal.values)?;
+        let outside = goal.entries.iter().any(|&entry| entry >= spec.observation.len());
+        check_len("goal entries outside the observation", 0, usize::from(outside))?;
+        let (observation, tolerance) = (request.observation, request.task.tolerance());
+        Ok(Self { observation, entries: goal.entries, values: goal.values, tolerance })
     }
 
-    fn distance(&self, state: &[f64; STATE]) -> f64 {
-        (state[0] - self.goal[0]).hypot(state[1] - self.goal[1])
+    fn distance(&self, state: &[f64]) -> f64 {
+        self.entries.iter().zip(self.values).fold(0.0, |far: f64, (&i, goal)| far.hypot(state[i] - goal))
     }
-}
-
-fn array<const N: usize>(what: &'static str, values: &[f64]) -> Result<[f64; N], PlannerError> {
-    check_finite(what, values)?;
-    values.try_into().map_err(|_| PlannerError::Length { what, want: N, got: values.len() })
 }
 
 /// The nominal sequence to begin from: what is left of the plan in force, then rest; rest throughout without one.
-fn shifted(request: &PlanRequest<'_>, length: usize) -> Vec<f64> {
+fn shifted(request: &PlanRequest<'_>, horizon: usize, width: usize) -> Vec<f64> {
     let left = request.previous.and_then(|(plan, executed)| {
-        (plan.actions.len() == plan.frames * ACTION).then(|| plan.actions.get(executed * ACTION..))?
+        (plan.actions.len() == plan.frames * width).then(|| plan.actions.get(executed * width..))?
     });
     let mut nominal_ha = left.unwrap_or_default().to_vec();
-    nominal_ha.resize(length, 0.0);
+    nominal_ha.resize(horizon * width, 0.0);
     nominal_ha
 }
 

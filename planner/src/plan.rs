@@ -1,5 +1,7 @@
 //! Plans, and the interface of everything that makes them.
 
+use forethought_envs::Task;
+
 use crate::PlannerError;
 
 /// One planned trajectory. Frame `i` is environment step `i + 1` after the observation it was planned from.
@@ -55,12 +57,19 @@ pub struct PlanRow {
 pub struct PlanRequest<'a> {
     /// Present observation, environment units.
     pub observation: &'a [f64],
-    /// Where to go, in the order of the environment's goal indices.
-    pub goal: Option<&'a [f64]>,
+    /// What the plan is for.
+    pub task: &'a dyn Task,
     /// The plan in force and how many of its frames were executed, for a warm start.
     pub previous: Option<(&'a Plan, usize)>,
     /// Seed of this plan's noise.
     pub seed: u64,
+}
+
+impl<'a> PlanRequest<'a> {
+    /// Values that the task's condition asks for.
+    pub(crate) fn goal(&self) -> Option<&'a [f64]> {
+        self.task.condition().map(|condition| condition.values)
+    }
 }
 
 /// Makes plans.

@@ -54,14 +54,12 @@ pub struct DiffusionPlanner {
     normalizer: DatasetNormalizer,
     low: Vec<f64>,
     high: Vec<f64>,
-    goal_radius: f64,
     config: PlanConfig,
     support: Option<Support>,
 }
 
 impl DiffusionPlanner {
-    /// Planner around a denoiser. `goal_radius` is the distance that counts as arrived, in observation units;
-    /// `support` says where the data have been, for [`PlanConfig::support`].
+    /// Planner around a denoiser. `support` says where the data have been, for [`PlanConfig::support`].
     ///
     /// # Errors
     /// [`PlannerError::Setting`] for settings the checkpoint cannot plan with.
@@ -70,7 +68,6 @@ impl DiffusionPlanner {
         schedule: NoiseSchedule,
         normalizer: DatasetNormalizer,
         limits: &SlotLimits,
-        goal_radius: f64,
         config: PlanConfig,
         support: Option<Support>,
     ) -> Result<Self, PlannerError> {
@@ -84,7 +81,7 @@ impl DiffusionPlanner {
         }
         let repeat = |frame: &[f64]| frame.repeat(layout.frame_stack);
         let (low, high) = (repeat(&limits.low), repeat(&limits.high));
-        Ok(Self { denoiser, schedule, normalizer, low, high, goal_radius, config, support })
+        Ok(Self { denoiser, schedule, normalizer, low, high, config, support })
     }
 
     /// Settings in force.
@@ -110,7 +107,7 @@ impl DiffusionPlanner {
     fn check(&self, request: &PlanRequest<'_>) -> Result<(), PlannerError> {
         check_len("observation", self.layout().observation, request.observation.len())?;
         check_finite("observation", request.observation)?;
-        if let Some(goal) = request.goal {
+        if let Some(goal) = request.goal() {
             check_len("goal", self.layout().goal_indices.len(), goal.len())?;
             check_finite("goal", goal)?;
         }
@@ -120,20 +117,20 @@ impl DiffusionPlanner {
     /// How plans for a request begin.
     fn start(&self, request: &PlanRequest<'_>) -> Start {
         let staying = self.config.hold > 0 && self.at_goal(request);
-        let shown = self.config.goal_token && request.goal.is_some();
-        Start { warm: self.starts_warm(request), shown, goal: request.goal.is_some(), staying }
+        let shown = self.config.goal_token && request.goal().is_some();
+        Start { warm: self.starts_warm(request), shown, goal: request.goal().is_some(), staying }
     }
 
     /// Whether the present is within the goal radius.
     fn there(&self, request: &PlanRequest<'_>) -> bool {
-        request.goal.is_some_and(|goal| self.away(request.observation, goal) <= self.goal_radius)
+        request.goal().is_some_and(|goal| self.away(request.observation, goal) <= request.task.tolerance())
     }
 
     /// Whether what is asked for is to stay: within the goal radius, and a little outside of it once there.
     fn at_goal(&self, request: &PlanRequest<'_>) -> bool {
         let stayed = request.previous.is_some_and(|(plan, _)| plan.staying);
-        let near = |goal| self.away(request.observation, goal) <= STILL_THERE * self.goal_radius;
-        self.there(request) || (stayed && request.goal.is_some_and(near))
+        let near = |goal| self.away(request.observation, goal) <= STILL_THERE * request.task.tolerance();
+        self.there(request) || (stayed && request.goal().is_some_and(near))
     }
 
     /// Distance of an observation from a goal.
@@ -148,7 +145,8 @@ impl DiffusionPlanner {
         let behind = horizons.behind;
         let passed = plan.observations.chunks_exact(self.layout().observation).nth(behind.checked_sub(1)?)?;
         let away = self.away(request.observation, &self.layout().goal_entries(passed));
-        let mut kept = rest(plan, behind, self.layout()).filter(|_| away <= ON_THE_WAY * self.goal_radius)?;
+        let mut kept =
+            rest(plan, behind, self.layout()).filter(|_| away <= ON_THE_WAY * request.task.tolerance())?;
         kept.unsupported = self.unsupported(&kept);
         kept.visited = self.visited(request);
         acceptable(&kept, &self.config).then_some(kept)

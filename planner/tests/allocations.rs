@@ -8,6 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use burn::tensor::Device;
+use forethought_envs::GoalTask;
 use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::network::{Network, NetworkConfig, NetworkKind, ParameterLayout};
@@ -98,9 +99,9 @@ fn counted(denoiser: Box<dyn Denoiser>, levels: u16) -> [(usize, usize); 2] {
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let config = PlanConfig { levels, completions: 3, warm_start: 0.5, ..PlanConfig::default() };
-    let mut planner =
-        DiffusionPlanner::new(denoiser, schedule(), normalizer, &limits, 0.1, config, None).unwrap();
-    let cold = PlanRequest { observation: &[0.0, 0.2], goal: Some(&[5.0, 5.0]), previous: None, seed: 5 };
+    let mut planner = DiffusionPlanner::new(denoiser, schedule(), normalizer, &limits, config, None).unwrap();
+    let goal = GoalTask::new(&[0, 1], &[5.0, 5.0], 0.1);
+    let cold = PlanRequest { observation: &[0.0, 0.2], task: &goal, previous: None, seed: 5 };
     let first = planner.plan(&[cold], false).unwrap().remove(0);
     let warm = PlanRequest { previous: Some((&first, 2)), ..cold };
     planner.plan(&[warm], false).unwrap();

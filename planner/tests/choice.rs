@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use forethought_envs::GoalTask;
 use forethought_envs::data::{
     Dataset, DatasetMetadata, DatasetNormalizer, Normalizer, NormalizerKind, Support,
 };
@@ -106,15 +107,20 @@ fn planner(config: PlanConfig, below: &Arc<AtomicBool>) -> DiffusionPlanner {
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 100).unwrap();
     let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(below) });
-    DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, 0.5, config, Some(support())).unwrap()
+    DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, config, Some(support())).unwrap()
 }
 
 fn config(support: f64, samples: usize) -> PlanConfig {
     PlanConfig { goal_token: true, guidance: 0.0, support, samples, ..PlanConfig::default() }
 }
 
+/// A goal that lives as long as the test.
+fn goal(values: &[f64]) -> &'static GoalTask {
+    Box::leak(Box::new(GoalTask::new(&[0, 1], values, 0.5)))
+}
+
 fn request(seed: u64) -> PlanRequest<'static> {
-    PlanRequest { observation: &START, goal: Some(&END), previous: None, seed }
+    PlanRequest { observation: &START, task: goal(&END), previous: None, seed }
 }
 
 fn highest_and_lowest(plan: &Plan) -> (f64, f64) {
@@ -179,7 +185,7 @@ fn a_support_that_is_asked_for_and_missing_is_refused() {
     let without = |support: f64| {
         let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(&below) });
         let (normalizer, schedule) = (normalizer.clone(), schedule.clone());
-        DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, 0.5, config(support, 1), None)
+        DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, config(support, 1), None)
     };
     let message = without(1.0).map(|_| ()).unwrap_err().to_string();
     assert!(message.contains("plan.support") && message.contains("train again"), "{message}");

@@ -2,23 +2,31 @@
 // Failed expectations are the point of a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
-use forethought_envs::{Environment, make_maze};
+use std::sync::Arc;
+
+use forethought_envs::{Environment, GoalTask, ReturnTask, Simulator, Start, make_maze};
 use forethought_planner::{MppiConfig, MppiObjective, MppiPlanner, Plan, PlanRequest, Planner, PlannerError};
 
 const UMAZE: &str = "maze2d-umaze-v1";
 /// In the lower right corner of the U, with two free cells to its left.
 const CORNER: [f64; 4] = [3.0, 3.0, 0.0, 0.0];
 
+fn made(config: MppiConfig, threads: usize) -> Result<MppiPlanner, PlannerError> {
+    let maze = make_maze(UMAZE, None).unwrap();
+    MppiPlanner::new(Arc::new(maze.physics().clone()), maze.spec(), config, threads)
+}
+
 fn planner(config: MppiConfig, threads: usize) -> MppiPlanner {
-    MppiPlanner::new(make_maze(UMAZE, None).unwrap(), config, threads).unwrap()
+    made(config, threads).unwrap()
 }
 
 fn small() -> MppiConfig {
     MppiConfig { samples: 32, horizon: 20, noise: 0.5, ..MppiConfig::default() }
 }
 
-fn request<'a>(observation: &'a [f64], goal: &'a [f64], seed: u64) -> PlanRequest<'a> {
-    PlanRequest { observation, goal: Some(goal), previous: None, seed }
+fn request<'a>(observation: &'a [f64], goal: &[f64], seed: u64) -> PlanRequest<'a> {
+    let task = Box::leak(Box::new(GoalTask::new(&[0, 1], goal, 0.5)));
+    PlanRequest { observation, task, previous: None, seed }
 }
 
 #[test]
@@ -26,8 +34,7 @@ fn it_reaches_a_goal_in_free_space_and_stays() {
     for objective in [MppiObjective::Distance, MppiObjective::Dense] {
         let mut planner = planner(MppiConfig { objective, ..MppiConfig::default() }, 1);
         let mut maze = make_maze(UMAZE, None).unwrap();
-        maze.reset(0).unwrap();
-        maze.set_goal(&[3.0, 1.6]).unwrap();
+        maze.reset(&Start::seed(0).with_goal(&[3.0, 1.6])).unwrap();
         let mut snapshot = maze.snapshot();
         snapshot.state[..4].copy_from_slice(&CORNER);
         maze.restore(&snapshot).unwrap();
@@ -120,14 +127,17 @@ fn a_sparse_objective_gives_no_direction_far_from_the_goal() {
 fn malformed_requests_and_settings_are_refused() {
     let mut planner = planner(small(), 1);
     let mut refused = |observation: &[f64], goal: Option<&[f64]>| {
-        let request = PlanRequest { observation, goal, previous: None, seed: 0 };
+        let request = match goal {
+            Some(goal) => self::request(observation, goal, 0),
+            None => PlanRequest { observation, task: &ReturnTask, previous: None, seed: 0 },
+        };
         let sound = self::request(&CORNER, &[1.0, 1.0], 0);
         planner.plan(&[sound, request], false).unwrap_err()
     };
     let error = refused(&CORNER[..3], Some(&[1.0, 1.0]));
     assert!(matches!(error, PlannerError::Length { what: "observation", want: 4, got: 3 }), "{error}");
     let error = refused(&CORNER, None);
-    assert!(matches!(error, PlannerError::Length { what: "goal", want: 2, got: 0 }), "{error}");
+    assert!(error.to_string().contains("drives to a goal"), "{error}");
     for (observation, goal, what) in
         [([f64::NAN, 0.0, 0.0, 0.0], [1.0, 1.0], "observation[0]"), (CORNER, [1.0, f64::INFINITY], "goal[1]")]
     {
@@ -144,7 +154,7 @@ fn malformed_requests_and_settings_are_refused() {
         (MppiConfig { noise: f64::NAN, ..ok.clone() }, "mppi.noise"),
         (MppiConfig { temperature: -1.0, ..ok }, "mppi.temperature"),
     ] {
-        let error = MppiPlanner::new(make_maze(UMAZE, None).unwrap(), config, 1).err().unwrap();
+        let error = made(config, 1).err().unwrap();
         assert!(matches!(error, PlannerError::Setting { name: found, .. } if found == name), "{error}");
     }
 }

@@ -7,6 +7,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use common::{GaussianDenoiser, KINDS, Quadratic, chunks_of, layout, noise, schedule, sequences, walk};
+use forethought_envs::GoalTask;
 use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::guidance::{Objective, Tied, Unvisited};
@@ -376,9 +377,8 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let config = PlanConfig { warm_start: 0.5, completions: 64, ..PlanConfig::default() };
     let mut planner =
-        DiffusionPlanner::new(Box::new(denoiser), schedule(1000), normalizer, &limits, 0.5, config, None)
-            .unwrap();
-    let request = PlanRequest { observation: &[0.0, 0.0], goal: Some(&[1.0, 1.0]), previous: None, seed: 5 };
+        DiffusionPlanner::new(Box::new(denoiser), schedule(1000), normalizer, &limits, config, None).unwrap();
+    let request = PlanRequest { observation: &[0.0, 0.0], task: goal(&[1.0, 1.0]), previous: None, seed: 5 };
     let first = planner.plan(&[request], false).unwrap().remove(0);
     assert!(first.observations.iter().all(|v| (v - CLEAN).abs() < 1e-9), "the plan is the estimate");
     shown.lock().unwrap().clear();
@@ -386,7 +386,7 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
     let warm = planner.plan(&[request], false).unwrap().remove(0);
     assert!(warm.rows < first.rows);
     // A plan that has arrived is not continued.
-    let at_goal = PlanRequest { goal: Some(&[CLEAN, CLEAN]), previous: None, ..request };
+    let at_goal = PlanRequest { task: goal(&[CLEAN, CLEAN]), previous: None, ..request };
     let arrived = planner.plan(&[at_goal], false).unwrap().remove(0);
     assert_eq!(arrived.arrival, Some(0));
     shown.lock().unwrap().clear();
@@ -414,17 +414,21 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
     );
 }
 
+/// A goal that lives as long as the test.
+fn goal(values: &[f64]) -> &'static GoalTask {
+    Box::leak(Box::new(GoalTask::new(&[0, 1], values, 0.5)))
+}
+
 fn planner(config: PlanConfig) -> DiffusionPlanner {
     let identity =
         |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
-    DiffusionPlanner::new(Box::new(denoiser()), schedule(1000), normalizer, &limits, 0.5, config, None)
-        .unwrap()
+    DiffusionPlanner::new(Box::new(denoiser()), schedule(1000), normalizer, &limits, config, None).unwrap()
 }
 
 fn plan(config: PlanConfig) -> forethought_planner::Plan {
-    let request = PlanRequest { observation: &[0.3, -0.7], goal: Some(&[1.0, 1.0]), previous: None, seed: 5 };
+    let request = PlanRequest { observation: &[0.3, -0.7], task: goal(&[1.0, 1.0]), previous: None, seed: 5 };
     planner(config).plan(&[request], true).unwrap().remove(0)
 }
 
@@ -484,7 +488,7 @@ fn plans_keep_from_where_the_episode_has_been() {
     let distance = |unvisited: f64, executed: usize| {
         let mut planner = planner(PlanConfig { unvisited, ..config.clone() });
         let request =
-            PlanRequest { observation: &[0.3, -0.7], goal: Some(&[3.0, 1.0]), previous: None, seed: 5 };
+            PlanRequest { observation: &[0.3, -0.7], task: goal(&[3.0, 1.0]), previous: None, seed: 5 };
         let mut plan = planner.plan(&[request], false).unwrap().remove(0);
         for _ in 0..executed {
             let next = PlanRequest { previous: Some((&plan, 1)), ..request };
@@ -500,7 +504,7 @@ fn plans_keep_from_where_the_episode_has_been() {
     let stay = |unvisited: f64| {
         let mut planner = planner(PlanConfig { unvisited, ..config.clone() });
         let request =
-            PlanRequest { observation: &[0.3, -0.7], goal: Some(&[0.4, -0.6]), previous: None, seed: 5 };
+            PlanRequest { observation: &[0.3, -0.7], task: goal(&[0.4, -0.6]), previous: None, seed: 5 };
         planner.plan(&[request], false).unwrap().remove(0).observations
     };
     assert_eq!(stay(0.5), stay(0.0));

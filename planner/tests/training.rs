@@ -20,14 +20,10 @@ use rand::RngExt;
 
 fn spec() -> EnvSpec {
     EnvSpec {
-        id: "drift".into(),
-        observation: BoxSpace::symmetric(2, 10.0),
-        action: BoxSpace::symmetric(1, 1.0),
-        goal_indices: vec![0],
-        goal_radius: Some(0.5),
+        condition: vec![0],
         max_episode_steps: Some(100),
-        score: None,
         layout_hash: Some("aa".into()),
+        ..EnvSpec::of_spaces("drift", BoxSpace::symmetric(2, 10.0), BoxSpace::symmetric(1, 1.0))
     }
 }
 
@@ -485,7 +481,7 @@ fn a_checkpoint_fits_its_own_environment_alone() {
         EnvSpec { id: "elsewhere".into(), layout_hash: None, ..spec() },
         EnvSpec { id: "elsewhere".into(), observation: BoxSpace::symmetric(3, 1.0), ..spec() },
         EnvSpec { id: "elsewhere".into(), action: BoxSpace::symmetric(2, 1.0), ..spec() },
-        EnvSpec { id: "elsewhere".into(), goal_indices: vec![1], ..spec() },
+        EnvSpec { id: "elsewhere".into(), condition: vec![1], ..spec() },
     ];
     for other in foreign {
         let message = manifest.fits(&last, &other).unwrap_err().to_string();

@@ -5,7 +5,7 @@
 use burn::tensor::Device;
 use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, PlanRecord, RolloutConfig, rollout};
 use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
-use forethought_envs::{EnvError, EnvSpec, Environment, Snapshot, Transition, make};
+use forethought_envs::{EnvError, EnvSpec, Environment, SharedTask, Start, Transition, make};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::training::ModelConfig;
@@ -74,13 +74,13 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
         action: part(&[0.0, 0.0], &[0.6, 0.6]),
     };
     let limits = SlotLimits { low: vec![-2.0; 6], high: vec![2.0; 6] };
-    DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, 0.5, config, None).unwrap()
+    DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, config, None).unwrap()
 }
 
 fn setup(seed: u64) -> EpisodeSetup {
     let env = make(MAZE).unwrap();
     let executor = make_executor(&ExecutorConfig::default(), env.spec()).unwrap();
-    EpisodeSetup { env, executor, seed, goal: None }
+    EpisodeSetup { env, executor, start: Start::seed(seed) }
 }
 
 /// Records of these seeds; the clock stands still, so that no time is in them.
@@ -183,8 +183,8 @@ impl Environment for Broken {
     fn spec(&self) -> &EnvSpec {
         self.inner.spec()
     }
-    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
-        self.inner.reset(seed)?;
+    fn reset(&mut self, start: &Start) -> Result<(), EnvError> {
+        self.inner.reset(start)?;
         self.observe();
         Ok(())
     }
@@ -196,17 +196,8 @@ impl Environment for Broken {
     fn observation(&self) -> &[f64] {
         &self.observation
     }
-    fn goal(&self) -> Option<&[f64]> {
-        self.inner.goal()
-    }
-    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError> {
-        self.inner.set_goal(goal)
-    }
-    fn snapshot(&self) -> Snapshot {
-        self.inner.snapshot()
-    }
-    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvError> {
-        self.inner.restore(snapshot)
+    fn task(&self) -> SharedTask {
+        self.inner.task()
     }
 }
 

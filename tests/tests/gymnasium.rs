@@ -6,7 +6,7 @@
 
 use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
 use forethought_envs::gymnasium::{AsGymnasium, FromGymnasium};
-use forethought_envs::{Environment, TimeLimit, make};
+use forethought_envs::{Environment, Start, TimeLimit, make};
 use forethought_planner::{Plan, PlanRequest, Planner, PlannerError};
 use forethought_policies::{ExecutorConfig, make_executor};
 use gymnasium_rs::core::{Env, Info, Options, Space};
@@ -71,7 +71,7 @@ impl Planner for ModelPlanner {
     fn plan(&mut self, requests: &[PlanRequest<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
         self.batches.push(requests.len());
         let of = |request: &PlanRequest<'_>| {
-            assert!(request.goal.is_none());
+            assert!(request.task.condition().is_none());
             let mut state = request.observation.to_vec();
             let mut plan = Plan::default();
             plan.frames = self.frames;
@@ -104,7 +104,7 @@ fn setups(executor: &str, seeds: &[u64]) -> Vec<EpisodeSetup> {
     let of = |&seed: &u64| {
         let env = integrator();
         let executor = make_executor(&ExecutorConfig::named(executor), env.spec()).unwrap();
-        EpisodeSetup { env, executor, seed, goal: None }
+        EpisodeSetup { env, executor, start: Start::seed(seed) }
     };
     seeds.iter().map(of).collect()
 }
@@ -186,7 +186,7 @@ fn their_cartpole_is_balanced_by_our_loop_and_falls_without_it() {
     let setup = |seed| {
         let env = Box::new(cartpole());
         let executor = make_executor(&ExecutorConfig::default(), env.spec()).unwrap();
-        EpisodeSetup { env, executor, seed, goal: None }
+        EpisodeSetup { env, executor, start: Start::seed(seed) }
     };
     let config = RolloutConfig::default();
     let records = rollout(&mut Balance, &mut [5, 6].map(setup), &config, &|| 0.0, &mut |_, _| true).unwrap();
@@ -242,7 +242,7 @@ fn ours_is_driven_through_their_trait() {
         .iter()
         .map(|action| action.iter().map(|entry| f64::from(*entry as f32)).collect())
         .collect();
-    ours.reset(9).unwrap();
+    ours.reset(&Start::seed(9)).unwrap();
     let (mut expected, mut expected_return) = (vec![ours.observation().to_vec()], 0.0);
     for action in &actions {
         expected_return += ours.step(action).unwrap().reward;

@@ -1,7 +1,9 @@
 //! A point mass without walls, and a planner that knows it exactly.
 
 use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout};
-use forethought_envs::{BoxSpace, EnvError, EnvSpec, Environment, Snapshot, Transition};
+use std::sync::Arc;
+
+use forethought_envs::{BoxSpace, EnvError, EnvSpec, Environment, GoalTask, SharedTask, Start, Transition};
 use forethought_planner::{Plan, PlanRequest, PlanRow, Planner, PlannerError, random};
 use forethought_policies::{ExecutorConfig, make_executor};
 
@@ -31,15 +33,11 @@ pub struct FreeSpace {
 impl FreeSpace {
     /// A still, endless space.
     pub fn new(limit: usize) -> Self {
+        let (space, actions) = (BoxSpace::symmetric(4, f64::INFINITY), BoxSpace::symmetric(2, 1.0));
         let spec = EnvSpec {
-            id: "free-space".to_owned(),
-            observation: BoxSpace::symmetric(4, f64::INFINITY),
-            action: BoxSpace::symmetric(2, 1.0),
-            goal_indices: vec![0, 1],
-            goal_radius: Some(RADIUS),
+            condition: vec![0, 1],
             max_episode_steps: Some(limit),
-            score: None,
-            layout_hash: None,
+            ..EnvSpec::of_spaces("free-space", space, actions)
         };
         Self {
             spec,
@@ -69,11 +67,14 @@ impl Environment for FreeSpace {
         &self.spec
     }
 
-    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
+    fn reset(&mut self, start: &Start) -> Result<(), EnvError> {
         let mut draw = [0.0; 4];
-        random::fill_normal(&mut random::stream(seed, &[1]), &mut draw);
+        random::fill_normal(&mut random::stream(start.seed, &[1]), &mut draw);
         self.state = [draw[0], draw[1], 0.0, 0.0];
         self.goal = [draw[0] + 3.0 + draw[2].abs(), draw[1] - 2.0 - draw[3].abs()];
+        if let Some(goal) = &start.goal {
+            self.goal.copy_from_slice(goal);
+        }
         self.steps = 0;
         Ok(())
     }
@@ -88,6 +89,7 @@ impl Environment for FreeSpace {
         let inside = distance(&self.state, &self.goal) <= RADIUS;
         Ok(Transition {
             reward: if inside { 1.0 } else { 0.0 },
+            success: inside,
             terminated: inside && self.terminates,
             truncated: Some(self.steps) == self.spec.max_episode_steps,
         })
@@ -97,22 +99,8 @@ impl Environment for FreeSpace {
         &self.state
     }
 
-    fn goal(&self) -> Option<&[f64]> {
-        Some(&self.goal)
-    }
-
-    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError> {
-        self.goal.copy_from_slice(goal);
-        Ok(())
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        Snapshot { env_id: self.spec.id.clone(), state: self.state.to_vec(), words: vec![self.steps as u64] }
-    }
-
-    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EnvError> {
-        self.state.copy_from_slice(&snapshot.state);
-        Ok(())
+    fn task(&self) -> SharedTask {
+        Arc::new(GoalTask::new(&[0, 1], &self.goal, RADIUS))
     }
 }
 
@@ -149,7 +137,7 @@ impl StraightLine {
     }
 
     fn one(&self, request: &PlanRequest<'_>, history: bool) -> Plan {
-        let goal = request.goal.unwrap();
+        let goal = request.task.condition().unwrap().values;
         let mut state = [0.0; 4];
         state.copy_from_slice(request.observation);
         let mut noise = vec![0.0; 2 * self.frames];
@@ -203,7 +191,7 @@ pub fn setup(executor: &str, seed: u64, env: FreeSpace) -> EpisodeSetup {
     // Critically damped for this mass.
     let config = ExecutorConfig { position_gain: 4.0, velocity_gain: 4.0, ..ExecutorConfig::named(executor) };
     let executor = make_executor(&config, env.spec()).unwrap();
-    EpisodeSetup { env: Box::new(env), executor, seed, goal: None }
+    EpisodeSetup { env: Box::new(env), executor, start: Start::seed(seed) }
 }
 
 /// Replans after so many steps.

@@ -1,16 +1,24 @@
 //! The task around the ball: starts, goals, rewards.
 
+use std::sync::Arc;
+
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::environment::{check_action, check_finite};
-use crate::maze::{MazeGeometry, PhysicsProfile, PointMass};
-use crate::{BoxSpace, EnvError, EnvSpec, Environment, ScoreRange, Snapshot, Transition};
+use crate::maze::{MAX_SPEED, MazeGeometry, PhysicsProfile, PointMass, STEP_SECONDS};
+use crate::{
+    Actuators, BoxSpace, Dynamics, EnvError, EnvSpec, Environment, Feature, FeatureKind, GoalTask,
+    ScoreRange, SharedTask, Simulator, Snapshot, Start, Transition,
+};
 
 /// Largest velocity component an observation can hold. A step starts at [`super::MAX_SPEED`] on each axis
 /// at most and adds 0.23, and a wall's corner can turn that diagonal (7.4) onto one axis.
 const OBSERVED_SPEED: f64 = 7.5;
+
+/// Observation entries of the position: what goals speak of.
+const POSITION: [usize; 2] = [0, 1];
 
 /// Where the goal of an episode comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,6 +82,7 @@ pub struct MazeEnv {
     physics: PointMass,
     state: [f64; 4],
     goal: [f64; 2],
+    aim: Arc<GoalTask>,
     started: bool,
 }
 
@@ -104,14 +113,24 @@ impl MazeEnv {
             id: task.id.clone(),
             observation,
             action: BoxSpace::symmetric(2, 1.0),
-            goal_indices: vec![0, 1],
-            goal_radius: Some(task.goal_radius),
+            features: vec![
+                Feature::new("position", 2, FeatureKind::Position),
+                Feature::new("velocity", 2, FeatureKind::Velocity),
+            ],
+            condition: POSITION.to_vec(),
+            step_seconds: Some(STEP_SECONDS),
+            actuators: Some(Actuators {
+                acceleration: 100.0 / 4.18879,
+                speed: MAX_SPEED,
+                damping: 1.0 / 4.18879,
+            }),
             max_episode_steps: Some(task.max_episode_steps),
             score: task.score,
             layout_hash: Some(geometry.layout().hash(profile)),
         };
         let physics = PointMass::new(&geometry, profile);
-        Ok(Self { spec, task, geometry, physics, state: [0.0; 4], goal, started: false })
+        let aim = Arc::new(GoalTask::new(&POSITION, &goal, task.goal_radius));
+        Ok(Self { spec, task, geometry, physics, state: [0.0; 4], goal, aim, started: false })
     }
 
     /// The maze in observation coordinates.
@@ -129,6 +148,11 @@ impl MazeEnv {
         &self.physics
     }
 
+    /// Goal of the running episode, (x, y).
+    pub fn goal(&self) -> [f64; 2] {
+        self.goal
+    }
+
     /// Distance from the ball to the goal.
     pub fn goal_distance(&self) -> f64 {
         distance([self.state[0], self.state[1]], self.goal)
@@ -139,6 +163,32 @@ impl MazeEnv {
         let [x, y] = self.geometry.cell_position(cells[rng.random_range(0..cells.len())]);
         [x + symmetric(rng, noise), y + symmetric(rng, noise)]
     }
+
+    /// A place (x, y) inside the maze's bounds.
+    fn place(&self, what: &str, place: &[f64]) -> Result<[f64; 2], EnvError> {
+        let &[x, y] = place else {
+            return Err(EnvError::Mismatch(format!(
+                "{what} of `{}` is (x, y): {} numbers were given",
+                self.spec.id,
+                place.len()
+            )));
+        };
+        check_finite(what, place)?;
+        let bounds = self.geometry.bounds();
+        let inside = x >= bounds.min[0] && x <= bounds.max[0] && y >= bounds.min[1] && y <= bounds.max[1];
+        if !inside {
+            return Err(EnvError::Mismatch(format!(
+                "{what} ({x}, {y}) lies outside `{}`, which spans x in [{:.2}, {:.2}], y in [{:.2}, {:.2}]",
+                self.spec.id, bounds.min[0], bounds.max[0], bounds.min[1], bounds.max[1]
+            )));
+        }
+        Ok([x, y])
+    }
+
+    /// Makes the task of the present goal.
+    fn aim(&mut self) {
+        self.aim = Arc::new(GoalTask::new(&POSITION, &self.goal, self.task.goal_radius));
+    }
 }
 
 impl Environment for MazeEnv {
@@ -146,8 +196,22 @@ impl Environment for MazeEnv {
         &self.spec
     }
 
-    fn reset(&mut self, seed: u64) -> Result<(), EnvError> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    /// Position and goal are (x, y). Both are drawn from the seed in any case, so that giving one leaves the rest of
+    /// the episode as it would have been.
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] for a task by number, and for a position or a goal that is not two numbers inside the
+    /// maze's bounds; [`EnvError::NonFinite`] on NaN or infinity. The state is untouched then.
+    fn reset(&mut self, asked: &Start) -> Result<(), EnvError> {
+        if asked.task.is_some() {
+            return Err(EnvError::Mismatch(format!(
+                "`{}` has no tasks by number: give a seed or a goal",
+                self.spec.id
+            )));
+        }
+        let goal = asked.goal.as_deref().map(|goal| self.place("goal", goal)).transpose()?;
+        let position = asked.position.as_deref().map(|position| self.place("start", position)).transpose()?;
+        let mut rng = ChaCha8Rng::seed_from_u64(asked.seed);
         self.goal = match (self.task.goal, self.geometry.goal()) {
             (GoalRule::Fixed, Some(goal)) => goal,
             (GoalRule::Fixed, None) => self.goal,
@@ -162,6 +226,11 @@ impl Environment for MazeEnv {
             let unit: f64 = rng.sample(StandardNormal);
             self.state[2 + axis] = self.task.start_speed * unit;
         }
+        if let Some([x, y]) = position {
+            self.state = [x, y, 0.0, 0.0];
+        }
+        self.goal = goal.unwrap_or(self.goal);
+        self.aim();
         self.started = true;
         Ok(())
     }
@@ -172,45 +241,25 @@ impl Environment for MazeEnv {
             return Err(EnvError::NeedsReset(self.spec.id.clone()));
         }
         self.physics.step(&mut self.state, [action[0], action[1]]);
-        Ok(Transition {
-            reward: self.task.reward([self.state[0], self.state[1]], self.goal),
-            terminated: false,
-            truncated: false,
-        })
+        let success = self.goal_distance() <= self.task.goal_radius;
+        let reward = self.task.reward([self.state[0], self.state[1]], self.goal);
+        Ok(Transition { reward, success, terminated: false, truncated: false })
     }
 
     fn observation(&self) -> &[f64] {
         &self.state
     }
 
-    fn goal(&self) -> Option<&[f64]> {
-        Some(&self.goal)
+    fn task(&self) -> SharedTask {
+        Arc::clone(&self.aim) as SharedTask
     }
 
-    /// # Errors
-    /// [`EnvError::Mismatch`] unless the goal is two numbers inside the maze's bounds,
-    /// [`EnvError::NonFinite`] on NaN or infinity.
-    fn set_goal(&mut self, goal: &[f64]) -> Result<(), EnvError> {
-        let &[x, y] = goal else {
-            return Err(EnvError::Mismatch(format!(
-                "goal of `{}` is (x, y): {} numbers were given",
-                self.spec.id,
-                goal.len()
-            )));
-        };
-        check_finite("goal", goal)?;
-        let bounds = self.geometry.bounds();
-        let inside = x >= bounds.min[0] && x <= bounds.max[0] && y >= bounds.min[1] && y <= bounds.max[1];
-        if !inside {
-            return Err(EnvError::Mismatch(format!(
-                "goal ({x}, {y}) lies outside `{}`, which spans x in [{:.2}, {:.2}], y in [{:.2}, {:.2}]",
-                self.spec.id, bounds.min[0], bounds.max[0], bounds.min[1], bounds.max[1]
-            )));
-        }
-        self.goal = [x, y];
-        Ok(())
+    fn simulator(&mut self) -> Option<&mut dyn Simulator> {
+        Some(self)
     }
+}
 
+impl Simulator for MazeEnv {
     fn snapshot(&self) -> Snapshot {
         let [x, y, vx, vy] = self.state;
         Snapshot {
@@ -241,7 +290,17 @@ impl Environment for MazeEnv {
         self.state = [x, y, vx, vy];
         self.goal = [gx, gy];
         self.started = started != 0;
+        self.aim();
         Ok(())
+    }
+}
+
+/// The ball's state is what is observed.
+impl Dynamics for PointMass {
+    fn step(&self, observation: &mut [f64], action: &[f64]) {
+        if let (Ok(state), &[x, y]) = (observation.try_into(), action) {
+            Self::step(self, state, [x, y]);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
-use forethought_envs::{EnvSpec, make};
+use forethought_envs::{EnvSpec, GoalTask, Start, Task, make};
 use forethought_planner::{
     DiffusionPlanner, FIRST_CHUNK, Plan, PlanRequest, Planner, PlannerError, checkpoint,
 };
@@ -32,7 +32,7 @@ pub struct PlanBench {
 #[derive(Clone)]
 struct Asked {
     observation: Vec<f64>,
-    goal: Option<Vec<f64>>,
+    task: GoalTask,
     previous: Option<(Plan, usize)>,
     seed: u64,
     rows: usize,
@@ -90,7 +90,7 @@ impl PlanBench {
         let mut asked = Vec::new();
         for seed in 0..episodes {
             let executor = make_executor(&configuration.executor, spec)?;
-            let mut setups = [EpisodeSetup { env: make(&spec.id)?, executor, seed, goal: None }];
+            let mut setups = [EpisodeSetup { env: make(&spec.id)?, executor, start: Start::seed(seed) }];
             let mut recorder = Recorder { planner: &mut loaded.planner, asked: &mut asked };
             rollout(&mut recorder, &mut setups, &execution, &progress::clock, &mut |_, _| true)?;
         }
@@ -142,11 +142,19 @@ impl Asked {
     fn request(&self) -> PlanRequest<'_> {
         PlanRequest {
             observation: &self.observation,
-            goal: self.goal.as_deref(),
+            task: &self.task,
             previous: self.previous.as_ref().map(|(plan, executed)| (plan, *executed)),
             seed: self.seed,
         }
     }
+}
+
+/// The goal of a task; one that is never reached where it has none.
+fn goal_of(task: &dyn Task) -> GoalTask {
+    task.condition().map_or_else(
+        || GoalTask::new(&[], &[], -1.0),
+        |goal| GoalTask::new(goal.entries, goal.values, task.tolerance()),
+    )
 }
 
 /// Passes requests on and keeps them.
@@ -161,7 +169,7 @@ impl Planner for Recorder<'_> {
         for (request, plan) in requests.iter().zip(&plans) {
             self.asked.push(Asked {
                 observation: request.observation.to_vec(),
-                goal: request.goal.map(<[f64]>::to_vec),
+                task: goal_of(request.task),
                 previous: request.previous.map(|(plan, executed)| (plan.clone(), executed)),
                 seed: request.seed,
                 rows: plan.rows,

@@ -148,7 +148,8 @@ fn objective(manifest: &Manifest, layout: &TokenLayout) -> Result<(ReachGoal, Va
     };
     let (shift, scale) = (pick(normalizer.shift()), pick(normalizer.scale()));
     let goal: Vec<f64> = shift.iter().zip(&scale).map(|(shift, scale)| shift + 0.5 * scale).collect();
-    let radius = manifest.environment.goal_radius.unwrap_or(0.5);
+    // Any width will do where times are measured.
+    let radius = 0.5;
     let place = json!({ "goal": goal, "shift": shift, "scale": scale, "radius": radius,
         "frames": layout.frame_stack, "frame": layout.frame(), "offset": layout.observation_at(0),
         "indices": layout.goal_indices });

@@ -10,7 +10,7 @@ mod plan;
 mod study;
 mod train;
 
-use forethought_envs::{EnvSpec, maze_layout};
+use forethought_envs::{EnvSpec, make, maze_layout};
 
 use crate::cli::Command;
 use crate::failure::Failure;
@@ -38,11 +38,12 @@ fn print_json(value: &serde_json::Value) {
 /// What a picture needs of a maze; `None` for environments that are no maze.
 fn scene(spec: &EnvSpec) -> Option<MazeScene> {
     let maze = maze_layout(&spec.id)?;
+    let goal_radius = make(&spec.id).map_or(0.0, |env| env.task().tolerance());
     let bounds = maze.bounds();
     Some(MazeScene {
         walls: maze.walls().iter().map(|w| [w.min[0], w.min[1], w.max[0], w.max[1]]).collect(),
         bounds: [bounds.min[0], bounds.min[1], bounds.max[0], bounds.max[1]],
         ball_radius: maze.ball_radius(),
-        goal_radius: spec.goal_radius.unwrap_or(0.0),
+        goal_radius,
     })
 }

@@ -1,6 +1,7 @@
 //! `forethought plan`: one episode, drawn.
 
 use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
+use forethought_envs::Start;
 use forethought_planner::Planner;
 use forethought_policies::make_executor;
 use serde_json::json;
@@ -27,7 +28,7 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let out = OutputDir::create(&folder, policy)?;
 
     let executor = make_executor(&configuration.executor, &spec)?;
-    let mut setups = [EpisodeSetup { env: environment, executor, seed: args.seed, goal: None }];
+    let mut setups = [EpisodeSetup { env: environment, executor, start: Start::seed(args.seed) }];
     let bar = progress::bar(0, "environment steps", args.shared.json);
     let planner: &mut dyn Planner = &mut loaded.planner;
     let records = rollout(planner, &mut setups, &config, &progress::clock, &mut |done, total| {

@@ -201,7 +201,8 @@ fn score(
         }
         (Means::Simulator(simulation), _) => {
             let threads = DeviceName::Cpu.threads().unwrap_or(1);
-            let mut planner = MppiPlanner::new(make_maze(&spec.id, None)?, simulation.mppi.clone(), threads)?;
+            let dynamics = std::sync::Arc::new(make_maze(&spec.id, None)?.physics().clone());
+            let mut planner = MppiPlanner::new(dynamics, spec, simulation.mppi.clone(), threads)?;
             let executor = ExecutorConfig::named(task.row.executor);
             let configuration = Configuration { executor, ..Configuration::default() };
             let config = RolloutConfig { replan_every: simulation.replan_every, ..RolloutConfig::default() };

@@ -46,16 +46,8 @@ pub enum Exit {
 /// # Errors
 /// None: the bounds are in order.
 pub fn spec() -> Result<EnvSpec, forethought_envs::EnvError> {
-    Ok(EnvSpec {
-        id: "cross".into(),
-        observation: BoxSpace::new(vec![-2.0; 4], vec![2.0; 4])?,
-        action: BoxSpace::symmetric(2, 1.0),
-        goal_indices: Vec::new(),
-        goal_radius: None,
-        max_episode_steps: None,
-        score: None,
-        layout_hash: None,
-    })
+    let space = BoxSpace::new(vec![-2.0; 4], vec![2.0; 4])?;
+    Ok(EnvSpec::of_spaces("cross", space, BoxSpace::symmetric(2, 1.0)))
 }
 
 /// Positions of demonstration `index`: from corner `index % 4`, then `stay` frames in the opposite corner.

@@ -165,7 +165,7 @@ impl Manifest {
                 "it was trained for `{}`, whose observations or actions have other sizes than `{}`'s",
                 own.id, spec.id
             )
-        } else if own.goal_indices != spec.goal_indices {
+        } else if own.condition != spec.condition {
             format!(
                 "it was trained for `{}`, whose goals speak of other entries than `{}`'s",
                 own.id, spec.id

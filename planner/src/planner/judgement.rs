@@ -67,7 +67,7 @@ impl DiffusionPlanner {
         (chunks, shown): (usize, bool),
     ) {
         let layout = self.layout();
-        let Some(goal) = request.goal else {
+        let Some(goal) = request.goal() else {
             let mut unused = vec![0.0; x0_td.len()];
             plan.value =
                 objective.map_or(0.0, |objective| objective.value_and_gradient(x0_td, chunks, &mut unused));
@@ -79,7 +79,7 @@ impl DiffusionPlanner {
             .map(|observation| self.away(observation, goal))
             .collect();
         plan.unsupported = self.unsupported(plan);
-        let inside = |distance: &f64| *distance <= self.goal_radius;
+        let inside = |distance: &f64| *distance <= request.task.tolerance();
         plan.arrival = distances.iter().position(inside);
         let frames_inside = distances.iter().filter(|d| inside(d)).count() as f64;
         let stays = distances.last().is_some_and(inside);
@@ -91,7 +91,7 @@ impl DiffusionPlanner {
             // What is asked of the plan is to end at the goal; its length says when that is. How often it comes
             // by before is chance.
             let end = distances.last().copied().unwrap_or(f64::INFINITY);
-            plan.ends = end <= self.config.tolerance * self.goal_radius;
+            plan.ends = end <= self.config.tolerance * request.task.tolerance();
             pin(layout, plan, goal);
             if plan.ends { longest.saturating_sub(plan.frames) as f64 } else { -end }
         } else {

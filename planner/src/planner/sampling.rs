@@ -142,7 +142,7 @@ impl DiffusionPlanner {
         let mut observation = request.observation.to_vec();
         self.normalizer.observation.normalize(&mut observation)?;
         layout.write_state(&observation, &mut x_td[STATE * width..(STATE + 1) * width]);
-        if let Some(goal) = request.goal {
+        if let Some(goal) = request.goal() {
             let (shift, scale) = (self.normalizer.observation.shift(), self.normalizer.observation.scale());
             let goal: Vec<f64> = layout
                 .goal_indices

@@ -15,15 +15,15 @@ impl DiffusionPlanner {
     ) -> Result<Vec<Box<dyn Objective>>, PlannerError> {
         let mut objectives: Vec<Box<dyn Objective>> = Vec::new();
         for Candidate { request, .. } in candidates {
-            let objective: Box<dyn Objective> = match (self.config.objective, request.goal) {
+            let objective: Box<dyn Objective> = match (self.config.objective, request.goal()) {
                 (ObjectiveKind::Reward, _) => Box::new(PlannedReward::new(self.layout())?),
                 (ObjectiveKind::Goal, Some(goal)) => {
-                    let radius = self.config.reach * self.goal_radius;
+                    let radius = self.config.reach * request.task.tolerance();
                     let (layout, scaling) = (self.layout(), &self.normalizer.observation);
                     let reach = Box::new(ReachGoal::new(layout, scaling, goal, radius)?);
                     let (weight, visited) = (self.config.unvisited, self.visited(request));
                     if weight > 0.0 && !visited.is_empty() {
-                        let width = self.config.unvisited_width * self.goal_radius;
+                        let width = self.config.unvisited_width * request.task.tolerance();
                         Box::new(Unvisited::new(reach, layout, scaling, &visited, weight, width))
                     } else {
                         reach
@@ -43,7 +43,7 @@ impl DiffusionPlanner {
     /// Positions from which the plans up to this one were made, none while the goal is near: staying there is
     /// what is wanted.
     pub(super) fn visited(&self, request: &PlanRequest<'_>) -> Vec<f64> {
-        if request.goal.is_none() || self.config.unvisited <= 0.0 {
+        if request.goal().is_none() || self.config.unvisited <= 0.0 {
             return Vec::new();
         }
         if self.there(request) {

@@ -1,11 +1,13 @@
 //! Environments, data and their formats for Forethought.
 //!
 //! Nothing in this crate knows of a planner. It holds the [`Environment`] trait that the rest of the
-//! workspace steps, the point-mass mazes in pure Rust (exact against MuJoCo), the offline data
-//! generator, the HDF5 layout of D4RL, and what a sequence model trains on: windows and a normaliser.
+//! workspace steps, a registry of environments by name, the point-mass mazes in pure Rust (exact against
+//! MuJoCo) with their data generator, the HDF5 layout of D4RL, and what a sequence model trains on: windows and
+//! a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod data;
+mod entry;
 mod environment;
 mod error;
 mod feature;
@@ -14,18 +16,25 @@ pub mod gymnasium;
 pub mod maze;
 mod policy;
 mod registry;
+mod scene;
 mod space;
+mod suites;
 mod task;
 mod time_limit;
 mod vector;
 
+pub use entry::Entry;
 pub use environment::{
     Actuators, Dynamics, EnvSpec, Environment, ScoreRange, Simulator, Snapshot, Start, Transition,
 };
 pub use error::EnvError;
 pub use feature::{Feature, FeatureKind, FeatureRole, entries_of};
 pub use policy::Policy;
-pub use registry::{known, make, make_maze, make_with_profile, maze_layout};
+pub use registry::{
+    catalogue, collect, dynamics, entry, file_name, known, make, policy, register, register_entry, resolve,
+    scene,
+};
+pub use scene::{Area, Scene};
 pub use space::BoxSpace;
 pub use task::{
     Condition, Frames, FramesGradient, GoalTask, NoTask, Progress, ReturnTask, Rows, ScoreTask, SharedTask,

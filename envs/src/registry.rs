@@ -1,57 +1,194 @@
-//! Environments by name.
+//! Environments by name: those that come with the crate, and those that a program registers.
 
-use crate::maze::{MazeEnv, MazeGeometry, MazeName, PhysicsProfile};
-use crate::{EnvError, Environment, TimeLimit};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use sha2::{Digest, Sha256};
+
+use crate::data::Dataset;
+use crate::suites::SUITES;
+use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
 
 /// Names nearer than this (Jaro-Winkler, 1 is equal) are offered as what was probably meant.
 const HINT_SIMILARITY: f64 = 0.75;
+/// Longer names are shortened where they become names of files.
+const MAX_FILE_NAME: usize = 64;
 
-/// Every registered name.
+/// What the program registered.
+static OWN: RwLock<BTreeMap<String, Entry>> = RwLock::new(BTreeMap::new());
+
+/// Makes an environment known by a name, for this program: [`make()`] and everything that takes names finds it. `make`
+/// is called for each episode loop that needs one, from any thread; what it makes calls itself `id` in its
+/// specification.
+///
+/// ```
+/// # use forethought_envs::{EnvError, make, register};
+/// use forethought_envs::maze::{MazeEnv, MazeTask, PhysicsProfile, make_maze};
+///
+/// # fn main() -> Result<(), EnvError> {
+/// register("my-maze-v0", || {
+///     let umaze = make_maze("maze2d-umaze-v1", None)?;
+///     let rules = MazeTask { id: "my-maze-v0".into(), goal_radius: 0.2, ..umaze.rules().clone() };
+///     Ok(Box::new(MazeEnv::new(rules, umaze.geometry().clone(), PhysicsProfile::MuJoCo3)?))
+/// })?;
+/// assert_eq!(make("my-maze-v0")?.spec().id, "my-maze-v0");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`EnvError::Mismatch`] for a name that is taken, empty, or holds blanks or control characters.
+pub fn register<F>(id: &str, make: F) -> Result<(), EnvError>
+where
+    F: Fn() -> Result<Box<dyn Environment>, EnvError> + Send + Sync + 'static,
+{
+    register_entry(id, Entry::new(make))
+}
+
+/// [`register`] with what else is known of the environment.
+///
+/// # Errors
+/// As [`register`].
+pub fn register_entry(id: &str, entry: Entry) -> Result<(), EnvError> {
+    if id.is_empty() || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(EnvError::Mismatch(format!(
+            "`{id}` is no name for an environment: give it at least one character, and no blanks"
+        )));
+    }
+    let taken = || {
+        EnvError::Mismatch(format!("an environment named `{id}` is registered already: choose another name"))
+    };
+    if SUITES.iter().any(|suite| suite.entry(id).is_some()) {
+        return Err(taken());
+    }
+    let mut own = OWN.write().unwrap_or_else(PoisonError::into_inner);
+    if own.contains_key(id) {
+        return Err(taken());
+    }
+    own.insert(id.to_owned(), entry);
+    Ok(())
+}
+
+/// Every name with a line about it: the suites' first, then those registered, in alphabetical order.
+pub fn catalogue() -> Vec<(String, String)> {
+    let own = OWN.read().unwrap_or_else(PoisonError::into_inner);
+    let own = own.iter().map(|(id, entry)| (id.clone(), entry.about.clone()));
+    SUITES.iter().flat_map(|suite| suite.names()).chain(own).collect()
+}
+
+/// Every name, in the order of [`catalogue`].
 pub fn known() -> Vec<String> {
-    MazeName::all().map(|name| name.id()).collect()
+    catalogue().into_iter().map(|(id, _)| id).collect()
 }
 
-/// The environment of this name, with the protocol's time limit and its suite's physics: `maze2d` and
-/// `multi2d` on [`PhysicsProfile::MuJoCo2`], `PointMaze` on [`PhysicsProfile::MuJoCo3`].
+/// Everything known of an environment.
 ///
 /// # Errors
-/// [`EnvError::UnknownEnvironment`], with the nearest name where one is near.
+/// [`EnvError::UnknownEnvironment`], with the nearest name where one is near; what its suite says of a name that is
+/// nearly one of its own.
+pub fn entry(id: &str) -> Result<Entry, EnvError> {
+    if let Some(entry) = OWN.read().unwrap_or_else(PoisonError::into_inner).get(id) {
+        return Ok(entry.clone());
+    }
+    SUITES.iter().find_map(|suite| suite.entry(id)).unwrap_or_else(|| Err(unknown(id)))
+}
+
+/// The environment of this name, with its protocol's time limit.
+///
+/// # Errors
+/// As [`entry`]; whatever its maker reports; [`EnvError::Mismatch`] when what was made has another name.
 pub fn make(id: &str) -> Result<Box<dyn Environment>, EnvError> {
-    make_inner(id, None)
+    let entry = entry(id)?;
+    let env = (entry.make)()?;
+    let called = &env.spec().id;
+    if called != id && OWN.read().unwrap_or_else(PoisonError::into_inner).contains_key(id) {
+        return Err(EnvError::Mismatch(format!(
+            "the environment registered as `{id}` calls itself `{called}`: give both one name"
+        )));
+    }
+    Ok(env)
 }
 
-/// [`make`] with the physics of another MuJoCo release. The layout hash differs with the profile.
+/// The full name of what was typed: a name with or without its version (`maze2d-umaze`), or what a suite takes besides
+/// names, such as a maze as text or in a file. What is not known is returned as it is, for [`make()`] to refuse.
 ///
 /// # Errors
-/// As [`make`].
-pub fn make_with_profile(id: &str, profile: PhysicsProfile) -> Result<Box<dyn Environment>, EnvError> {
-    make_inner(id, Some(profile))
+/// What a suite says of something of its own that is malformed, and of files that cannot be read.
+pub fn resolve(typed: &str) -> Result<String, EnvError> {
+    let names = known();
+    let versioned = |name: &&String| name.strip_prefix(typed).is_some_and(|rest| rest.starts_with("-v"));
+    if let Some(name) = names.iter().find(|name| *name == typed).or_else(|| names.iter().find(versioned)) {
+        return Ok(name.clone());
+    }
+    SUITES.iter().find_map(|suite| suite.resolve(typed)).unwrap_or_else(|| Ok(typed.to_owned()))
 }
 
-/// The maze environment of this name as its own type, without a time limit; `profile` `None` is the
-/// suite's own.
+/// A top view of the environment; `None` where it has none or is not known.
+pub fn scene(id: &str) -> Option<Scene> {
+    entry(id).ok()?.scene
+}
+
+/// Dynamics of the environment, for planners that are given them; `None` where there are none.
 ///
 /// # Errors
-/// As [`make`].
-pub fn make_maze(id: &str, profile: Option<PhysicsProfile>) -> Result<MazeEnv, EnvError> {
-    MazeName::find(id).map_err(|_| unknown(id))?.make(profile)
+/// As [`entry`].
+pub fn dynamics(id: &str) -> Result<Option<Arc<dyn Dynamics>>, EnvError> {
+    Ok(entry(id)?.dynamics)
 }
 
-/// The maze behind a name, in observation coordinates: walls, bounds, ball radius, goal cell. `None` for
-/// names that are not registered or are not mazes.
-pub fn maze_layout(id: &str) -> Option<MazeGeometry> {
-    make_maze(id, None).ok().map(|env| env.geometry().clone())
+/// A reference policy that the environment brings, by name.
+///
+/// # Errors
+/// As [`entry`]; [`EnvError::Mismatch`], with those there are, for another name.
+pub fn policy(id: &str, name: &str) -> Result<Box<dyn Policy>, EnvError> {
+    let entry = entry(id)?;
+    let Some((_, make)) = entry.policies.iter().find(|(known, _)| known == name) else {
+        let names: Vec<&str> = entry.policies();
+        let there = if names.is_empty() { "it brings none".to_owned() } else { names.join(", ") };
+        return Err(EnvError::Mismatch(format!("`{id}` has no reference policy `{name}`: {there}")));
+    };
+    make()
 }
 
-fn make_inner(id: &str, profile: Option<PhysicsProfile>) -> Result<Box<dyn Environment>, EnvError> {
-    let env = make_maze(id, profile)?;
-    match env.spec().max_episode_steps {
-        Some(limit) => Ok(Box::new(TimeLimit::new(env, limit)?)),
-        None => Ok(Box::new(env)),
+/// Offline data of the environment: `rows` steps, all randomness from `seed`. `progress` is told rows done and rows in
+/// all.
+///
+/// # Errors
+/// As [`entry`]; [`EnvError::Data`] where the environment brings no generator, and what a generator reports.
+pub fn collect(
+    id: &str,
+    rows: usize,
+    seed: u64,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Dataset, EnvError> {
+    match &entry(id)?.collect {
+        Some(collect) => collect(rows, seed, progress),
+        None => Err(EnvError::Data {
+            path: id.into(),
+            problem:
+                "no data generator belongs to this environment: train on recorded data with `train --data \
+                      FILE`, or register the environment with a generator"
+                    .into(),
+        }),
     }
 }
 
-fn unknown(id: &str) -> EnvError {
+/// A name for files and folders of an environment: the id itself where that is one, else its beginning with a hash of
+/// the whole, such as `maze2d-3f2a91c0`.
+pub fn file_name(id: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if id.len() <= MAX_FILE_NAME && !id.is_empty() && !id.starts_with('.') && id.chars().all(safe) {
+        return id.to_owned();
+    }
+    let digest = Sha256::digest(id.as_bytes());
+    let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let beginning: String =
+        id.chars().take_while(|c| safe(*c)).take(MAX_FILE_NAME / 2).collect::<String>().replace('.', "-");
+    if beginning.is_empty() { format!("env-{hash}") } else { format!("{beginning}-{hash}") }
+}
+
+/// The refusal of a name that nobody knows.
+pub(crate) fn unknown(id: &str) -> EnvError {
     let known = known();
     let asked = id.to_lowercase();
     let hint = known
@@ -60,65 +197,7 @@ fn unknown(id: &str) -> EnvError {
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(similarity, _)| *similarity >= HINT_SIMILARITY)
         .map_or_else(String::new, |(_, name)| format!(" (did you mean `{name}`?)"));
-    EnvError::UnknownEnvironment { id: id.to_owned(), hint, known: known.join(", ") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Start;
-
-    #[test]
-    fn every_known_name_makes_a_limited_environment_of_that_name() {
-        assert_eq!(known().len(), 15);
-        for id in known() {
-            let mut env = make(&id).unwrap();
-            assert_eq!(env.spec().id, id);
-            env.reset(&Start::seed(1)).unwrap();
-            let limit = env.spec().max_episode_steps.unwrap();
-            for step in 1..=limit {
-                let transition = env.step(&[0.5, -0.5]).unwrap();
-                assert_eq!(transition.truncated, step == limit, "{id}");
-            }
-            let maze = maze_layout(&id).unwrap();
-            assert!(!maze.walls().is_empty());
-            assert_eq!(maze.goal().is_some(), id.contains("2d"));
-        }
-    }
-
-    #[test]
-    fn scores_and_limits_are_the_protocols() {
-        let spec = make("maze2d-large-v1").unwrap().spec().clone();
-        assert_eq!(spec.max_episode_steps, Some(800));
-        let score = spec.score.unwrap();
-        assert!((score.normalize(273.99) - 100.0).abs() < 1e-12 && score.normalize(6.7).abs() < 1e-12);
-        assert_eq!(make("multi2d-umaze-v1").unwrap().spec().max_episode_steps, Some(300));
-        assert!(make("PointMaze_Medium-v3").unwrap().spec().score.is_none());
-    }
-
-    #[test]
-    fn an_unknown_name_gets_the_nearest_one() {
-        for (asked, hint) in [
-            ("maze2d-umaz-v1", "(did you mean `maze2d-umaze-v1`?)"),
-            ("maze2d-umaze", "(did you mean `maze2d-umaze-v1`?)"),
-            ("pointmaze_large-v3", "(did you mean `PointMaze_Large-v3`?)"),
-        ] {
-            let message = make(asked).err().unwrap().to_string();
-            assert!(message.contains(hint), "{message}");
-        }
-        let message = make("cartpole").err().unwrap().to_string();
-        assert!(!message.contains("did you mean") && message.contains("maze2d-medium-v1"), "{message}");
-        assert!(maze_layout("cartpole").is_none());
-    }
-
-    #[test]
-    fn the_profile_is_part_of_the_layout_hash() {
-        let own = make("maze2d-umaze-v1").unwrap().spec().layout_hash.clone();
-        let same = make_with_profile("maze2d-umaze-v1", PhysicsProfile::MuJoCo2).unwrap();
-        let newer = make_with_profile("maze2d-umaze-v1", PhysicsProfile::MuJoCo3).unwrap();
-        let multi = make("multi2d-umaze-v1").unwrap();
-        assert_eq!(own, same.spec().layout_hash);
-        assert_eq!(own, multi.spec().layout_hash);
-        assert_ne!(own, newer.spec().layout_hash);
-    }
+    let also = SUITES.iter().map(|suite| suite.also()).filter(|also| !also.is_empty());
+    let known = known.into_iter().chain(also.map(str::to_owned)).collect::<Vec<_>>().join(", ");
+    EnvError::UnknownEnvironment { id: id.to_owned(), hint, known }
 }

@@ -2,10 +2,11 @@
 // Failed expectations and equal bits are the point of a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
+use forethought_envs::maze::make_maze;
 use forethought_envs::maze::{
     BALL_RADIUS, Maze2dTask, MazeEnv, MazeSize, PhysicsProfile, PointMass, maze2d, point_maze,
 };
-use forethought_envs::{EnvError, Environment, Snapshot, Start, known, make, make_maze};
+use forethought_envs::{EnvError, Environment, Snapshot, Start, known, make};
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 
 /// Goal of the running episode.

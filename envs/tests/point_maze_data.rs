@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::float_cmp)]
 
 use forethought_envs::data::{Dataset, TimeoutMeaning};
-use forethought_envs::make_maze;
 use forethought_envs::maze::{
-    BALL_RADIUS, GENERATOR_VERSION, GenerateOptions, MazeEnv, POINT_MAZE_GENERATOR, generate,
+    BALL_RADIUS, GENERATOR_VERSION, GenerateOptions, MazeEnv, POINT_MAZE_GENERATOR, generate, make_maze,
 };
 
 const ROWS: usize = 100_000;

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use forethought_envs::{Environment, GoalTask, ReturnTask, Simulator, Start, make_maze};
+use forethought_envs::maze::make_maze;
+use forethought_envs::{Environment, GoalTask, ReturnTask, Simulator, Start};
 use forethought_planner::{MppiConfig, MppiObjective, MppiPlanner, Plan, PlanRequest, Planner, PlannerError};
 
 const UMAZE: &str = "maze2d-umaze-v1";

@@ -1,7 +1,9 @@
 //! The waypoint controller behind D4RL's maze data, as a policy.
 
-use forethought_envs::maze::{MazeGeometry, WaypointController, WaypointMemory, WaypointOptions};
-use forethought_envs::{BoxSpace, EnvSpec, maze_layout};
+use forethought_envs::maze::{
+    MazeGeometry, WaypointController, WaypointMemory, WaypointOptions, maze_layout,
+};
+use forethought_envs::{BoxSpace, EnvSpec};
 
 use crate::error::check_len;
 use crate::{Executor, PlanFrame, PolicyError, WAYPOINT, WAYPOINT_FRESH};

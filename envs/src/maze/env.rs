@@ -7,9 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::environment::{check_action, check_finite};
-use crate::maze::{MAX_SPEED, MazeGeometry, PhysicsProfile, PointMass, STEP_SECONDS};
+use crate::maze::{BALL_RADIUS, MAX_SPEED, MazeGeometry, PhysicsProfile, PointMass, STEP_SECONDS};
 use crate::{
-    Actuators, BoxSpace, Dynamics, EnvError, EnvSpec, Environment, Feature, FeatureKind, GoalTask,
+    Actuators, Area, BoxSpace, Dynamics, EnvError, EnvSpec, Environment, Feature, FeatureKind, GoalTask,
     ScoreRange, SharedTask, Simulator, Snapshot, Start, Transition,
 };
 
@@ -17,8 +17,11 @@ use crate::{
 /// at most and adds 0.23, and a wall's corner can turn that diagonal (7.4) onto one axis.
 const OBSERVED_SPEED: f64 = 7.5;
 
+/// Least distance between a start and a wall: no ball that was driven into a wall gets deeper.
+const START_CLEARANCE: f64 = 0.025;
+
 /// Observation entries of the position: what goals speak of.
-const POSITION: [usize; 2] = [0, 1];
+pub(super) const POSITION: [usize; 2] = [0, 1];
 
 /// Where the goal of an episode comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +30,11 @@ pub enum GoalRule {
     Fixed,
     /// A uniformly drawn free cell plus uniform noise of this half width on each axis.
     Random {
+        /// Half width of the noise.
+        noise: f64,
+    },
+    /// The layout's `G` cell plus uniform noise of this half width on each axis.
+    Around {
         /// Half width of the noise.
         noise: f64,
     },
@@ -77,7 +85,7 @@ impl MazeTask {
 #[derive(Clone, Debug)]
 pub struct MazeEnv {
     spec: EnvSpec,
-    task: MazeTask,
+    rules: MazeTask,
     geometry: MazeGeometry,
     physics: PointMass,
     state: [f64; 4],
@@ -92,16 +100,22 @@ impl MazeEnv {
     /// # Errors
     /// [`EnvError::Layout`] when the task wants the `G` cell of a layout without one, or wants starts
     /// farther from goals than the maze allows.
-    pub fn new(task: MazeTask, geometry: MazeGeometry, profile: PhysicsProfile) -> Result<Self, EnvError> {
-        let goal = match (task.goal, geometry.goal()) {
+    pub fn new(rules: MazeTask, geometry: MazeGeometry, profile: PhysicsProfile) -> Result<Self, EnvError> {
+        let goal = match (rules.goal, geometry.goal()) {
             (_, Some(goal)) => goal,
             (GoalRule::Random { .. }, None) => geometry.cell_position(geometry.layout().free_cells()[0]),
-            (GoalRule::Fixed, None) => {
-                return Err(EnvError::Layout(format!("`{}` needs a goal cell `G`", task.id)));
+            (GoalRule::Fixed | GoalRule::Around { .. }, None) => {
+                return Err(EnvError::Layout(format!(
+                    "`{}` needs a goal: mark one free cell with `G`, or write multi2d: for a goal drawn in each episode",
+                    rules.id
+                )));
             }
         };
-        if task.min_start_distance >= 0.0 && geometry.layout().free_cells().len() < 2 {
-            return Err(EnvError::Layout(format!("`{}` needs at least two free cells", task.id)));
+        if rules.min_start_distance >= 0.0 && geometry.layout().free_cells().len() < 2 {
+            return Err(EnvError::Layout(format!(
+                "`{}` needs at least two free cells: open another",
+                rules.id
+            )));
         }
         let bounds = geometry.bounds();
         let speed = OBSERVED_SPEED;
@@ -110,7 +124,7 @@ impl MazeEnv {
             vec![bounds.max[0], bounds.max[1], speed, speed],
         )?;
         let spec = EnvSpec {
-            id: task.id.clone(),
+            id: rules.id.clone(),
             observation,
             action: BoxSpace::symmetric(2, 1.0),
             features: vec![
@@ -124,13 +138,13 @@ impl MazeEnv {
                 speed: MAX_SPEED,
                 damping: 1.0 / 4.18879,
             }),
-            max_episode_steps: Some(task.max_episode_steps),
-            score: task.score,
+            max_episode_steps: Some(rules.max_episode_steps),
+            score: rules.score,
             layout_hash: Some(geometry.layout().hash(profile)),
         };
         let physics = PointMass::new(&geometry, profile);
-        let aim = Arc::new(GoalTask::new(&POSITION, &goal, task.goal_radius));
-        Ok(Self { spec, task, geometry, physics, state: [0.0; 4], goal, aim, started: false })
+        let aim = Arc::new(GoalTask::new(&POSITION, &goal, rules.goal_radius));
+        Ok(Self { spec, rules, geometry, physics, state: [0.0; 4], goal, aim, started: false })
     }
 
     /// The maze in observation coordinates.
@@ -139,8 +153,8 @@ impl MazeEnv {
     }
 
     /// What the suite fixes besides layout and physics.
-    pub fn task(&self) -> &MazeTask {
-        &self.task
+    pub fn rules(&self) -> &MazeTask {
+        &self.rules
     }
 
     /// The ball's physics.
@@ -164,8 +178,19 @@ impl MazeEnv {
         [x + symmetric(rng, noise), y + symmetric(rng, noise)]
     }
 
-    /// A place (x, y) inside the maze's bounds.
-    fn place(&self, what: &str, place: &[f64]) -> Result<[f64; 2], EnvError> {
+    fn draw_goal(&self, rng: &mut ChaCha8Rng) -> [f64; 2] {
+        match (self.rules.goal, self.geometry.goal()) {
+            (GoalRule::Fixed, Some(goal)) => goal,
+            (GoalRule::Around { noise }, Some([x, y])) => {
+                [x + symmetric(rng, noise), y + symmetric(rng, noise)]
+            }
+            (GoalRule::Random { noise }, _) => self.draw_cell(rng, noise),
+            (GoalRule::Fixed | GoalRule::Around { .. }, None) => self.goal,
+        }
+    }
+
+    /// A place (x, y) inside the maze's bounds, not inside a wall, and at least this far from one.
+    fn place(&self, what: &str, place: &[f64], clearance: f64) -> Result<[f64; 2], EnvError> {
         let &[x, y] = place else {
             return Err(EnvError::Mismatch(format!(
                 "{what} of `{}` is (x, y): {} numbers were given",
@@ -182,12 +207,26 @@ impl MazeEnv {
                 self.spec.id, bounds.min[0], bounds.max[0], bounds.min[1], bounds.max[1]
             )));
         }
+        let inside = |wall: &Area| wall.contains([x, y]);
+        if self.physics.wall_distance([x, y]) < clearance - BALL_RADIUS
+            || self.geometry.walls().iter().any(inside)
+        {
+            let cells = self.geometry.layout().free_cells().iter();
+            let free = cells
+                .map(|cell| self.geometry.cell_position(*cell))
+                .min_by(|a, b| distance(*a, [x, y]).total_cmp(&distance(*b, [x, y])))
+                .unwrap_or_default();
+            return Err(EnvError::Mismatch(format!(
+                "{what} ({x}, {y}) lies in a wall of `{}`: the nearest free cell is at ({}, {})",
+                self.spec.id, free[0], free[1]
+            )));
+        }
         Ok([x, y])
     }
 
     /// Makes the task of the present goal.
     fn aim(&mut self) {
-        self.aim = Arc::new(GoalTask::new(&POSITION, &self.goal, self.task.goal_radius));
+        self.aim = Arc::new(GoalTask::new(&POSITION, &self.goal, self.rules.goal_radius));
     }
 }
 
@@ -200,8 +239,8 @@ impl Environment for MazeEnv {
     /// the episode as it would have been.
     ///
     /// # Errors
-    /// [`EnvError::Mismatch`] for a task by number, and for a position or a goal that is not two numbers inside the
-    /// maze's bounds; [`EnvError::NonFinite`] on NaN or infinity. The state is untouched then.
+    /// [`EnvError::Mismatch`] for a task by number, and for a position or a goal that is not two numbers, outside the
+    /// maze or inside a wall; [`EnvError::NonFinite`] on NaN or infinity. The state is untouched then.
     fn reset(&mut self, asked: &Start) -> Result<(), EnvError> {
         if asked.task.is_some() {
             return Err(EnvError::Mismatch(format!(
@@ -209,22 +248,33 @@ impl Environment for MazeEnv {
                 self.spec.id
             )));
         }
-        let goal = asked.goal.as_deref().map(|goal| self.place("goal", goal)).transpose()?;
-        let position = asked.position.as_deref().map(|position| self.place("start", position)).transpose()?;
+        let goal = asked.goal.as_deref().map(|goal| self.place("goal", goal, 0.0)).transpose()?;
+        let position = asked
+            .position
+            .as_deref()
+            .map(|position| self.place("start", position, START_CLEARANCE))
+            .transpose()?;
         let mut rng = ChaCha8Rng::seed_from_u64(asked.seed);
-        self.goal = match (self.task.goal, self.geometry.goal()) {
-            (GoalRule::Fixed, Some(goal)) => goal,
-            (GoalRule::Fixed, None) => self.goal,
-            (GoalRule::Random { noise }, _) => self.draw_cell(&mut rng, noise),
+        self.goal = self.draw_goal(&mut rng);
+        let start = match self.geometry.start() {
+            Some(start) => {
+                while distance(start, self.goal) <= self.rules.min_start_distance {
+                    self.goal = self.draw_goal(&mut rng);
+                }
+                start
+            }
+            None => {
+                let mut start = self.draw_cell(&mut rng, 0.0);
+                while distance(start, self.goal) <= self.rules.min_start_distance {
+                    start = self.draw_cell(&mut rng, 0.0);
+                }
+                start
+            }
         };
-        let mut start = self.draw_cell(&mut rng, 0.0);
-        while distance(start, self.goal) <= self.task.min_start_distance {
-            start = self.draw_cell(&mut rng, 0.0);
-        }
         for (axis, cell) in start.into_iter().enumerate() {
-            self.state[axis] = cell + symmetric(&mut rng, self.task.start_noise);
+            self.state[axis] = cell + symmetric(&mut rng, self.rules.start_noise);
             let unit: f64 = rng.sample(StandardNormal);
-            self.state[2 + axis] = self.task.start_speed * unit;
+            self.state[2 + axis] = self.rules.start_speed * unit;
         }
         if let Some([x, y]) = position {
             self.state = [x, y, 0.0, 0.0];
@@ -241,8 +291,8 @@ impl Environment for MazeEnv {
             return Err(EnvError::NeedsReset(self.spec.id.clone()));
         }
         self.physics.step(&mut self.state, [action[0], action[1]]);
-        let success = self.goal_distance() <= self.task.goal_radius;
-        let reward = self.task.reward([self.state[0], self.state[1]], self.goal);
+        let success = self.goal_distance() <= self.rules.goal_radius;
+        let reward = self.rules.reward([self.state[0], self.state[1]], self.goal);
         Ok(Transition { reward, success, terminated: false, truncated: false })
     }
 

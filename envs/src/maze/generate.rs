@@ -10,9 +10,10 @@ use rand_distr::StandardNormal;
 
 use crate::EnvError;
 use crate::data::{Dataset, DatasetMetadata, SimulatorState, TimeoutMeaning};
+use crate::maze::suite::find;
 use crate::maze::{
-    MazeEnv, MazeFrame, MazeGeometry, MazeName, PhysicsProfile, WaypointAim, WaypointController,
-    WaypointMemory, WaypointOptions, WaypointStatus,
+    MazeEnv, MazeFrame, MazeGeometry, PhysicsProfile, WaypointAim, WaypointController, WaypointMemory,
+    WaypointOptions, WaypointStatus,
 };
 
 /// Name of the generator of `maze2d` and `multi2d` data, as written into files.
@@ -71,12 +72,12 @@ pub fn generate(
     options: &GenerateOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Dataset, EnvError> {
-    let env = MazeName::find(env_id)?.make(options.profile)?;
+    let env = find(env_id)?.make(options.profile)?;
     if !options.noise.is_finite() || options.noise < 0.0 {
         let problem = format!("action noise is {}; it must be a finite number, 0 or more", options.noise);
         return Err(EnvError::Data { path: env_id.into(), problem });
     }
-    let (task, maze, physics) = (env.task(), env.geometry(), env.physics());
+    let (task, maze, physics) = (env.rules(), env.geometry(), env.physics());
     let d4rl = maze.frame() == MazeFrame::D4rl;
     let mut rows = Rows::with_capacity(env_id, options.rows)?;
     let mut controller = WaypointController::new(maze, waypoint_options(maze.frame(), options.seed))?;
@@ -189,7 +190,7 @@ impl Rows {
             MazeFrame::Centred => POINT_MAZE_GENERATOR,
         };
         Dataset {
-            env_id: env.task().id.clone(),
+            env_id: env.rules().id.clone(),
             observation_dim: 4,
             action_dim: 2,
             goal_dim: 2,

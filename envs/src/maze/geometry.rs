@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Area;
 use crate::maze::{BALL_RADIUS, Cell, MazeLayout};
 
 /// Convention that turns grid cells into positions. Cells have side 1 in both.
@@ -13,15 +14,6 @@ pub enum MazeFrame {
     D4rl,
     /// gymnasium-robotics: the map's centre is the origin, x grows with the column, y against the row.
     Centred,
-}
-
-/// An axis-aligned wall box in observation coordinates.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WallBox {
-    /// Lower corner (x, y).
-    pub min: [f64; 2],
-    /// Upper corner (x, y).
-    pub max: [f64; 2],
 }
 
 /// A layout placed in observation coordinates: all that a picture or a shortest path needs.
@@ -86,21 +78,21 @@ impl MazeGeometry {
     }
 
     /// Wall boxes in observation coordinates, row by row.
-    pub fn walls(&self) -> Vec<WallBox> {
+    pub fn walls(&self) -> Vec<Area> {
         self.layout
             .wall_cells()
             .map(|cell| {
                 let [x, y] = self.square_centre(cell);
-                WallBox { min: [x - 0.5, y - 0.5], max: [x + 0.5, y + 0.5] }
+                Area { min: [x - 0.5, y - 0.5], max: [x + 0.5, y + 0.5] }
             })
             .collect()
     }
 
     /// The box around the whole grid, outer walls included.
-    pub fn bounds(&self) -> WallBox {
+    pub fn bounds(&self) -> Area {
         let first = self.square_centre(Cell { row: 0, col: 0 });
         let last = self.square_centre(Cell { row: self.layout.rows() - 1, col: self.layout.cols() - 1 });
-        WallBox {
+        Area {
             min: [first[0].min(last[0]) - 0.5, first[1].min(last[1]) - 0.5],
             max: [first[0].max(last[0]) + 0.5, first[1].max(last[1]) + 0.5],
         }
@@ -109,6 +101,11 @@ impl MazeGeometry {
     /// Position of the `G` cell, where the layout has one.
     pub fn goal(&self) -> Option<[f64; 2]> {
         self.layout.goal().map(|cell| self.cell_position(cell))
+    }
+
+    /// Position of the `S` cell, where the layout has one.
+    pub fn start(&self) -> Option<[f64; 2]> {
+        self.layout.start().map(|cell| self.cell_position(cell))
     }
 
     /// Radius of the ball.
@@ -141,7 +138,7 @@ mod tests {
         let maze = MazeGeometry::new(small(), MazeFrame::Centred);
         assert_eq!(maze.cell_position(Cell { row: 1, col: 1 }), [-1.0, 0.0]);
         assert_eq!(maze.cell_position(Cell { row: 0, col: 0 }), [-2.0, 1.0]);
-        assert_eq!(maze.bounds(), WallBox { min: [-2.5, -1.5], max: [2.5, 1.5] });
+        assert_eq!(maze.bounds(), Area { min: [-2.5, -1.5], max: [2.5, 1.5] });
     }
 
     #[test]

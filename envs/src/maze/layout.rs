@@ -1,5 +1,7 @@
 //! Maze layouts: which cells of a grid are walls.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -39,8 +41,11 @@ impl MazeSize {
     }
 }
 
-/// A rectangular grid of walls (`#`), free cells (`O`) and at most one goal cell (`G`, also free),
-/// closed by walls all around.
+/// Rows and columns that a layout may have at most.
+pub const MAX_CELLS_ACROSS: usize = 64;
+
+/// A rectangular grid of walls (`#`) and free cells, closed by walls all around, in which every free cell can
+/// be reached from every other one. One cell can be the goal, one the start; both are free.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MazeLayout {
@@ -50,59 +55,130 @@ pub struct MazeLayout {
     walls: Vec<bool>,
     free: Vec<Cell>,
     goal: Option<Cell>,
+    start: Option<Cell>,
 }
 
 impl MazeLayout {
-    /// Reads a layout; rows are separated by `\` or by line breaks.
+    /// Reads a layout; rows are separated by `\\` or by line breaks. `#` is a wall, `O`, `.` and a space are free
+    /// cells, `G` is the goal, `S` the start.
     ///
     /// # Errors
-    /// [`EnvError::Layout`] when the text is not rectangular, has another character, no free cell, two
-    /// goals, or a gap in the outer wall.
+    /// [`EnvError::Layout`], naming row and column (from 1) and the remedy, when the text is not rectangular, is
+    /// larger than [`MAX_CELLS_ACROSS`], has another character, no free cell, two goals or starts, a gap in the
+    /// outer wall, or free cells that cannot be reached from one another.
     pub fn parse(text: &str) -> Result<Self, EnvError> {
-        let lines: Vec<&str> =
-            text.split(['\\', '\n']).map(str::trim).filter(|line| !line.is_empty()).collect();
-        let rows = lines.len();
-        let cols = lines.first().map_or(0, |line| line.chars().count());
-        let mut walls = Vec::with_capacity(rows * cols);
-        let mut free = Vec::new();
-        let mut goal = None;
+        let lines: Vec<Vec<char>> = text
+            .split(['\\', '\n'])
+            .map(|line| line.trim().chars().collect::<Vec<char>>())
+            .filter(|line| !line.is_empty())
+            .collect();
+        let (rows, cols) = (lines.len(), lines.first().map_or(0, Vec::len));
+        if rows > MAX_CELLS_ACROSS || cols > MAX_CELLS_ACROSS {
+            return refuse(format!(
+                "{rows} rows of {cols} cells: at most {MAX_CELLS_ACROSS} of each can be planned in; cut it down"
+            ));
+        }
+        let mut new = Self {
+            text: String::new(),
+            rows,
+            cols,
+            walls: Vec::with_capacity(rows * cols),
+            free: Vec::new(),
+            goal: None,
+            start: None,
+        };
+        let mut canonical = Vec::with_capacity(rows);
         for (row, line) in lines.iter().enumerate() {
-            let width = line.chars().count();
-            if width != cols {
-                return Err(EnvError::Layout(format!("row {row} has {width} cells, row 0 has {cols}")));
+            if line.len() != cols {
+                return refuse(format!(
+                    "row {} has {} cells, row 1 has {cols}: give every row the same number, with `#` at both ends",
+                    row + 1,
+                    line.len()
+                ));
             }
-            for (col, mark) in line.chars().enumerate() {
-                let cell = Cell { row, col };
-                let border = row == 0 || col == 0 || row + 1 == rows || col + 1 == cols;
-                if border && mark != '#' {
-                    return Err(EnvError::Layout(format!(
-                        "cell ({row}, {col}) is `{mark}`: the outer wall must be closed with `#`"
-                    )));
-                }
-                match mark {
-                    '#' => {}
-                    'O' => free.push(cell),
-                    'G' if goal.is_none() => {
-                        goal = Some(cell);
-                        free.push(cell);
-                    }
-                    'G' => return Err(EnvError::Layout(format!("a second goal at ({row}, {col})"))),
-                    other => {
-                        return Err(EnvError::Layout(format!(
-                            "cell ({row}, {col}) is `{other}`: only `#`, `O` and `G` are known"
-                        )));
-                    }
-                }
-                walls.push(mark == '#');
-            }
+            let marks: Result<String, EnvError> =
+                line.iter().enumerate().map(|(col, mark)| new.read(Cell { row, col }, *mark)).collect();
+            canonical.push(marks?);
         }
-        if free.is_empty() {
-            return Err(EnvError::Layout("no free cell".to_owned()));
+        let Some(first) = new.free.first() else {
+            return refuse("it has no free cell: mark some with `O`".to_owned());
+        };
+        let reached = new.distances(*first);
+        if let Some(cut_off) = new.free.iter().find(|cell| reached[cell.row * cols + cell.col].is_none()) {
+            return refuse(format!(
+                "{} cannot be reached from {}: open a way between them, or fill it with `#`",
+                place(*cut_off),
+                place(*first)
+            ));
         }
-        Ok(Self { text: lines.join("\\"), rows, cols, walls, free, goal })
+        new.text = canonical.join("\\");
+        Ok(new)
     }
 
-    /// The layout's text, rows separated by `\`.
+    /// Takes in one cell and returns its canonical mark.
+    fn read(&mut self, cell: Cell, mark: char) -> Result<char, EnvError> {
+        let border = cell.row == 0 || cell.col == 0 || cell.row + 1 == self.rows || cell.col + 1 == self.cols;
+        if border && mark != '#' {
+            return refuse(format!("{} is `{mark}`: close the outer wall with `#`", place(cell)));
+        }
+        let special = match mark {
+            'G' => Some(("goal", &mut self.goal)),
+            'S' => Some(("start", &mut self.start)),
+            '#' | 'O' | '.' | ' ' => None,
+            _ => {
+                return refuse(format!(
+                    "{} is `{mark}`: use `#` for walls, `O`, `.` or a space for free cells, `G` for the goal and \
+                     `S` for the start",
+                    place(cell)
+                ));
+            }
+        };
+        if let Some((what, slot)) = special {
+            if let Some(other) = slot.replace(cell) {
+                return refuse(format!(
+                    "{} is a second {what} `{mark}` after {}: keep one of them and make the other `O`",
+                    place(cell),
+                    place(other)
+                ));
+            }
+        }
+        self.walls.push(mark == '#');
+        if mark != '#' {
+            self.free.push(cell);
+        }
+        Ok(if matches!(mark, '.' | ' ') { 'O' } else { mark })
+    }
+
+    /// Steps from a cell to every cell, row by row, walls and what cannot be reached aside.
+    pub(super) fn distances(&self, from: Cell) -> Vec<Option<usize>> {
+        let mut distances = vec![None; self.rows * self.cols];
+        let mut queue = VecDeque::new();
+        if let Some(slot) = distances.get_mut(from.row * self.cols + from.col) {
+            *slot = Some(0);
+            queue.push_back((from, 0));
+        }
+        while let Some((cell, steps)) = queue.pop_front() {
+            for next in self.neighbours(cell) {
+                let slot = &mut distances[next.row * self.cols + next.col];
+                if slot.is_none() {
+                    *slot = Some(steps + 1);
+                    queue.push_back((next, steps + 1));
+                }
+            }
+        }
+        distances
+    }
+
+    /// Steps of the longest of all shortest ways between two free cells.
+    pub fn diameter(&self) -> usize {
+        self.free
+            .iter()
+            .filter_map(|cell| self.distances(*cell).into_iter().flatten().max())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The layout's text, rows separated by `\`, plain free cells as `O`.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -144,6 +220,11 @@ impl MazeLayout {
         self.goal
     }
 
+    /// The `S` cell, where there is one.
+    pub fn start(&self) -> Option<Cell> {
+        self.start
+    }
+
     /// Free neighbours of a cell in D4RL's order of actions: (0, -1), (0, +1), (-1, 0), (+1, 0) in
     /// (row, column).
     pub fn neighbours(&self, cell: Cell) -> impl Iterator<Item = Cell> + '_ {
@@ -164,6 +245,14 @@ impl MazeLayout {
         let digest = Sha256::digest(format!("{}\n{}", self.text, profile.name()).as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+fn refuse<T>(problem: String) -> Result<T, EnvError> {
+    Err(EnvError::Layout(problem))
+}
+
+fn place(cell: Cell) -> String {
+    format!("row {}, column {}", cell.row + 1, cell.col + 1)
 }
 
 impl TryFrom<String> for MazeLayout {
@@ -198,17 +287,30 @@ mod tests {
 
     #[test]
     fn malformed_layouts_are_refused_with_the_place() {
-        for (text, part) in [
-            ("", "no free cell"),
-            ("###\\#O#\\##", "row 2 has 2 cells"),
-            ("###\\#x#\\###", "(1, 1) is `x`"),
-            ("####\\#GG#\\####", "second goal at (1, 2)"),
-            ("###\\#OO\\###", "outer wall"),
-            ("###\\###\\###", "no free cell"),
+        let wide = format!("{0}\\{0}\\{0}", "#".repeat(MAX_CELLS_ACROSS + 1));
+        for (text, part, remedy) in [
+            ("", "no free cell", "mark some"),
+            ("###\\#O#\\##", "row 3 has 2 cells, row 1 has 3", "the same number"),
+            ("###\\#x#\\###", "row 2, column 2 is `x`", "`O`, `.` or a space"),
+            ("####\\#GG#\\####", "row 2, column 3 is a second goal", "keep one"),
+            ("#####\\#SOS#\\#####", "row 2, column 4 is a second start", "keep one"),
+            ("###\\#OO\\###", "row 2, column 3 is `O`", "close the outer wall"),
+            ("###\\###\\###", "no free cell", "mark some"),
+            ("#####\\#O#O#\\#####", "row 2, column 4 cannot be reached from row 2, column 2", "open a way"),
+            (&wide, "3 rows of 65 cells", "at most 64"),
         ] {
             let message = MazeLayout::parse(text).unwrap_err().to_string();
-            assert!(message.contains(part), "{text}: {message}");
+            assert!(message.contains(part) && message.contains(remedy), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn free_cells_can_be_written_in_three_ways() {
+        let layout = MazeLayout::parse("#####\r\n#S.G#\n\n#O O#\n#####\n").unwrap();
+        assert_eq!(layout.text(), "#####\\#SOG#\\#OOO#\\#####");
+        assert_eq!(layout.start(), Some(Cell { row: 1, col: 1 }));
+        assert_eq!(layout.goal(), Some(Cell { row: 1, col: 3 }));
+        assert_eq!((layout.free_cells().len(), layout.diameter()), (6, 3));
     }
 
     #[test]

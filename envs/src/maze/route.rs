@@ -3,10 +3,10 @@
 use crate::maze::{Cell, MazeLayout};
 
 /// Sweeps of value iteration: the published data were planned with exactly this many. Cells further
-/// from the target than this keep value 0.
+/// from the target than this keep value 0, so larger mazes than the published ones get more.
 const SWEEPS: usize = 50;
 const DISCOUNT: f64 = 0.99;
-/// Cells a route may have before it is cut.
+/// Cells after which a route is cut, as D4RL's is; larger mazes than the published ones get more.
 const MAX_ROUTE: usize = 100;
 /// Moves in (row, column), in the order that decides ties: the first maximum wins.
 const MOVES: [(isize, isize); 5] = [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)];
@@ -15,6 +15,8 @@ const MOVES: [(isize, isize); 5] = [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)];
 #[derive(Clone, Debug)]
 pub(super) struct RoutePlanner {
     cols: usize,
+    sweeps: usize,
+    longest: usize,
     /// Result of every move from every cell; a blocked move stays.
     moves: Vec<[usize; MOVES.len()]>,
     /// Per target cell: the successor of every cell.
@@ -37,7 +39,9 @@ impl RoutePlanner {
             .flat_map(|row| (0..cols).map(move |col| Cell { row, col }))
             .map(|cell| MOVES.map(|delta| step(cell, delta)))
             .collect();
-        Self { cols, moves, successors: vec![None; rows * cols] }
+        let diameter = layout.diameter();
+        let (sweeps, longest) = (SWEEPS.max(diameter + 2), MAX_ROUTE.max(diameter + 2));
+        Self { cols, sweeps, longest, moves, successors: vec![None; rows * cols] }
     }
 
     /// Cells visited from `start` to `target`, without `start` and with `target` at the end. From where
@@ -45,11 +49,11 @@ impl RoutePlanner {
     pub(super) fn route(&mut self, start: Cell, target: Cell) -> Vec<Cell> {
         let cols = self.cols;
         let (mut cell, goal) = (start.row * cols + start.col, target.row * cols + target.col);
-        let moves = &self.moves;
+        let (moves, sweeps) = (&self.moves, self.sweeps);
         let Some(slot) = self.successors.get_mut(goal) else { return Vec::new() };
-        let successors = slot.get_or_insert_with(|| greedy_successors(moves, goal));
+        let successors = slot.get_or_insert_with(|| greedy_successors(moves, goal, sweeps));
         let mut route = Vec::new();
-        while route.len() < MAX_ROUTE {
+        while route.len() < self.longest {
             let Some(next) = successors.get(cell) else { break };
             cell = *next;
             route.push(Cell { row: cell / cols, col: cell % cols });
@@ -62,14 +66,14 @@ impl RoutePlanner {
 }
 
 /// Value iteration with reward 1 for every action taken in the target cell.
-fn greedy_successors(moves: &[[usize; MOVES.len()]], goal: usize) -> Vec<usize> {
+fn greedy_successors(moves: &[[usize; MOVES.len()]], goal: usize, sweeps: usize) -> Vec<usize> {
     let mut values = vec![0.0f64; moves.len()];
     let q = |values: &[f64], cell: usize, next: usize| {
         let reward = if cell == goal { 1.0 } else { 0.0 };
         reward + DISCOUNT * values.get(next).copied().unwrap_or(0.0)
     };
     // The last sweep's action values are what the route is read from, so one sweep of values less.
-    for _ in 1..SWEEPS {
+    for _ in 1..sweeps {
         values = moves
             .iter()
             .enumerate()
@@ -130,6 +134,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_way_longer_than_any_published_one_is_found() {
+        let (wall, open) = ("#".repeat(62), format!("#{}#", "O".repeat(60)));
+        let (right, left) = (format!("{}O#", "#".repeat(60)), format!("#O{}", "#".repeat(60)));
+        let layout =
+            MazeLayout::parse(&[&*wall, &open, &right, &open, &left, &open, &wall].join("\n")).unwrap();
+        let (start, target) = (Cell { row: 1, col: 1 }, Cell { row: 5, col: 60 });
+        let route = RoutePlanner::new(&layout).route(start, target);
+        assert_eq!((route.len(), route.last()), (distance(&layout, start, target), Some(&target)));
+        assert!(route.len() > 150);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! `forethought collect`: offline data from the benchmark's own controller.
+//! `forethought collect`: offline data from the generator that an environment brings.
 
+use forethought_envs::collect;
 use forethought_envs::data::{WriteOptions, write_hdf5};
-use forethought_envs::maze::{GenerateOptions, generate};
 use serde_json::json;
 
 use super::print_json;
@@ -32,9 +32,9 @@ pub fn run(args: &CollectArgs) -> Result<(), Failure> {
     }
     write.check(&path)?;
     let seed = args.seed.unwrap_or(configuration.data.seed);
-    let options = GenerateOptions { rows: configuration.data.rows, seed, ..GenerateOptions::default() };
-    let bar = progress::bar(options.rows as u64, "steps", args.shared.json);
-    let dataset = generate(id, &options, &mut |done, _| bar.set_position(done as u64))?;
+    let rows = configuration.data.rows;
+    let bar = progress::bar(rows as u64, "steps", args.shared.json);
+    let dataset = collect(id, rows, seed, &mut |done, _| bar.set_position(done as u64))?;
     bar.set_message("writing");
     write_hdf5(&dataset, &path, write)?;
     bar.finish_and_clear();

@@ -10,7 +10,7 @@ mod plan;
 mod study;
 mod train;
 
-use forethought_envs::{EnvSpec, make, maze_layout};
+use forethought_envs::{EnvSpec, make};
 
 use crate::cli::Command;
 use crate::failure::Failure;
@@ -35,15 +35,15 @@ fn print_json(value: &serde_json::Value) {
     println!("{value:#}");
 }
 
-/// What a picture needs of a maze; `None` for environments that are no maze.
+/// What a picture needs; `None` for environments without a top view.
 fn scene(spec: &EnvSpec) -> Option<MazeScene> {
-    let maze = maze_layout(&spec.id)?;
+    let scene = forethought_envs::scene(&spec.id)?;
     let goal_radius = make(&spec.id).map_or(0.0, |env| env.task().tolerance());
-    let bounds = maze.bounds();
+    let bounds = scene.bounds;
     Some(MazeScene {
-        walls: maze.walls().iter().map(|w| [w.min[0], w.min[1], w.max[0], w.max[1]]).collect(),
+        walls: scene.solids.iter().map(|w| [w.min[0], w.min[1], w.max[0], w.max[1]]).collect(),
         bounds: [bounds.min[0], bounds.min[1], bounds.max[0], bounds.max[1]],
-        ball_radius: maze.ball_radius(),
+        ball_radius: scene.body_radius,
         goal_radius,
     })
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use forethought_agent::RolloutConfig;
-use forethought_envs::make_maze;
+use forethought_envs::dynamics;
 use forethought_planner::MppiPlanner;
 use forethought_policies::{ExecutorConfig, INVERSE_DYNAMICS, make_executor};
 use indicatif::ProgressBar;
@@ -201,7 +201,9 @@ fn score(
         }
         (Means::Simulator(simulation), _) => {
             let threads = DeviceName::Cpu.threads().unwrap_or(1);
-            let dynamics = std::sync::Arc::new(make_maze(&spec.id, None)?.physics().clone());
+            let dynamics = dynamics(&spec.id)?.ok_or_else(|| {
+                Failure::refused(format!("`{}` has no dynamics that a planner could be given", spec.id))
+            })?;
             let mut planner = MppiPlanner::new(dynamics, spec, simulation.mppi.clone(), threads)?;
             let executor = ExecutorConfig::named(task.row.executor);
             let configuration = Configuration { executor, ..Configuration::default() };

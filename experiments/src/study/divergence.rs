@@ -1,6 +1,7 @@
 //! How far a long rollout in a maze has come away from its data, block by block.
 
-use forethought_envs::maze::{STEP_SECONDS, WallBox};
+use forethought_envs::Area;
+use forethought_envs::maze::STEP_SECONDS;
 use serde::Serialize;
 
 use crate::statistics::quantile;
@@ -14,7 +15,7 @@ pub struct Support {
     /// Least distance of a position to a wall, negative inside walls.
     pub clearance: f64,
     #[serde(skip)]
-    walls: Vec<WallBox>,
+    walls: Vec<Area>,
 }
 
 /// One rollout's figures in one block of frames.
@@ -47,7 +48,7 @@ pub struct Block {
 
 impl Support {
     /// Support of observations `[x, y, vx, vy]`, within value limits known from elsewhere.
-    pub fn new(rows: &[Vec<[f64; 4]>], low: Vec<f64>, high: Vec<f64>, walls: Vec<WallBox>) -> Self {
+    pub fn new(rows: &[Vec<[f64; 4]>], low: Vec<f64>, high: Vec<f64>, walls: Vec<Area>) -> Self {
         let mut support = Self { low, high, clearance: f64::NEG_INFINITY, walls };
         let nearest = |o: &[f64; 4]| support.nearest([o[0], o[1]]);
         let clearance = rows.iter().flatten().map(nearest).fold(f64::INFINITY, f64::min);
@@ -57,7 +58,7 @@ impl Support {
 
     /// Distance to the nearest wall, negative inside it.
     fn nearest(&self, [x, y]: [f64; 2]) -> f64 {
-        let distance = |wall: &WallBox| {
+        let distance = |wall: &Area| {
             let (dx, dy) = ((wall.min[0] - x).max(x - wall.max[0]), (wall.min[1] - y).max(y - wall.max[1]));
             if dx > 0.0 && dy > 0.0 { dx.hypot(dy) } else { dx.max(dy) }
         };
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     fn support() -> Support {
-        let walls = vec![WallBox { min: [1.0, 0.0], max: [2.0, 1.0] }];
+        let walls = vec![Area { min: [1.0, 0.0], max: [2.0, 1.0] }];
         let rows = vec![vec![[0.9, 0.5, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]];
         Support::new(&rows, vec![-1.0, -1.0, -2.0, -2.0], vec![3.0, 3.0, 2.0, 2.0], walls)
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use forethought_envs::data::DatasetNormalizer;
 use forethought_envs::maze::{GenerateOptions, generate};
-use forethought_envs::{Environment, make, maze_layout};
+use forethought_envs::{Environment, make, scene};
 use forethought_planner::noise::NoiseSchedule;
 use forethought_planner::{
     Continuation, ContinuationConfig, Denoiser, HistoryForm, MatrixKind, Solver, TokenLayout, Trajectory,
@@ -143,7 +143,7 @@ pub fn run(options: &StudyOptions, prepared: Prepared) -> Result<Results, Failur
     let bar = progress::bar((VARIANTS.len() * length) as u64, "frames", options.json);
     bar.set_message("reference data");
     let reference = segments(options.seed, rollouts, length + 1)?;
-    let walls = maze_layout(ENVIRONMENT).map(|maze| maze.walls()).unwrap_or_default();
+    let walls = scene(ENVIRONMENT).map(|scene| scene.solids).unwrap_or_default();
     let support = Support::new(&reference, low, high, walls);
     let blocks = |rollouts: &[Vec<[f64; 4]>]| -> Vec<Block> {
         let measure = |rollout: &Vec<[f64; 4]>, block: usize| -> Measures {

@@ -1,0 +1,39 @@
+//! What a picture of an environment needs to know.
+
+use serde::{Deserialize, Serialize};
+
+/// An axis-aligned rectangle.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Area {
+    /// Lower corner (x, y).
+    pub min: [f64; 2],
+    /// Upper corner (x, y).
+    pub max: [f64; 2],
+}
+
+impl Area {
+    /// Whether a point lies inside or on the edge.
+    pub fn contains(&self, [x, y]: [f64; 2]) -> bool {
+        (self.min[0]..=self.max[0]).contains(&x) && (self.min[1]..=self.max[1]).contains(&y)
+    }
+}
+
+/// A top view of an environment: what stands still in it, and what of an observation to draw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scene {
+    /// What a picture shows.
+    pub bounds: Area,
+    /// Boxes that nothing passes through.
+    pub solids: Vec<Area>,
+    /// Radius of the moving body; 0 where it is a point.
+    pub body_radius: f64,
+    /// Observation entries of its x and y.
+    pub position: [usize; 2],
+}
+
+impl Scene {
+    /// An empty field with a body of no size.
+    pub fn open(bounds: Area, position: [usize; 2]) -> Self {
+        Self { bounds, solids: Vec::new(), body_radius: 0.0, position }
+    }
+}

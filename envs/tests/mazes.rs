@@ -309,3 +309,58 @@ fn physics_is_shared_between_frames() {
     }
     assert!(touching > 20, "{touching} contacts");
 }
+
+#[test]
+fn a_start_and_a_goal_of_ones_own_are_honoured_or_refused_with_the_remedy() {
+    for id in ["maze2d-umaze-v1", "PointMaze_UMaze-v3"] {
+        let mut env = make_maze(id, None).unwrap();
+        let cells = env.geometry().layout().free_cells().to_vec();
+        let [from, to] = [env.geometry().cell_position(cells[6]), env.geometry().cell_position(cells[2])];
+        let start = Start { position: Some(from.to_vec()), goal: Some(to.to_vec()), ..Start::seed(4) };
+        env.reset(&start).unwrap();
+        assert_eq!((env.observation(), env.goal()), (&[from[0], from[1], 0.0, 0.0][..], to));
+
+        let wall = env.geometry().square_centre(forethought_envs::maze::Cell { row: 2, col: 2 });
+        for bad in [
+            Start { position: Some(wall.to_vec()), ..Start::seed(4) },
+            Start { goal: Some(wall.to_vec()), ..Start::seed(4) },
+        ] {
+            let message = env.reset(&bad).unwrap_err().to_string();
+            assert!(message.contains("in a wall") && message.contains("nearest free cell"), "{message}");
+        }
+        let far =
+            env.reset(&Start { goal: Some(vec![99.0, 0.0]), ..Start::seed(4) }).unwrap_err().to_string();
+        assert!(far.contains("outside") && far.contains("spans"), "{far}");
+        let three = Start { position: Some(vec![0.0; 3]), ..Start::seed(4) };
+        assert!(env.reset(&three).unwrap_err().to_string().contains("(x, y)"));
+        // What was refused changed nothing.
+        assert_eq!((env.observation(), env.goal()), (&[from[0], from[1], 0.0, 0.0][..], to));
+    }
+}
+
+#[test]
+fn an_own_maze_starts_and_ends_where_its_text_says() {
+    let near = |a: [f64; 2], b: [f64; 2], noise: f64| (0..2).all(|i| (a[i] - b[i]).abs() <= noise);
+    for (id, noise, goals) in [
+        ("maze2d:#####\\#SOG#\\#####", 0.1, 1),
+        ("multi2d:#####\\#SOG#\\#####", 0.1, 3),
+        ("pointmaze:#####\\#SOG#\\#####", 0.25, 1),
+        // The goal is never in the start's own cell: it would be too near.
+        ("pointmaze:#####\\#SOO#\\#####", 0.25, 2),
+    ] {
+        let mut env = make_maze(id, None).unwrap();
+        let maze = env.geometry().clone();
+        let mut cells = Vec::new();
+        for seed in 0..100 {
+            env.reset(&Start::seed(seed)).unwrap();
+            let at = env.observation();
+            assert!(near([at[0], at[1]], maze.start().unwrap(), noise), "{id}");
+            let cell = maze.nearest_cell(env.goal()).unwrap();
+            assert!(near(env.goal(), maze.cell_position(cell), noise), "{id}");
+            if !cells.contains(&cell) {
+                cells.push(cell);
+            }
+        }
+        assert_eq!(cells.len(), goals, "{id}");
+    }
+}

@@ -7,9 +7,11 @@ use forethought_envs::maze::{
     BALL_RADIUS, GENERATOR_VERSION, GenerateOptions, MazeEnv, POINT_MAZE_GENERATOR, generate, make_maze,
 };
 
+use forethought_envs::{Environment, collect};
+
 const ROWS: usize = 100_000;
 
-fn collect(id: &str, seed: u64) -> (MazeEnv, Dataset) {
+fn recorded(id: &str, seed: u64) -> (MazeEnv, Dataset) {
     let options = GenerateOptions { rows: ROWS, seed, ..GenerateOptions::default() };
     (make_maze(id, None).unwrap(), generate(id, &options, &mut |_, _| {}).unwrap())
 }
@@ -25,7 +27,7 @@ fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
 #[test]
 fn targets_are_drawn_everywhere_and_reached() {
     for id in ["PointMaze_UMaze-v3", "PointMaze_Medium-v3", "PointMaze_Large-v3"] {
-        let (env, data) = collect(id, 0);
+        let (env, data) = recorded(id, 0);
         let maze = env.geometry();
         let switches: Vec<usize> = (0..data.len()).filter(|row| data.timeouts[*row]).collect();
         let reached = switches.iter().filter(|row| {
@@ -52,7 +54,7 @@ fn targets_are_drawn_everywhere_and_reached() {
 
 #[test]
 fn the_ball_stays_clear_of_walls_and_is_stopped_by_them_rarely() {
-    let (env, data) = collect("PointMaze_Large-v3", 1);
+    let (env, data) = recorded("PointMaze_Large-v3", 1);
     let mut pressed = 0;
     for row in 0..data.len() {
         let at = pair(data.observation(row).unwrap());
@@ -67,7 +69,7 @@ fn the_ball_stays_clear_of_walls_and_is_stopped_by_them_rarely() {
 
 #[test]
 fn rows_follow_from_one_another_and_rewards_belong_to_their_step() {
-    let (env, mut data) = collect("PointMaze_UMaze-v3", 2);
+    let (env, mut data) = recorded("PointMaze_UMaze-v3", 2);
     let switches: Vec<usize> = (0..data.len() - 1).filter(|row| data.timeouts[*row]).collect();
     assert!(switches.len() > 500);
     // Nothing is recorded twice, and the physical run goes on at goal switches.
@@ -93,15 +95,36 @@ fn rows_follow_from_one_another_and_rewards_belong_to_their_step() {
 
 #[test]
 fn the_file_says_who_made_it_and_dense_only_changes_rewards() {
-    let (env, data) = collect("PointMaze_UMaze-v3", 3);
+    let (env, data) = recorded("PointMaze_UMaze-v3", 3);
     assert_eq!(data.metadata.generator.as_deref(), Some(POINT_MAZE_GENERATOR));
     assert_eq!(data.metadata.generator_version, Some(GENERATOR_VERSION));
     assert_eq!(data.metadata.seed, Some(3));
-    assert_eq!(data.metadata.layout_hash, forethought_envs::Environment::spec(&env).layout_hash);
-    let (_, dense) = collect("PointMaze_UMazeDense-v3", 3);
+    assert_eq!(data.metadata.layout_hash, env.spec().layout_hash);
+    let (_, dense) = recorded("PointMaze_UMazeDense-v3", 3);
     assert_eq!(data.observations, dense.observations);
     for row in 0..dense.len() - 1 {
         let gap = distance(pair(dense.observation(row + 1).unwrap()), pair(dense.goal(row).unwrap()));
         assert!((f64::from(dense.rewards[row]) - (-gap).exp()).abs() < 1e-5, "row {row}");
+    }
+}
+
+#[test]
+fn mazes_of_ones_own_have_data_by_the_rules_of_their_suite() {
+    let ring = "#######\\#O...O#\\#.###.#\\#.G...#\\#######";
+    for (prefix, repeated) in [("maze2d", true), ("multi2d", true), ("pointmaze", false)] {
+        let id = format!("{prefix}:{ring}");
+        let mut data = collect(&id, 20_000, 5, &mut |_, _| {}).unwrap();
+        let env = make_maze(&id, None).unwrap();
+        assert_eq!(data.env_id, env.rules().id, "the canonical name");
+        assert_eq!(data.metadata.layout_hash.as_deref(), env.spec().layout_hash.as_deref());
+        assert!(data.timeout_count() > 100, "{id}: {}", data.timeout_count());
+        assert_eq!(data.repair_stale_observations().unwrap() > 0, repeated, "{id}");
+        let mut cells: Vec<_> = (0..data.len())
+            .filter_map(|row| env.geometry().nearest_cell(pair(data.observation(row).unwrap())))
+            .filter(|cell| env.geometry().layout().is_free(*cell))
+            .collect();
+        cells.sort();
+        cells.dedup();
+        assert_eq!(cells.len(), env.geometry().layout().free_cells().len(), "{id}");
     }
 }

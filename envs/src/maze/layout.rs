@@ -133,14 +133,14 @@ impl MazeLayout {
                 ));
             }
         };
-        if let Some((what, slot)) = special {
-            if let Some(other) = slot.replace(cell) {
-                return refuse(format!(
-                    "{} is a second {what} `{mark}` after {}: keep one of them and make the other `O`",
-                    place(cell),
-                    place(other)
-                ));
-            }
+        if let Some((what, slot)) = special
+            && let Some(other) = slot.replace(cell)
+        {
+            return refuse(format!(
+                "{} is a second {what} `{mark}` after {}: keep one of them and make the other `O`",
+                place(cell),
+                place(other)
+            ));
         }
         self.walls.push(mark == '#');
         if mark != '#' {

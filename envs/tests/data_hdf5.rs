@@ -5,7 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use forethought_envs::EnvError;
-use forethought_envs::data::{Dataset, ReadOptions, TimeoutMeaning, WriteOptions, read_hdf5, write_hdf5};
+use forethought_envs::data::{
+    DataDescription, Dataset, ReadOptions, RewardConvention, TimeoutMeaning, WriteOptions, read_hdf5,
+    write_hdf5,
+};
 use forethought_envs::maze::{GenerateOptions, generate};
 use hdf5_pure::FileBuilder;
 use rand::{RngExt, SeedableRng};
@@ -51,6 +54,7 @@ fn a_data_set_comes_back_as_it_was() {
     (bare.goals, bare.goal_dim, bare.simulator) = (None, 0, None);
     bare.terminals[20] = true;
     bare.metadata = Default::default();
+    bare.metadata.description = DataDescription { step_seconds: Some(0.05), ..DataDescription::default() };
     write_hdf5(&bare, &path, WriteOptions { overwrite: true, ..WriteOptions::default() }).unwrap();
     assert_eq!(read(&path).unwrap(), bare);
 }
@@ -156,27 +160,39 @@ fn keys_types_and_shapes_are_checked() {
         (2, vec![false, false, true], vec![false; 3])
     );
 
-    for key in ["observations", "actions", "rewards", "terminals"] {
+    for key in ["observations", "actions"] {
         craft(&path, key, |_| {});
         let message = refusal(&path, &default);
         assert!(message.contains(&format!("`{key}` is missing")), "{message}");
     }
+    craft(&path, "terminals", |_| {});
+    let message = refusal(&path, &default);
+    assert!(message.contains("neither `terminals` nor `timeouts`"), "{message}");
+    craft(&path, "observations", |file| {
+        file.create_dataset("Observations").with_f32_data(&[0.0; 6]).with_shape(&[3, 2]);
+    });
+    assert!(refusal(&path, &default).contains("there is `Observations`: rename it"));
     craft(&path, "rewards", |file| {
         file.create_dataset("rewards").with_f32_data(&[0.0; 4]);
     });
-    assert!(refusal(&path, &default).contains("terminals has 3 entries where 4 rows"));
-    craft(&path, "rewards", |file| {
-        file.create_dataset("rewards").with_i64_data(&[0; 3]);
-    });
-    assert!(refusal(&path, &default).contains("`rewards` holds i64"));
+    assert!(refusal(&path, &default).contains("where 4 rows"));
+    for (key, values, shape) in
+        [("rewards", [0.0; 6], [3, 2]), ("terminals", [0.0; 6], [3, 2]), ("timeouts", [0.0; 6], [2, 3])]
+    {
+        craft(&path, key, |file| {
+            file.create_dataset(key).with_f32_data(&values).with_shape(&shape);
+        });
+        let message = refusal(&path, &default);
+        assert!(message.contains(&format!("`{key}` has shape {shape:?}")), "{message}");
+    }
     craft(&path, "actions", |file| {
         file.create_dataset("actions").with_f32_data(&[0.0; 12]).with_shape(&[3, 2, 2]);
     });
     assert!(refusal(&path, &default).contains("`actions` has shape [3, 2, 2]"));
     craft(&path, "terminals", |file| {
-        file.create_dataset("terminals").with_f32_data(&[0.0; 3]);
+        file.create_dataset("terminals").with_f32_data(&[0.0, 0.5, 0.0]);
     });
-    assert!(refusal(&path, &default).contains("booleans are expected"));
+    assert!(refusal(&path, &default).contains("holds 0.5 in row 1"));
     craft(&path, "terminals", |file| {
         file.create_dataset("terminals").with_u8_data(&[0, 7, 0]);
     });
@@ -185,23 +201,151 @@ fn keys_types_and_shapes_are_checked() {
         file.create_dataset("observations").with_f64_data(&[0.0, 1.0, f64::NAN]).with_shape(&[3, 1]);
     });
     assert!(refusal(&path, &default).contains("observations holds NaN in row 2"));
-    craft(&path, "rewards", |file| {
-        file.create_dataset("rewards").with_dtype(hdf5_pure::make_f32_type()).with_shape(&[0]);
+    craft(&path, "observations", |file| {
+        file.create_dataset("observations").with_dtype(hdf5_pure::make_f32_type()).with_shape(&[0, 2]);
     });
     assert!(refusal(&path, &default).contains("no rows"));
 }
 
 #[test]
-fn the_environment_tells_what_unmarked_time_outs_mean() {
+fn numbers_and_flags_of_every_kind_are_read() {
+    let (_folder, path) = folder();
+    for kind in 0..7 {
+        craft(&path, "terminals", |file| {
+            let target = file.create_dataset("terminals");
+            match kind {
+                0 => target.with_f32_data(&[0.0, 1.0, 0.0]),
+                1 => target.with_f64_data(&[0.0, 1.0, 0.0]),
+                2 => target.with_i32_data(&[0, 1, 0]),
+                3 => target.with_i64_data(&[0, 1, 0]),
+                4 => target.with_i8_data(&[0, 1, 0]),
+                5 => target.with_u8_data(&[0, 1, 0]),
+                _ => target.with_f32_data(&[0.0, 1.0, 0.0]).with_shape(&[3, 1]),
+            };
+        });
+        assert_eq!(read(&path).unwrap().terminals, [false, true, false], "{kind}");
+    }
+    craft(&path, "rewards", |file| {
+        file.create_dataset("rewards").with_i64_data(&[-1, 0, 1]).with_shape(&[3, 1]);
+    });
+    let data = read(&path).unwrap();
+    assert_eq!(data.rewards, [-1.0, 0.0, 1.0]);
+    assert_eq!(data.metadata.rewards, RewardConvention::OfAction);
+    craft(&path, "observations", |file| {
+        file.create_dataset("observations").with_i32_data(&[1, -2, 3, 4, 5, 600]).with_shape(&[3, 2]);
+    });
+    assert_eq!(read(&path).unwrap().observations, [1.0, -2.0, 3.0, 4.0, 5.0, 600.0]);
+    // Neither rewards nor terminals, but the ends of trajectories.
+    craft(&path, "rewards", |file| {
+        file.create_dataset("timeouts").with_u8_data(&[0, 1, 1]);
+    });
+    let data = read(&path).unwrap();
+    assert_eq!((data.rewards, data.timeouts), (vec![0.0; 3], vec![false, true, true]));
+    assert_eq!(data.metadata.rewards, RewardConvention::Missing);
+}
+
+#[test]
+fn discrete_actions_and_images_are_refused_by_name() {
+    let (_folder, path) = folder();
+    let default = ReadOptions::default();
+    craft(&path, "actions", |file| {
+        file.create_dataset("actions").with_i64_data(&[0, 3, 1]);
+    });
+    let message = refusal(&path, &default);
+    assert!(
+        message.contains("discrete actions are not supported") && message.contains("3 different"),
+        "{message}"
+    );
+    craft(&path, "", |file| {
+        file.set_attr("action_space", hdf5_pure::AttrValue::String("Discrete(4)".into()));
+    });
+    assert!(refusal(&path, &default).contains("Discrete(4)"));
+    craft(&path, "observations", |file| {
+        file.create_dataset("observations").with_u8_data(&[0; 3 * 4 * 4 * 3]).with_shape(&[3, 4, 4, 3]);
+    });
+    let message = refusal(&path, &default);
+    assert!(message.contains("images") && message.contains("[3, 4, 4, 3]"), "{message}");
+    craft(&path, "observations", |file| {
+        file.create_dataset("observations").with_f32_data(&[0.0; 12]).with_shape(&[3, 2, 2]);
+    });
+    assert!(refusal(&path, &default).contains("one vector per step"));
+    // Whole numbers of many values are quantities: motor counts, say.
+    let mut file = FileBuilder::new();
+    let counts: Vec<i32> = (0..200).map(|i| 7 * i - 700).collect();
+    file.create_dataset("observations").with_i32_data(&counts);
+    file.create_dataset("actions").with_i32_data(&counts);
+    file.create_dataset("terminals").with_u8_data(&[0; 200]);
+    std::fs::write(&path, file.finish().unwrap()).unwrap();
+    assert_eq!(read(&path).unwrap().actions[199], 693.0);
+}
+
+/// What D4RL's recorder leaves is told by the rows, whatever the environment is called; rewards of others are
+/// those of their actions.
+#[test]
+fn what_rows_mean_is_told_by_their_content() {
     let (_folder, path) = folder();
     craft(&path, "", |_| {});
-    assert_eq!(read(&path).unwrap().metadata.timeouts, TimeoutMeaning::Truncation);
     let options = ReadOptions { env_id: Some("maze2d-large-v1".into()), ..ReadOptions::default() };
     let data = read_hdf5(&path, &options).unwrap();
-    assert_eq!(
-        (data.env_id.as_str(), data.metadata.timeouts),
-        ("maze2d-large-v1", TimeoutMeaning::GoalSwitch)
-    );
+    let meaning = (data.metadata.timeouts, data.metadata.rewards);
+    assert_eq!(meaning, (TimeoutMeaning::Truncation, RewardConvention::OfAction));
+    assert_eq!(data.env_id, "maze2d-large-v1");
+
+    // As published: no attributes.
+    let whole = small(4_000);
+    assert_eq!(whole.metadata.rewards, RewardConvention::OfObservation);
+    let bare = |data: &Dataset, marks: &str| {
+        let mut file = FileBuilder::new();
+        let rows = data.len();
+        let flags = |flags: &[bool]| flags.iter().map(|flag| u8::from(*flag)).collect::<Vec<u8>>();
+        file.create_dataset("observations").with_f32_data(&data.observations).with_shape(&[rows as u64, 4]);
+        file.create_dataset("actions").with_f32_data(&data.actions).with_shape(&[rows as u64, 2]);
+        file.create_dataset("rewards").with_f32_data(&data.rewards);
+        let no_flags = vec![false; rows];
+        let terminals = if marks == "terminals" { &data.timeouts } else { &no_flags };
+        file.create_dataset("terminals").with_u8_data(&flags(terminals));
+        if marks == "timeouts" {
+            file.create_dataset("timeouts").with_u8_data(&flags(&data.timeouts));
+        }
+        let state = data.simulator.as_ref().unwrap();
+        let mut infos = file.create_group("infos");
+        infos.create_dataset("qpos").with_f32_data(&state.positions).with_shape(&[rows as u64, 2]);
+        infos.create_dataset("qvel").with_f32_data(&state.velocities).with_shape(&[rows as u64, 2]);
+        let infos = infos.finish();
+        file.add_group(infos);
+        std::fs::write(&path, file.finish().unwrap()).unwrap();
+        read(&path).unwrap()
+    };
+    // Goal switches in `timeouts` (published), in `terminals` (D4RL's script), nowhere (files of 2020).
+    for marks in ["timeouts", "terminals", "none"] {
+        let mut data = bare(&whole, marks);
+        let meaning = (data.metadata.timeouts, data.metadata.rewards);
+        assert_eq!(meaning, (TimeoutMeaning::GoalSwitch, RewardConvention::OfObservation), "{marks}");
+        assert!(!data.terminals.contains(&true));
+        // A switch in the last row is followed by no repeated observation.
+        let inner = data.len() - 1;
+        assert_eq!(data.timeouts[..inner], whole.timeouts[..inner], "{marks}");
+        let mut repaired = whole.clone();
+        assert!(repaired.repair_stale_observations().unwrap() > 10);
+        data.repair_stale_observations().unwrap();
+        assert_eq!(data.observations, repaired.observations, "{marks}");
+    }
+    // The same run with its episodes in another order: what was continuous is so no more.
+    let mut others = whole.clone();
+    others.repair_stale_observations().unwrap();
+    let data = bare(&others, "timeouts");
+    let meaning = (data.metadata.timeouts, data.metadata.rewards);
+    assert_eq!(meaning, (TimeoutMeaning::Truncation, RewardConvention::OfAction));
+}
+
+/// The reward of a step, whatever row it stands in.
+#[test]
+fn the_reward_of_a_step_is_found_in_both_conventions() {
+    let mut data = small(6);
+    data.rewards = vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+    assert_eq!(data.step_reward(2), Some(3.0), "a maze2d recording");
+    data.metadata.rewards = RewardConvention::OfAction;
+    assert_eq!(data.step_reward(2), Some(2.0), "everybody else's");
 }
 
 /// Written by h5py 3 (`envs/interop/h5py_check.py fixture`): old superblock, symbol-table groups, B-tree
@@ -223,7 +367,7 @@ fn a_file_of_h5py_is_read() {
         assert_eq!((data.rewards[t] == 1.0, data.timeouts[t]), (t % 7 == 0, t % 50 == 49));
     }
     assert!(!data.terminals.contains(&true));
-    assert_eq!((data.metadata.seed, data.metadata.timeouts), (None, TimeoutMeaning::GoalSwitch));
+    assert_eq!((data.metadata.seed, data.metadata.timeouts), (None, TimeoutMeaning::Truncation));
     assert_eq!(data.clone().repair_stale_observations().unwrap(), 0);
     write_hdf5(&data, &path, WriteOptions { overwrite: true, ..WriteOptions::default() }).unwrap();
     assert_eq!(read(&path).unwrap(), data);

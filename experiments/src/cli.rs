@@ -3,6 +3,7 @@
 mod arms;
 mod bench;
 mod study;
+mod train;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use crate::device::DeviceName;
 pub use arms::{AblateArgs, FrontierArgs, ScoringArgs};
 pub use bench::{BenchArgs, BenchCommand, Maze2dArgs, PeakMemoryArgs, SpeedArgs};
 pub use study::{StudyArgs, StudyCommand, StudyOptions};
+pub use train::TrainArgs;
 
 /// Diffusion Forcing planning: make data, train, plan, evaluate.
 #[derive(Debug, Parser)]
@@ -40,7 +42,10 @@ pub enum Command {
     )]
     Collect(CollectArgs),
     /// Train a planner on a data file; run the same command again to resume.
-    #[command(after_help = "Example: forethought train maze2d-umaze --set train.steps=5000 --out runs/short")]
+    #[command(
+        after_help = "Examples: forethought train maze2d-umaze --set train.steps=5000 --out runs/short\n          \
+                      forethought train --data arm.hdf5 --describe arm.toml --set data.validation=0.1"
+    )]
     Train(TrainArgs),
     /// Plan and execute one episode and draw it.
     #[command(after_help = "Example: forethought plan maze2d-umaze --seed 7 --set plan.completions=8")]
@@ -91,30 +96,6 @@ pub struct CollectArgs {
     /// Replace a file that is already there.
     #[arg(long)]
     pub force: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct TrainArgs {
-    #[command(flatten)]
-    pub shared: Shared,
-    /// Data file. Default: data/ENVIRONMENT.hdf5
-    #[arg(long, value_name = "FILE")]
-    pub data: Option<PathBuf>,
-    /// Folder of the run. Default: runs/ENVIRONMENT/train
-    #[arg(long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
-    /// Seed of weights, data order and noise (overrides train.seed).
-    #[arg(long)]
-    pub seed: Option<u64>,
-    /// Where to compute.
-    #[arg(long, value_enum, default_value_t)]
-    pub device: DeviceName,
-    /// Stop after this many seconds with a checkpoint; the same command resumes.
-    #[arg(long, value_name = "SECONDS")]
-    pub time_limit: Option<f64>,
-    /// When training is complete, also write a folder that holds only what planning needs.
-    #[arg(long, value_name = "FOLDER")]
-    pub export: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

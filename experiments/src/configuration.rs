@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Configuration {
     /// Environment id.
     pub environment: String,
-    /// Data to make.
+    /// Data to make and to train on.
     pub data: DataConfig,
     /// Tokens, noise and network.
     pub model: ModelConfig,
@@ -26,7 +26,7 @@ pub struct Configuration {
     pub rollout: RolloutSettings,
 }
 
-/// Data to make.
+/// Data to make and to train on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
@@ -34,6 +34,8 @@ pub struct DataConfig {
     pub rows: usize,
     /// Seed of the generator.
     pub seed: u64,
+    /// Trajectories that training holds out and whose loss it logs: a share below 1, or a number.
+    pub validation: f64,
 }
 
 /// The receding-horizon loop.
@@ -60,7 +62,7 @@ impl Default for Configuration {
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { rows: 1_000_000, seed: 0 }
+        Self { rows: 1_000_000, seed: 0, validation: 0.0 }
     }
 }
 

@@ -280,10 +280,10 @@ fn data_that_are_missing_empty_or_damaged() {
     let at = arguments.iter().position(|word| word == "--data").unwrap() + 1;
     arguments[at] = "medium.hdf5".to_owned();
     refused(&home, &arguments, 1, &["medium.hdf5", "maze2d-medium-v1", "maze2d-umaze-v1"]);
-    // Fewer rows than one plan.
-    home.succeed(words(&["collect", "maze2d-umaze", "--set", "data.rows=10", "--out", "ten.hdf5"]));
-    arguments[at] = "ten.hdf5".to_owned();
-    refused(&home, &arguments, 1, &["no window of 17 rows"]);
+    // Fewer rows than one token and the observation before it.
+    home.succeed(words(&["collect", "maze2d-umaze", "--set", "data.rows=4", "--out", "four.hdf5"]));
+    arguments[at] = "four.hdf5".to_owned();
+    refused(&home, &arguments, 1, &["four.hdf5", "no window of at least 5 rows"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use forethought_envs::{BoxSpace, EnvSpec};
 use forethought_planner::checkpoint::{self, Checkpoint, Manifest};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::training::{
-    BatchMaker, GradientWorkers, MetricRow, ModelConfig, TrainConfig, TrainState, Trainer,
+    BatchMaker, GradientWorkers, MetricRow, ModelConfig, TrainConfig, TrainState, Trainer, TrainingData,
 };
 use forethought_planner::{Denoiser, NoisyBatch, PlannerError, random};
 use rand::RngExt;
@@ -88,7 +88,8 @@ fn trainer(
     train: &TrainConfig,
     threads: usize,
 ) -> Result<Trainer, PlannerError> {
-    Trainer::new(folder, &spec(), &dataset(600, 1), model, train, &Device::flex(), Some(threads))
+    let (spec, data) = (spec(), dataset(600, 1));
+    Trainer::new(folder, &TrainingData::new(&spec, &data), model, train, &Device::flex(), Some(threads))
 }
 
 /// A whole run; returns the folder of its last checkpoint.
@@ -253,7 +254,14 @@ fn a_run_is_not_resumed_with_other_settings() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &train(), 2);
     let refused = |model: &ModelConfig, train: &TrainConfig, data: &Dataset, spec: &EnvSpec, names: &str| {
-        let outcome = Trainer::new(folder.path(), spec, data, model, train, &Device::flex(), Some(1));
+        let outcome = Trainer::new(
+            folder.path(),
+            &TrainingData::new(spec, data),
+            model,
+            train,
+            &Device::flex(),
+            Some(1),
+        );
         let message = outcome.err().expect("refused").to_string();
         assert!(message.contains(names) && message.contains("step-00000012"), "{message}");
     };
@@ -275,7 +283,9 @@ fn a_run_always_recognises_its_own_data() {
         let folder = tempfile::tempdir().unwrap();
         let data = dataset(200, seed);
         let train = TrainConfig { steps: 1, batch: 2, learning_rate: 1e-3 / (seed + 3) as f64, ..train() };
-        let make = || Trainer::new(folder.path(), &spec(), &data, &model(), &train, &device, Some(1));
+        let spec = spec();
+        let source = TrainingData::new(&spec, &data);
+        let make = || Trainer::new(folder.path(), &source, &model(), &train, &device, Some(1));
         make().unwrap().run(&|| 0.0, &mut |_| true).unwrap();
         make().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
@@ -490,7 +500,7 @@ fn a_checkpoint_fits_its_own_environment_alone() {
     }
 }
 
-/// Windows that cross an end are not trained on, and no batch depends on any other.
+/// No batch depends on any other.
 #[test]
 fn a_batch_is_its_step_number() {
     let (model, data) = (model(), dataset(600, 1));
@@ -502,10 +512,10 @@ fn a_batch_is_its_step_number() {
     assert_ne!(fifth.x_btd, sixth.x_btd);
     assert!(fifth.level_bt.iter().all(|level| (1..=100).contains(level)));
     let mut short = dataset(30, 1);
-    short.terminals = (0..30).map(|row| row % 6 == 5).collect();
+    short.terminals = (0..30).map(|row| row % 2 == 1).collect();
     assert!(
         BatchMaker::new(&short, &normalizer, &layout, &model, &train()).is_err(),
-        "no window of 7 rows is left"
+        "no two frames are left in a row"
     );
     // Weights are a mean over what exists: a network that answers zero has a loss of order one.
     for (weight, target) in fifth.weight_btd.iter().zip(&fifth.target_btd) {

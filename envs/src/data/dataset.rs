@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DataDescription;
 use crate::EnvError;
 
 /// What a row marked in [`Dataset::timeouts`] means for the row after it.
@@ -9,12 +10,29 @@ use crate::EnvError;
 pub enum TimeoutMeaning {
     /// The episode was cut there; the next row starts another one.
     #[default]
+    #[serde(alias = "truncation")]
     Truncation,
     /// Only the navigation goal changed; the physical run goes on (D4RL maze2d).
+    #[serde(alias = "goal-switch")]
     GoalSwitch,
 }
 
-/// Where a data set comes from.
+/// Which step the reward of a row pays for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RewardConvention {
+    /// The row's own action, `r(s, a)`: what nearly everybody records.
+    #[default]
+    #[serde(alias = "of-action")]
+    OfAction,
+    /// The observation of the same row, so that a step's reward stands one row late (D4RL maze2d).
+    #[serde(alias = "of-observation")]
+    OfObservation,
+    /// None was recorded; the rewards are zeros.
+    #[serde(alias = "missing")]
+    Missing,
+}
+
+/// Where a data set comes from, and what its rows mean.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetMetadata {
     /// Seed of the generator, where one made the data.
@@ -27,6 +45,12 @@ pub struct DatasetMetadata {
     pub layout_hash: Option<String>,
     /// What the time-outs mean.
     pub timeouts: TimeoutMeaning,
+    /// What the rewards pay for.
+    #[serde(default)]
+    pub rewards: RewardConvention,
+    /// What the file says of its features, bounds and task.
+    #[serde(default, skip_serializing_if = "DataDescription::is_empty")]
+    pub description: DataDescription,
 }
 
 /// State of the simulator at each row (`infos/qpos` and `infos/qvel` in D4RL files).
@@ -98,6 +122,12 @@ impl Dataset {
         row_of(self.goals.as_ref()?, self.goal_dim, row)
     }
 
+    /// Reward of the step from row `row` to the next one; `None` past the end.
+    pub fn step_reward(&self, row: usize) -> Option<f32> {
+        let late = usize::from(self.metadata.rewards == RewardConvention::OfObservation);
+        self.rewards.get(row.checked_add(late)?).copied()
+    }
+
     /// Rows marked as time-outs; in D4RL maze2d the number of goal switches.
     pub fn timeout_count(&self) -> usize {
         self.timeouts.iter().filter(|t| **t).count()
@@ -109,7 +139,7 @@ impl Dataset {
     /// [`EnvError::Data`] naming the first offending array, and the row and column where there is one.
     pub fn check(&self) -> Result<(), EnvError> {
         let rows = self.len();
-        if rows == 0 {
+        if rows == 0 || (self.observations.is_empty() && self.observation_dim > 0) {
             return Err(self.problem("the data set has no rows; collect some first".into()));
         }
         if self.observation_dim == 0 || self.action_dim == 0 {
@@ -164,11 +194,16 @@ impl Dataset {
 
     fn length_problem(&self, name: &str, got: usize, want: usize) -> EnvError {
         self.problem(format!(
-            "{name} has {got} entries where {} rows (counted by rewards) need {want}; the arrays do not \
-             belong together",
+            "{name} has {got} entries where {} rows need {want}; the arrays do not belong together",
             self.len()
         ))
     }
+}
+
+/// Whether two rows hold the same numbers, exactly. Zero has two signs, and a file may hold either.
+#[allow(clippy::float_cmp)]
+pub(super) fn same<'a>(a: &[f32], b: impl IntoIterator<Item = &'a f32>) -> bool {
+    a.iter().zip(b).all(|(a, b)| a == b)
 }
 
 fn row_of(values: &[f32], width: usize, row: usize) -> Option<&[f32]> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hdf5_pure::{AttrValue, DatasetBuilder, Datatype, EnumTypeBuilder, FileBuilder, make_i8_type};
 
-use super::{Dataset, TimeoutMeaning};
+use super::{Dataset, RewardConvention, TimeoutMeaning};
 use crate::EnvError;
 
 /// Rows per compressed chunk: large enough to compress well, small enough to read in pieces.
@@ -54,7 +54,8 @@ impl WriteOptions {
 /// Writes a data set as a D4RL HDF5 file: `observations`, `actions`, `rewards`, `terminals`, `timeouts`
 /// and, where present, `infos/goal`, `infos/qpos`, `infos/qvel`; numbers as f32, flags as h5py's boolean
 /// enumeration, all gzip-compressed. Origin stands in attributes of the root group: `env_id`, `seed`,
-/// `generator`, `generator_version`, `layout_hash`, `timeout_meaning`.
+/// `generator`, `generator_version`, `layout_hash`, `timeout_meaning`, `reward_convention`,
+/// `description`.
 ///
 /// The file appears whole or not at all: it is written under a temporary name in the same folder, synced
 /// and renamed.
@@ -65,7 +66,14 @@ pub fn write_hdf5(dataset: &Dataset, path: &Path, options: WriteOptions) -> Resu
     options.check(path)?;
     dataset.check()?;
     let failed = |problem: String| EnvError::Data { path: path.into(), problem };
-    let builder = build(dataset, options).map_err(|e| failed(format!("cannot be laid out as HDF5: {e}")))?;
+    let description = match &dataset.metadata.description {
+        said if said.is_empty() => None,
+        said => Some(
+            toml::to_string(said).map_err(|e| failed(format!("its description cannot be written: {e}")))?,
+        ),
+    };
+    let builder = build(dataset, description, options)
+        .map_err(|e| failed(format!("cannot be laid out as HDF5: {e}")))?;
 
     let io = |source| EnvError::Io { path: path.into(), source };
     let folder = folder_of(path);
@@ -95,7 +103,11 @@ pub fn write_hdf5(dataset: &Dataset, path: &Path, options: WriteOptions) -> Resu
     Ok(())
 }
 
-fn build(dataset: &Dataset, options: WriteOptions) -> Result<FileBuilder, hdf5_pure::FormatError> {
+fn build(
+    dataset: &Dataset,
+    description: Option<String>,
+    options: WriteOptions,
+) -> Result<FileBuilder, hdf5_pure::FormatError> {
     let rows = dataset.len();
     let boolean = EnumTypeBuilder::with_base(make_i8_type()).value("FALSE", 0).value("TRUE", 1).build()?;
     let mut file = FileBuilder::new();
@@ -137,6 +149,15 @@ fn build(dataset: &Dataset, options: WriteOptions) -> Result<FileBuilder, hdf5_p
         TimeoutMeaning::Truncation => "truncation",
     };
     file.set_attr("timeout_meaning", AttrValue::String(meaning.into()));
+    let convention = match metadata.rewards {
+        RewardConvention::OfAction => "of-action",
+        RewardConvention::OfObservation => "of-observation",
+        RewardConvention::Missing => "missing",
+    };
+    file.set_attr("reward_convention", AttrValue::String(convention.into()));
+    if let Some(description) = description {
+        file.set_attr("description", AttrValue::String(description));
+    }
     Ok(file)
 }
 

@@ -1,6 +1,7 @@
 //! Putting back the observations that D4RL's maze2d files record twice.
 
-use super::Dataset;
+use super::dataset::same;
+use super::{Dataset, TimeoutMeaning};
 use crate::EnvError;
 
 impl Dataset {
@@ -10,28 +11,21 @@ impl Dataset {
     /// D4RL's generator does not refresh the observation when the target changes, and its actions go on
     /// acting on the real state: without the repair neither the step into nor the step out of such a row
     /// is one that the physics could make. Rewards are left as recorded (they belong to the repeated
-    /// observation). Repairing twice changes nothing.
+    /// observation). Repairing twice changes nothing, and nothing is done to other data: to episodes that end at
+    /// their time-outs, and where no simulator state of half the observation's width was recorded (windows leave
+    /// repeated rows out then).
     ///
     /// # Errors
-    /// [`EnvError::Data`] when the file carries no `infos/qpos` and `infos/qvel`, when an observation is
-    /// not their concatenation, or when one differs from them elsewhere than after a time-out. The data
-    /// are untouched then.
+    /// [`EnvError::Data`] when the data fail [`Dataset::check`], or an observation differs from `infos/qpos` and
+    /// `infos/qvel` elsewhere than after a time-out. The data are untouched then.
     pub fn repair_stale_observations(&mut self) -> Result<usize, EnvError> {
         self.check()?;
-        let Some(simulator) = &self.simulator else {
-            return Err(self.problem(
-                "repeated observations cannot be put back without infos/qpos and infos/qvel; use windows \
-                 that end at goal switches instead"
-                    .into(),
-            ));
-        };
         let width = self.observation_dim;
-        if simulator.dim.checked_mul(2) != Some(width) {
-            return Err(self.problem(format!(
-                "observations have {width} entries, infos/qpos and infos/qvel {} each; only observations \
-                 that are position and velocity can be put back",
-                simulator.dim
-            )));
+        let Some(simulator) = self.simulator.as_ref().filter(|s| s.dim.checked_mul(2) == Some(width)) else {
+            return Ok(0);
+        };
+        if self.metadata.timeouts != TimeoutMeaning::GoalSwitch {
+            return Ok(0);
         }
         let mut stale = Vec::new();
         let states = simulator.positions.chunks_exact(simulator.dim);
@@ -39,15 +33,13 @@ impl Dataset {
         for (row, (recorded, (position, velocity))) in
             self.observations.chunks_exact(width).zip(states).enumerate()
         {
-            let same =
-                recorded.iter().zip(position.iter().chain(velocity)).all(|(a, b)| a.to_bits() == b.to_bits());
-            if same {
+            if same(recorded, position.iter().chain(velocity)) {
                 continue;
             }
             if !row.checked_sub(1).and_then(|r| self.timeouts.get(r)).copied().unwrap_or(false) {
                 return Err(self.problem(format!(
-                    "the observation of row {row} is not infos/qpos and infos/qvel, though the row does \
-                     not follow a goal switch; this is not a D4RL maze2d recording"
+                    "the observation of row {row} is not its infos/qpos and infos/qvel, though the row does \
+                     not follow a goal switch: drop the row, or leave infos/qpos out if it is something else"
                 )));
             }
             stale.push((row, position.iter().chain(velocity).copied().collect::<Vec<f32>>()));
@@ -64,7 +56,7 @@ impl Dataset {
 #[cfg(test)]
 mod tests {
     use super::super::dataset::tests::counter;
-    use super::super::{Dataset, SimulatorState};
+    use super::super::{Dataset, SimulatorState, TimeoutMeaning};
 
     /// A counter whose row 3 repeats row 2.
     fn recorded_twice() -> Dataset {
@@ -74,6 +66,7 @@ mod tests {
             positions: data.observations.iter().step_by(2).copied().collect(),
             velocities: data.observations.iter().skip(1).step_by(2).copied().collect(),
         });
+        data.metadata.timeouts = TimeoutMeaning::GoalSwitch;
         data.timeouts[2] = true;
         data.observations[6] = 2.0;
         data
@@ -95,7 +88,17 @@ mod tests {
         let message = data.repair_stale_observations().unwrap_err().to_string();
         assert!(message.contains("row 4"), "{message}");
         assert_eq!(data, before);
+    }
+
+    #[test]
+    fn other_data_are_left_alone() {
+        let mut data = recorded_twice();
+        data.metadata.timeouts = TimeoutMeaning::Truncation;
+        let before = data.clone();
+        assert_eq!(data.repair_stale_observations().unwrap(), 0);
+        assert_eq!(data, before);
+        data.metadata.timeouts = TimeoutMeaning::GoalSwitch;
         data.simulator = None;
-        assert!(data.repair_stale_observations().unwrap_err().to_string().contains("infos/qpos"));
+        assert_eq!(data.repair_stale_observations().unwrap(), 0);
     }
 }

@@ -13,14 +13,14 @@ pub struct WindowOptions {
     /// Let windows run across goal switches of a continuous run ([`TimeoutMeaning::GoalSwitch`]).
     /// Time-outs that cut an episode end a window in any case.
     pub across_goal_switches: bool,
-    /// Also offer the windows that reach past the end of a segment; the mask says which of their rows
-    /// exist. Every row then starts a window.
-    pub padded: bool,
+    /// Pad the windows of trajectories that are shorter than one: each of their rows that has at least this many
+    /// rows from it on starts a window, whose `valid` says how many exist. `None`: they have no windows.
+    pub padded_from: Option<usize>,
 }
 
 impl Default for WindowOptions {
     fn default() -> Self {
-        Self { across_goal_switches: true, padded: false }
+        Self { across_goal_switches: true, padded_from: None }
     }
 }
 
@@ -31,6 +31,27 @@ pub struct Window {
     pub start: usize,
     /// Rows that exist; the rest of the window is padding.
     pub valid: usize,
+}
+
+/// Rows that follow one another: each row's action leads to the next row's observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trajectory {
+    /// First row.
+    pub start: usize,
+    /// One past the last row.
+    pub end: usize,
+}
+
+impl Trajectory {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.end <= self.start
+    }
 }
 
 /// All windows of a data set, addressable by number.
@@ -53,24 +74,52 @@ impl WindowIndex {
     /// [`EnvError::Data`] when the data fail [`Dataset::check`], `window_len` is 0, or there is no window.
     pub fn new(dataset: &Dataset, window_len: usize, options: WindowOptions) -> Result<Self, EnvError> {
         dataset.check()?;
+        let trajectories = dataset.trajectories(options.across_goal_switches);
+        Self::over(dataset, &trajectories, window_len, options.padded_from)
+    }
+
+    /// Finds the windows of `window_len` rows of some trajectories of `dataset`; `padded_from` as in
+    /// [`WindowOptions`].
+    ///
+    /// # Errors
+    /// [`EnvError::Data`] when `window_len` is 0, a trajectory lies outside the data, or there is no window.
+    pub fn over(
+        dataset: &Dataset,
+        trajectories: &[Trajectory],
+        window_len: usize,
+        padded_from: Option<usize>,
+    ) -> Result<Self, EnvError> {
         if window_len == 0 {
             return Err(dataset.problem("windows of zero rows were asked for; ask for at least one".into()));
         }
         let (mut segments, mut count, mut longest) = (Vec::new(), 0, 0);
-        for (start, end) in consistent_segments(dataset, options.across_goal_switches) {
-            let rows = end - start;
+        for &trajectory in trajectories {
+            if trajectory.end > dataset.len() {
+                return Err(dataset.problem(format!("{trajectory:?} does not lie in the data")));
+            }
+            let rows = trajectory.len();
             longest = longest.max(rows);
-            let windows = if options.padded { rows } else { (rows + 1).saturating_sub(window_len) };
+            let least = match padded_from {
+                Some(least) if rows < window_len => least.max(1),
+                _ => window_len,
+            };
+            let windows = (rows + 1).saturating_sub(least);
             if windows > 0 {
-                segments.push((start, end, count));
+                segments.push((trajectory.start, trajectory.end, count));
                 count += windows;
             }
         }
         if count == 0 {
-            return Err(dataset.problem(format!(
-                "no window of {window_len} rows: the longest run of rows without a break has {longest}; \
-                 use shorter or padded windows, or put back repeated observations first"
-            )));
+            return Err(dataset.problem(match padded_from {
+                Some(least) => format!(
+                    "no window of at least {least} rows: the longest trajectory has {longest}; use fewer frames per \
+                     token, or longer trajectories"
+                ),
+                None => format!(
+                    "no window of {window_len} rows: the longest run of rows without a break has {longest}; \
+                     use shorter or padded windows, or put back repeated observations first"
+                ),
+            }));
         }
         Ok(Self { window_len, segments, count })
     }
@@ -164,32 +213,36 @@ impl WindowIndex {
     }
 }
 
-/// Runs of rows in which each row's action leads to the next row's observation.
-fn consistent_segments(dataset: &Dataset, across_goal_switches: bool) -> Vec<(usize, usize)> {
-    let continuous = across_goal_switches && dataset.metadata.timeouts == TimeoutMeaning::GoalSwitch;
-    let rows = dataset.len();
-    let timeout = |row: usize| dataset.timeouts.get(row).copied().unwrap_or(false);
-    // A row that repeats the observation before it, right after a goal switch: the state it acted from
-    // was never recorded, so no window may hold it.
-    let stale =
-        |row: usize| row > 0 && timeout(row - 1) && dataset.observation(row) == dataset.observation(row - 1);
-    let mut segments = Vec::new();
-    let mut start = 0;
-    for row in 0..rows {
-        if dataset.metadata.timeouts == TimeoutMeaning::GoalSwitch && stale(row) {
-            if start < row {
-                segments.push((start, row));
+impl Dataset {
+    /// Runs of rows in which each row's action leads to the next row's observation. They end at terminals and
+    /// time-outs; where those are goal switches of a continuous run, only if `across_goal_switches` is false.
+    pub fn trajectories(&self, across_goal_switches: bool) -> Vec<Trajectory> {
+        let switches = self.metadata.timeouts == TimeoutMeaning::GoalSwitch;
+        let continuous = across_goal_switches && switches;
+        let rows = self.len();
+        let timeout = |row: usize| self.timeouts.get(row).copied().unwrap_or(false);
+        // A row that repeats the observation before it, right after a goal switch: the state it acted from
+        // was never recorded, so no window may hold it.
+        let stale =
+            |row: usize| row > 0 && timeout(row - 1) && self.observation(row) == self.observation(row - 1);
+        let mut trajectories = Vec::new();
+        let mut start = 0;
+        for row in 0..rows {
+            if switches && stale(row) {
+                if start < row {
+                    trajectories.push(Trajectory { start, end: row });
+                }
+                start = row + 1;
+                continue;
             }
-            start = row + 1;
-            continue;
+            let terminal = self.terminals.get(row).copied().unwrap_or(false);
+            if terminal || (timeout(row) && !continuous) || row + 1 == rows {
+                trajectories.push(Trajectory { start, end: row + 1 });
+                start = row + 1;
+            }
         }
-        let terminal = dataset.terminals.get(row).copied().unwrap_or(false);
-        if terminal || (timeout(row) && !continuous) || row + 1 == rows {
-            segments.push((start, row + 1));
-            start = row + 1;
-        }
+        trajectories
     }
-    segments
 }
 
 #[cfg(test)]
@@ -215,7 +268,7 @@ mod tests {
         assert_eq!(starts(&data, 3, WindowOptions::default()), [0, 1, 4, 7]);
         data.metadata.timeouts = TimeoutMeaning::GoalSwitch;
         assert_eq!(starts(&data, 3, WindowOptions::default()), [0, 1, 4, 5, 6, 7]);
-        let split = WindowOptions { across_goal_switches: false, padded: false };
+        let split = WindowOptions { across_goal_switches: false, ..WindowOptions::default() };
         assert_eq!(starts(&data, 3, split), [0, 1, 4, 7]);
     }
 
@@ -236,14 +289,23 @@ mod tests {
     }
 
     #[test]
-    fn padded_windows_start_everywhere_and_say_what_exists() {
-        let mut data = counter(5);
+    fn short_trajectories_have_padded_windows_that_say_what_exists() {
+        let mut data = counter(9);
         data.terminals[2] = true;
-        let options = WindowOptions { padded: true, ..WindowOptions::default() };
-        let index = WindowIndex::new(&data, 3, options).unwrap();
-        let windows: Vec<(usize, usize)> =
-            (0..index.len()).map(|i| index.window(i).unwrap()).map(|w| (w.start, w.valid)).collect();
-        assert_eq!(windows, [(0, 3), (1, 2), (2, 1), (3, 2), (4, 1)]);
+        let windows = |len: usize, least: usize| -> Vec<(usize, usize)> {
+            let options = WindowOptions { padded_from: Some(least), ..WindowOptions::default() };
+            let index = WindowIndex::new(&data, len, options).unwrap();
+            (0..index.len()).map(|i| index.window(i).unwrap()).map(|w| (w.start, w.valid)).collect()
+        };
+        // The trajectory of six rows is as long as a window: it is not padded.
+        assert_eq!(windows(6, 1), [(0, 3), (1, 2), (2, 1), (3, 6)]);
+        assert_eq!(windows(7, 2), [(0, 3), (1, 2), (3, 6), (4, 5), (5, 4), (6, 3), (7, 2)]);
+        assert_eq!(windows(7, 4), [(3, 6), (4, 5), (5, 4)]);
+        let options = WindowOptions { padded_from: Some(7), ..WindowOptions::default() };
+        let message = WindowIndex::new(&data, 8, options).unwrap_err().to_string();
+        assert!(message.contains("at least 7") && message.contains("has 6"), "{message}");
+
+        let (data, index) = (counter(5), WindowIndex::new(&counter(5), 3, WindowOptions::default()).unwrap());
         let (mut obs, mut act, mut mask) = ([9.0f32; 6], [9.0f32; 3], [true; 3]);
         index.copy(&data, Window { start: 3, valid: 2 }, &mut obs, &mut act, &mut mask).unwrap();
         assert_eq!(obs, [3.0, 0.5, 4.0, 0.5, 4.0, 0.5]);

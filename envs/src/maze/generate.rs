@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::EnvError;
-use crate::data::{Dataset, DatasetMetadata, SimulatorState, TimeoutMeaning};
+use crate::data::{Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
 use crate::maze::suite::find;
 use crate::maze::{
     MazeEnv, MazeFrame, MazeGeometry, PhysicsProfile, WaypointAim, WaypointController, WaypointMemory,
@@ -185,9 +185,9 @@ impl Rows {
     }
 
     fn finish(self, env: &MazeEnv, seed: u64) -> Dataset {
-        let generator = match env.geometry().frame() {
-            MazeFrame::D4rl => MAZE2D_GENERATOR,
-            MazeFrame::Centred => POINT_MAZE_GENERATOR,
+        let (generator, rewards) = match env.geometry().frame() {
+            MazeFrame::D4rl => (MAZE2D_GENERATOR, RewardConvention::OfObservation),
+            MazeFrame::Centred => (POINT_MAZE_GENERATOR, RewardConvention::OfAction),
         };
         Dataset {
             env_id: env.rules().id.clone(),
@@ -211,6 +211,8 @@ impl Rows {
                 generator_version: Some(GENERATOR_VERSION),
                 layout_hash: Some(env.geometry().layout().hash(env.physics().profile())),
                 timeouts: TimeoutMeaning::GoalSwitch,
+                rewards,
+                ..DatasetMetadata::default()
             },
         }
     }

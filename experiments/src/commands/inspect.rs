@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forethought_envs::data::{ReadOptions, read_hdf5};
+use forethought_envs::data::{DataReport, ReadOptions, read_hdf5};
 use forethought_planner::checkpoint;
 use serde_json::json;
 
@@ -79,8 +79,11 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
 fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
     let dataset = read_hdf5(path, &ReadOptions::default())?;
     let summary = dataset.summary();
+    let report = DataReport::of(&dataset);
     if as_json {
-        print_json(&json!({ "path": path, "metadata": dataset.metadata, "summary": summary }));
+        print_json(&json!({
+            "path": path, "metadata": dataset.metadata, "summary": summary, "report": report,
+        }));
         return Ok(());
     }
     println!(
@@ -110,5 +113,9 @@ fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
         ]);
     }
     print!("{table}");
+    println!();
+    for line in report.lines() {
+        println!("{line}");
+    }
     Ok(())
 }

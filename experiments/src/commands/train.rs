@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use forethought_envs::data::{ReadOptions, read_hdf5};
-use forethought_planner::training::{Progress, Trainer};
+use forethought_envs::data::DataReport;
+use forethought_planner::training::{Progress, Trainer, TrainingData};
 use forethought_planner::{PlannerError, checkpoint};
 use serde_json::json;
 
@@ -14,55 +14,43 @@ use crate::cli::TrainArgs;
 use crate::failure::Failure;
 use crate::{output, progress, resolve, settings};
 
+mod source;
+
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let (environment, mut configuration) = resolve::experiment(&args.shared)?;
-    let id = configuration.environment.clone();
-    configuration.train.seed = args.seed.unwrap_or(configuration.train.seed);
     if args.time_limit.is_some_and(|limit| limit.is_nan() || limit < 0.0) {
         return Err(Failure::refused("--time-limit must be a number of seconds, 0 or more"));
     }
     let device = args.device.open()?;
-    let data = args.data.clone().unwrap_or_else(|| resolve::data_file(&id));
-    if !data.exists() {
-        return Err(Failure::broken(format!(
-            "no data file at {}: make one with `forethought collect {id}`, or name one with --data",
-            data.display()
-        )));
-    }
-    // D4RL's own files do not name their environment, and what their time-outs mean hangs on it.
-    let mut dataset = read_hdf5(&data, &ReadOptions { env_id: Some(id.clone()), ..ReadOptions::default() })?;
-    let spec = environment.spec();
-    if dataset.metadata.layout_hash.is_some() && dataset.metadata.layout_hash != spec.layout_hash {
-        return Err(Failure::broken(format!(
-            "{} holds data of `{}`, whose layout or physics are not those of `{id}`: name other data with --data, \
-             or train for `{}`",
-            data.display(),
-            dataset.env_id,
-            dataset.env_id
-        )));
-    }
-    dataset.repair_stale_observations()?;
-    let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&id, "train"));
+    let mut source = source::open(args)?;
+    let configuration = &mut source.configuration;
+    configuration.train.seed = args.seed.unwrap_or(configuration.train.seed);
+    let configuration = &source.configuration;
+    let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&source.name, "train"));
     if holds_something_else(&folder) {
         return Err(Failure::broken(format!(
             "{} holds files and no training run: choose another folder with --out",
             folder.display()
         )));
     }
+    let data = TrainingData {
+        spec: &source.spec,
+        dataset: &source.dataset,
+        validation: configuration.data.validation,
+    };
     let mut trainer = Trainer::new(
         &folder,
-        spec,
-        &dataset,
+        &data,
         &configuration.model,
         &configuration.train,
         &device,
         args.device.threads(),
-    )?;
+    )
+    .map_err(|error| source::naming_planner(&source.path, error))?;
     let complete = trainer.step() >= configuration.train.steps;
     if let Some(target) = args.export.as_ref().filter(|target| target.exists() && !complete) {
         return Err(taken(target));
     }
-    let rendered = settings::render(&configuration)?;
+    let rendered = settings::render(configuration)?;
     std::fs::create_dir_all(&folder).map_err(|error| {
         Failure::broken(format!(
             "cannot make the folder {}: {error}; choose another with --out",
@@ -80,16 +68,17 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         }
     });
     let (weights, first) = (trainer.parameters().len(), trainer.step());
-    let bar = progress::bar(configuration.train.steps, "steps", args.shared.json);
+    let bar = progress::bar(configuration.train.steps, "steps", args.json);
     bar.set_position(first);
     bar.reset_eta();
     let began = progress::clock();
-    if !args.shared.json {
+    if !args.json {
         let verb = match first {
             _ if complete => "complete already:",
             0 => "training",
             _ => "resuming",
         };
+        describe(&source, trainer.report());
         eprintln!("{verb} {weights} weights at step {first} in {}", folder.display());
     }
     // A complete run is left as it is, down to its last byte.
@@ -112,10 +101,11 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         Ok(path) => path,
         Err(PlannerError::Interrupted) => {
             eprintln!("stopped at step {}: run the same command to resume", trainer.step());
-            if args.shared.json {
-                print_json(
-                    &json!({ "complete": false, "steps": trainer.step(), "weights": weights, "seconds": seconds }),
-                );
+            if args.json {
+                print_json(&json!({
+                    "complete": false, "steps": trainer.step(), "weights": weights, "seconds": seconds,
+                    "data": trainer.report(),
+                }));
             }
             return Ok(());
         }
@@ -124,16 +114,28 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     if let Some(target) = &args.export {
         export(&saved, target, &trainer)?;
     }
-    if args.shared.json {
-        print_json(
-            &json!({ "complete": true, "checkpoint": saved, "steps": trainer.step(), "weights": weights, "seconds": seconds }),
-        );
+    if args.json {
+        print_json(&json!({
+            "complete": true, "checkpoint": saved, "steps": trainer.step(), "weights": weights, "seconds": seconds,
+            "data": trainer.report(),
+        }));
     } else if complete {
         println!("complete: all {first} steps were done before; checkpoint in {}", saved.display());
     } else {
         println!("{} steps in {seconds:.0} s; checkpoint in {}", trainer.step() - first, saved.display());
     }
     Ok(())
+}
+
+/// Tells what the data hold and what of it is used.
+fn describe(source: &source::Source, report: &DataReport) {
+    eprintln!("data         {} as `{}`", source.path.display(), source.spec.id);
+    if source.put_back > 0 {
+        eprintln!("             {} observations were recorded twice and are put back", source.put_back);
+    }
+    for line in report.lines() {
+        eprintln!("             {line}");
+    }
 }
 
 /// Whether a run in this folder could overwrite what is not its own: there are files, not all of them named

@@ -73,6 +73,14 @@ pub struct DataRecord {
     pub seed: Option<u64>,
     /// Generator and its version, where known.
     pub generator: Option<String>,
+    /// Share or number of trajectories that were held out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub validation: f64,
+}
+
+/// Exact: nothing was held out.
+fn is_zero(value: &f64) -> bool {
+    value.abs() <= 0.0
 }
 
 /// One file of the folder.

@@ -1,10 +1,13 @@
 //! Training batches: windows of data, noised to independent levels.
 
-use forethought_envs::data::{Dataset, DatasetNormalizer, WindowIndex, WindowOptions};
+use std::sync::Arc;
+
+use forethought_envs::data::{Dataset, DatasetNormalizer, RewardConvention, Trajectory, Window, WindowIndex};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::data::{least_rows, window_rows};
 use super::{ModelConfig, TrainConfig};
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};
 use crate::noise::NoiseSchedule;
@@ -12,6 +15,8 @@ use crate::{PlannerError, TokenLayout, random};
 
 /// Names the stream of data order and noise apart from that of the weights.
 const DATA_STREAM: u64 = 1;
+/// Names the stream of the batch that held-out data are measured with.
+const VALIDATION_STREAM: u64 = 3;
 
 /// One batch on the host. Shapes `[B, T, D]`, `[B, T]`, `[B]`.
 #[derive(Clone, Debug)]
@@ -32,9 +37,7 @@ pub struct TrainBatch {
 
 /// Makes the batch of any step, from the step's number alone.
 pub struct BatchMaker {
-    observations: Vec<f32>,
-    actions: Vec<f32>,
-    rewards: Vec<f32>,
+    rows: Arc<Rows>,
     windows: WindowIndex,
     layout: TokenLayout,
     schedule: NoiseSchedule,
@@ -42,12 +45,24 @@ pub struct BatchMaker {
     train: TrainConfig,
 }
 
+/// The data as the network sees them.
+struct Rows {
+    observations: Vec<f32>,
+    actions: Vec<f32>,
+    /// Reward of the step from each row to the next.
+    rewards: Vec<f32>,
+}
+
 impl BatchMaker {
-    /// Batches from `dataset`, whose observations must follow one another (see
+    /// Batches from all of `dataset`, whose observations must follow one another (see
     /// [`Dataset::repair_stale_observations`]), scaled by `normalizer`.
     ///
+    /// A trajectory shorter than a sequence makes sequences with fewer chunks; their missing chunks are as invisible
+    /// as those past a random end.
+    ///
     /// # Errors
-    /// [`PlannerError::Env`] when the data hold no window of the plan's length or do not fit the layout.
+    /// [`PlannerError::Env`] when no trajectory holds a single chunk, or the data do not fit the layout;
+    /// [`PlannerError::Setting`] when rewards are to be planned and the data record none.
     pub fn new(
         dataset: &Dataset,
         normalizer: &DatasetNormalizer,
@@ -55,23 +70,69 @@ impl BatchMaker {
         model: &ModelConfig,
         train: &TrainConfig,
     ) -> Result<Self, PlannerError> {
+        let trajectories = dataset.trajectories(true);
+        Self::over(dataset, &trajectories, normalizer, layout, model, train)
+    }
+
+    /// As [`Self::new`], from some of the trajectories of `dataset`.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn over(
+        dataset: &Dataset,
+        trajectories: &[Trajectory],
+        normalizer: &DatasetNormalizer,
+        layout: &TokenLayout,
+        model: &ModelConfig,
+        train: &TrainConfig,
+    ) -> Result<Self, PlannerError> {
+        dataset.check()?;
         crate::error::check_len("data observation", layout.observation, dataset.observation_dim)?;
         crate::error::check_len("data action", layout.action, dataset.action_dim)?;
-        let windows =
-            WindowIndex::new(dataset, layout.chunks * layout.frame_stack + 1, WindowOptions::default())?;
+        if layout.reward && dataset.metadata.rewards == RewardConvention::Missing {
+            return Err(PlannerError::Setting {
+                name: "model.reward",
+                value: "true".into(),
+                remedy: "the data record no rewards: set it to false, or add `rewards` to the data".into(),
+            });
+        }
+        let windows = windows(dataset, trajectories, layout)?;
         let (mut observations, mut actions) = (dataset.observations.clone(), dataset.actions.clone());
         normalizer.observation.normalize_f32(&mut observations)?;
         normalizer.action.normalize_f32(&mut actions)?;
+        let rewards = (0..dataset.len()).map(|row| dataset.step_reward(row).unwrap_or(0.0)).collect();
         Ok(Self {
-            observations,
-            actions,
-            rewards: dataset.rewards.clone(),
+            rows: Arc::new(Rows { observations, actions, rewards }),
             windows,
             layout: layout.clone(),
             schedule: model.noise()?,
             model: model.clone(),
             train: train.clone(),
         })
+    }
+
+    /// Batches from other trajectories of the same data.
+    ///
+    /// # Errors
+    /// [`PlannerError::Env`] when none of them holds a single chunk.
+    pub fn with_trajectories(
+        &self,
+        dataset: &Dataset,
+        trajectories: &[Trajectory],
+    ) -> Result<Self, PlannerError> {
+        Ok(Self {
+            rows: Arc::clone(&self.rows),
+            windows: windows(dataset, trajectories, &self.layout)?,
+            layout: self.layout.clone(),
+            schedule: self.model.noise()?,
+            model: self.model.clone(),
+            train: self.train.clone(),
+        })
+    }
+
+    /// The windows that sequences are cut from.
+    pub fn windows(&self) -> &WindowIndex {
+        &self.windows
     }
 
     /// Tokens per sequence.
@@ -81,6 +142,15 @@ impl BatchMaker {
 
     /// The batch of step `step`.
     pub fn batch(&self, step: u64) -> TrainBatch {
+        self.draw(DATA_STREAM, step)
+    }
+
+    /// A batch that belongs to no step: what held-out data are measured with, always the same.
+    pub fn validation_batch(&self) -> TrainBatch {
+        self.draw(VALIDATION_STREAM, 0)
+    }
+
+    fn draw(&self, stream: u64, step: u64) -> TrainBatch {
         let (b, t, d) = (self.train.batch, self.tokens(), self.layout.width());
         let mut batch = TrainBatch {
             x_btd: vec![0.0; b * t * d],
@@ -92,7 +162,7 @@ impl BatchMaker {
         };
         let mut existing = 0usize;
         for sequence in 0..b {
-            let mut rng = random::stream(self.train.seed, &[DATA_STREAM, step, sequence as u64]);
+            let mut rng = random::stream(self.train.seed, &[stream, step, sequence as u64]);
             existing += self.sequence(&mut rng, sequence, &mut batch);
         }
         let scale = 1.0 / existing.max(1) as f32;
@@ -105,8 +175,9 @@ impl BatchMaker {
         let (layout, t, d) = (&self.layout, self.tokens(), self.layout.width());
         let chunks = if self.train.random_ends { rng.random_range(1..=layout.chunks) } else { layout.chunks };
         let goal = !layout.goal_indices.is_empty() && !rng.random_bool(self.train.no_goal);
+        let window = self.windows.sample(rng);
+        let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
-        let start = self.windows.sample(rng).start;
         let levels = &mut batch.level_bt[sequence * t..(sequence + 1) * t];
         for level in levels.iter_mut() {
             *level = rng.random_range(1..=self.model.levels) as u16;
@@ -151,34 +222,51 @@ impl BatchMaker {
         existing
     }
 
+    /// Chunks of a sequence in `window`, of `drawn` in a full one: a padded window has as many as exist, or the same
+    /// share of them.
+    fn chunks_in(&self, window: Window, drawn: usize) -> usize {
+        let most = self.layout.chunks;
+        let exist = (window.valid.saturating_sub(1) / self.layout.frame_stack).clamp(1, most);
+        1 + (drawn - 1) * exist / most
+    }
+
     /// Writes the clean token `token` of the window that starts at row `start`.
     fn clean(&self, token: usize, start: usize, chunks: usize, out: &mut [f32]) {
         let layout = &self.layout;
         let (o, a, f) = (layout.observation, layout.action, layout.frame_stack);
         let last = layout.last_observation();
         match token {
-            STATE => out[last..last + o].copy_from_slice(&self.observations[start * o..(start + 1) * o]),
+            STATE => out[last..last + o].copy_from_slice(&self.rows.observations[start * o..(start + 1) * o]),
             GOAL => {
                 // Hindsight: the sequence is told where it ends.
                 let row = start + chunks * f;
                 for &index in &layout.goal_indices {
-                    out[last + index] = self.observations[row * o + index];
+                    out[last + index] = self.rows.observations[row * o + index];
                 }
             }
             _ => {
                 for frame in 0..f {
                     let row = start + (token - FIRST_CHUNK) * f + frame;
                     let (action, observation) = (layout.action_at(frame), layout.observation_at(frame));
-                    out[action..action + a].copy_from_slice(&self.actions[row * a..(row + 1) * a]);
+                    out[action..action + a].copy_from_slice(&self.rows.actions[row * a..(row + 1) * a]);
                     out[observation..observation + o]
-                        .copy_from_slice(&self.observations[(row + 1) * o..(row + 2) * o]);
+                        .copy_from_slice(&self.rows.observations[(row + 1) * o..(row + 2) * o]);
                     if let Some(reward) = layout.reward_at(frame) {
-                        out[reward] = self.rewards[row + 1];
+                        out[reward] = self.rows.rewards[row];
                     }
                 }
             }
         }
     }
+}
+
+fn windows(
+    dataset: &Dataset,
+    trajectories: &[Trajectory],
+    layout: &TokenLayout,
+) -> Result<WindowIndex, PlannerError> {
+    let least = Some(least_rows(layout));
+    Ok(WindowIndex::over(dataset, trajectories, window_rows(layout), least)?)
 }
 
 /// Steepest pyramid drawn: how much noisier each chunk is than the one before, as a share of pure noise.

@@ -19,6 +19,9 @@ pub struct MetricRow {
     pub gradient_norm: f64,
     /// Its learning rate.
     pub learning_rate: f64,
+    /// The same error on held-out data, of the averaged weights, where some are held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
 }
 
 /// An append-only metrics file.
@@ -72,7 +75,7 @@ mod tests {
     use super::*;
 
     fn row(step: u64) -> MetricRow {
-        MetricRow { step, loss: 0.5, gradient_norm: 1.0, learning_rate: 1e-3 }
+        MetricRow { step, loss: 0.5, gradient_norm: 1.0, learning_rate: 1e-3, validation_loss: None }
     }
 
     #[test]

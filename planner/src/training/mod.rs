@@ -5,6 +5,7 @@
 
 mod batch;
 mod config;
+mod data;
 mod events;
 mod gradient;
 mod metrics;
@@ -13,6 +14,7 @@ mod trainer;
 
 pub use batch::{BatchMaker, TrainBatch};
 pub use config::{ModelConfig, TrainConfig};
+pub use data::TrainingData;
 pub use events::EventWriter;
 pub use gradient::{GradientWorkers, StepGradient};
 pub use metrics::{MetricRow, Metrics};

@@ -97,6 +97,11 @@ impl Optimizer {
         &self.weights
     }
 
+    /// Averaged weights on the device.
+    pub fn average(&self) -> &Tensor<1> {
+        &self.average
+    }
+
     /// Takes one step; returns the gradient's norm before clipping, one number on the device.
     pub fn step(&mut self, gradient: Tensor<1>, config: &TrainConfig) -> Tensor<1> {
         let rate = learning_rate(config, self.step);

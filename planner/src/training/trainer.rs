@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use forethought_envs::EnvSpec;
-use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, NormalizerKind, Support};
+use forethought_envs::data::{
+    DataReport, DatasetNormalizer, Finding, FindingKind, InverseModel, NormalizerKind, Support,
+};
 
+use super::data::least_rows;
 use super::{
-    BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, ModelConfig, Optimizer, TrainConfig,
-    TrainState, learning_rate,
+    BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, ModelConfig, Optimizer, TrainBatch,
+    TrainConfig, TrainState, TrainingData, learning_rate,
 };
 use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits};
 use crate::network::{Network, ParameterLayout};
@@ -38,6 +40,8 @@ pub struct Trainer {
     optimizer: Optimizer,
     workers: GradientWorkers,
     batches: BatchMaker,
+    validation: Option<TrainBatch>,
+    report: DataReport,
 }
 
 impl Trainer {
@@ -50,19 +54,18 @@ impl Trainer {
     /// [`PlannerError::Checkpoint`] when its checkpoint cannot be read.
     pub fn new(
         folder: &Path,
-        spec: &EnvSpec,
-        dataset: &Dataset,
+        data: &TrainingData<'_>,
         model: &ModelConfig,
         train: &TrainConfig,
         device: &Device,
         threads: Option<usize>,
     ) -> Result<Self, PlannerError> {
         train.check()?;
-        let layout = model.layout(spec)?;
-        let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, dataset)?;
+        let layout = model.layout(data.spec)?;
+        let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, data.dataset)?;
         normalizer.observation =
             normalizer.observation.spread(&layout.goal_indices, model.position_spread)?;
-        let manifest = describe(spec, dataset, &layout, &normalizer, model, train)?;
+        let (manifest, unfitted) = describe(data, &layout, &normalizer, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);
         let state = match checkpoint::latest(&folder.join("checkpoints"))? {
@@ -77,8 +80,24 @@ impl Trainer {
         let (levels, shards) = (model.levels, train.shards);
         let workers =
             GradientWorkers::new(&network, &model.network, &layout, levels, shards, device, threads)?;
-        let batches = BatchMaker::new(dataset, &normalizer, &layout, model, train)?;
-        Ok(Self { folder: folder.to_owned(), manifest, parameters, optimizer, workers, batches })
+        let [kept, held] = data.split(least_rows(&layout), train.seed)?;
+        let batches = BatchMaker::over(data.dataset, &kept, &normalizer, &layout, model, train)?;
+        let validation = match held.as_slice() {
+            [] => None,
+            held => Some(batches.with_trajectories(data.dataset, held)?.validation_batch()),
+        };
+        let mut report = data.report(&layout, &batches, &held);
+        report.findings.extend(unfitted);
+        Ok(Self {
+            folder: folder.to_owned(),
+            manifest,
+            parameters,
+            optimizer,
+            workers,
+            batches,
+            validation,
+            report,
+        })
     }
 
     /// Steps done.
@@ -94,6 +113,11 @@ impl Trainer {
     /// What this run's checkpoints say of themselves and of their data.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What the data hold and what of it is used.
+    pub fn report(&self) -> &DataReport {
+        &self.report
     }
 
     /// Trains to the end, calling `clock` for the time of day (seconds since the epoch) and `progress` for
@@ -114,7 +138,7 @@ impl Trainer {
         let mut metrics = Metrics::open(&self.folder.join("metrics.jsonl"), from)?;
         let mut events = EventWriter::create(&self.folder, clock())?;
         let (sender, receiver) = crossbeam::channel::bounded(PREFETCH);
-        let Self { folder, manifest, parameters, optimizer, workers, batches } = self;
+        let Self { folder, manifest, parameters, optimizer, workers, batches, validation, .. } = self;
         let outcome = crossbeam::thread::scope(|scope| {
             scope.spawn(|_| {
                 // Ends when the steps are done, or when the receiver is gone.
@@ -132,11 +156,16 @@ impl Trainer {
                 let norm = optimizer.step(gradient.gradient, &train);
                 let (done, end) = (step + 1, step + 1 == train.steps);
                 if done.is_multiple_of(train.log_every) || end {
+                    let validation_loss = match validation {
+                        Some(held) => Some(scalar(workers.gradient(optimizer.average(), held)?.loss)?),
+                        None => None,
+                    };
                     let row = MetricRow {
                         step: done,
                         loss: scalar(gradient.loss)?,
                         gradient_norm: scalar(norm)?,
                         learning_rate: rate,
+                        validation_loss,
                     };
                     if !(row.loss.is_finite() && row.gradient_norm.is_finite()) {
                         return Err(PlannerError::Diverged { step: done, loss: row.loss });
@@ -145,12 +174,13 @@ impl Trainer {
                     let now = clock();
                     let speed = (done - last.1) as f64 / (now - last.0).max(1e-9);
                     last = (now, done);
-                    let values = [
+                    let mut values = vec![
                         ("loss", row.loss),
                         ("gradient_norm", row.gradient_norm),
                         ("learning_rate", rate),
                         ("steps_per_second", speed),
                     ];
+                    values.extend(row.validation_loss.map(|loss| ("validation_loss", loss)));
                     events.scalars(now, done, &values)?;
                     if !progress(Progress { step: done, steps: train.steps, loss: row.loss, now }) && !end {
                         commit(folder, manifest, parameters, optimizer)?;
@@ -182,36 +212,62 @@ fn scalar(tensor: burn::tensor::Tensor<1>) -> Result<f64, PlannerError> {
     tensor.try_into_scalar::<f32>().map(f64::from).map_err(|error| PlannerError::Device(format!("{error:?}")))
 }
 
+/// The manifest of a run, and what could not be learnt from its data beside the network.
 fn describe(
-    spec: &EnvSpec,
-    dataset: &Dataset,
+    data: &TrainingData<'_>,
     layout: &TokenLayout,
     normalizer: &DatasetNormalizer,
     model: &ModelConfig,
     train: &TrainConfig,
-) -> Result<Manifest, PlannerError> {
-    Ok(Manifest {
+) -> Result<(Manifest, Vec<Finding>), PlannerError> {
+    let dataset = data.dataset;
+    let mut unfitted = Vec::new();
+    // Data from which they cannot be learnt can be trained on all the same.
+    let mut missing = |what: &str, error: forethought_envs::EnvError| {
+        let reason = match error {
+            forethought_envs::EnvError::Data { problem, .. } => problem,
+            other => other.to_string(),
+        };
+        unfitted.push(Finding {
+            kind: FindingKind::NotFitted,
+            row: None,
+            count: 1,
+            message: format!("{what}: {reason}"),
+        });
+    };
+    let inverse = InverseModel::fit(dataset)
+        .map_err(|error| missing("no inverse dynamics for the controller of that name", error))
+        .ok();
+    let support = match layout.goal_indices.is_empty() {
+        // Without goals there are no positions that it could speak of.
+        true => None,
+        false => Support::fit(dataset, &layout.goal_indices)
+            .map_err(|error| missing("no support, so plans that leave the data are not told", error))
+            .ok(),
+    };
+    let manifest = Manifest {
         format: checkpoint::FORMAT,
         code_version: env!("CARGO_PKG_VERSION").into(),
-        environment: spec.clone(),
+        environment: data.spec.clone(),
         action_mode: "environment".into(),
         layout: layout.clone(),
         model: model.clone(),
         train: train.clone(),
         normalizer: normalizer.clone(),
         limits: SlotLimits::of(dataset, normalizer, layout)?,
-        // Data too short to fit them are not too short to train on.
-        inverse: InverseModel::fit(dataset).ok(),
-        support: Support::fit(dataset, &layout.goal_indices).ok(),
+        inverse,
+        support,
         data: DataRecord {
             rows: dataset.len(),
             seed: dataset.metadata.seed,
             generator: dataset.metadata.generator.clone(),
+            validation: data.validation,
         },
         step: 0,
         files: Default::default(),
         sha256: String::new(),
-    })
+    };
+    Ok((manifest, unfitted))
 }
 
 /// Refuses to go on with a run that was begun with other settings: the result would be neither.

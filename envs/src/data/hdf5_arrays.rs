@@ -1,0 +1,289 @@
+//! The arrays of an HDF5 file, with what each must hold.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError};
+
+use crate::EnvError;
+
+/// gzip cannot shrink data more than this; a file that declares more than its size times this (and some
+/// slack for tiny files) holds rows that were never written.
+const MAX_COMPRESSION: u64 = 1100;
+const COMPRESSION_SLACK: u64 = 1 << 16;
+/// Whole numbers of fewer different values than this are choices, not quantities.
+const CHOICES: usize = 64;
+
+pub(super) fn damaged(detail: impl std::fmt::Display) -> String {
+    format!("the file is damaged or cut off ({detail}); collect or copy it again")
+}
+
+/// What is wrong with a file that the parser does not read: damage, or a part of HDF5 that it does not know.
+fn unread(error: &hdf5_pure::Error) -> String {
+    let remedy = "write it again with h5py's plain create_dataset, or with h5repack";
+    match error {
+        hdf5_pure::Error::Format(format) => match format {
+            FormatError::UnsupportedFilter(id) => {
+                let name = match id {
+                    4 => " (szip)",
+                    _ => "",
+                };
+                format!("it is compressed by filter {id}{name}, which is not supported: use gzip or none")
+            }
+            FormatError::UnsupportedVirtualLayout => {
+                format!("it is a virtual array, whose numbers lie in other files: {remedy}")
+            }
+            FormatError::UnsupportedExternalStorage => {
+                format!("its numbers lie in another file: {remedy}")
+            }
+            FormatError::InvalidLayoutVersion(version) if *version > 4 => format!(
+                "its storage layout (version {version}) is newer than is supported: write it with \
+                 h5py.File(..., libver=(\"earliest\", \"v114\"))"
+            ),
+            _ => damaged(error),
+        },
+        _ => damaged(error),
+    }
+}
+
+/// An open file, and how much memory its arrays may still take.
+pub(super) struct Arrays {
+    path: PathBuf,
+    file: File,
+    limit: u64,
+    plausible: u64,
+    taken: u64,
+}
+
+impl Arrays {
+    pub fn open(path: &Path, bytes: Vec<u8>, max_bytes: u64) -> Result<Self, EnvError> {
+        let size = bytes.len() as u64;
+        let plausible = size.saturating_mul(MAX_COMPRESSION).saturating_add(COMPRESSION_SLACK);
+        let refuse = |problem| EnvError::Data { path: path.into(), problem };
+        let file = File::from_bytes(bytes).map_err(|e| refuse(damaged(e)))?;
+        let declared = file.superblock().eof_address;
+        if declared > size {
+            return Err(refuse(damaged(format!("{size} of {declared} bytes are there"))));
+        }
+        Ok(Self { path: path.into(), file, limit: max_bytes, plausible, taken: 0 })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Attributes of the whole file.
+    pub fn attributes(&self) -> Result<HashMap<String, AttrValue>, EnvError> {
+        self.file.root().attrs().map_err(|e| self.error(damaged(e)))
+    }
+
+    /// Whether something stands under this key; a damaged array does all the same, so that reading it reports
+    /// the damage.
+    pub fn has(&self, key: &str) -> Result<bool, EnvError> {
+        match self.file.dataset(key) {
+            Err(hdf5_pure::Error::Format(FormatError::PathNotFound(_)))
+            | Err(hdf5_pure::Error::NotAGroup(_)) => Ok(false),
+            Err(error @ hdf5_pure::Error::Format(FormatError::UnexpectedEof { .. })) => {
+                // An old-style soft link has no address of its own.
+                Err(self
+                    .error(format!("`{key}`: {}; links to other places are not followed", unread(&error))))
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// One vector a row, and its width (1 for an array of one axis).
+    pub fn vectors(&mut self, key: &str) -> Result<(Vec<f32>, usize), EnvError> {
+        let (array, shape) = self.open_array(key)?;
+        let width = match shape.as_slice() {
+            [_] => 1,
+            [_, width] => usize::try_from(*width).unwrap_or(usize::MAX),
+            [] => return Err(self.error(format!("`{key}` is one number; one row a step is expected"))),
+            [_, _, _, _] | [_, _, _] if key == "observations" => {
+                return Err(self.error(format!(
+                    "`{key}` has shape {shape:?}: images and other arrays per step are not supported, only one \
+                     vector per step (shape [rows, entries]); encode them first"
+                )));
+            }
+            other => {
+                return Err(self.error(format!("`{key}` has shape {other:?}; one or two axes are expected")));
+            }
+        };
+        Ok((self.numbers(key, &array)?, width))
+    }
+
+    /// One number a row.
+    pub fn column(&mut self, key: &str) -> Result<Vec<f32>, EnvError> {
+        let (array, shape) = self.open_array(key)?;
+        self.one_per_row(key, &shape)?;
+        self.numbers(key, &array)
+    }
+
+    /// Actions: as [`Self::vectors`], and quantities, not choices.
+    pub fn actions(
+        &mut self,
+        key: &str,
+        attributes: &HashMap<String, AttrValue>,
+    ) -> Result<(Vec<f32>, usize), EnvError> {
+        let discrete = |problem: String| {
+            format!(
+                "{problem}: discrete actions are not supported, only quantities (one number per actuator); if these \
+                 are quantities, store them as floating-point numbers"
+            )
+        };
+        let named = ["action_space", "action_type"].iter().find_map(|name| {
+            let text = attributes.get(*name)?.as_str()?;
+            text.to_lowercase().contains("discrete").then(|| format!("attribute {name} says `{text}`"))
+        });
+        if let Some(problem) = named {
+            return Err(self.error(discrete(problem)));
+        }
+        let whole = match self.file.dataset(key).map(|array| array.dtype()) {
+            Ok(Ok(kind)) => is_whole(&kind).then(|| kind.to_string()),
+            _ => None,
+        };
+        let (values, width) = self.vectors(key)?;
+        if let Some(kind) = whole {
+            let mut found = HashSet::new();
+            let many = values.iter().any(|value| {
+                found.insert(value.to_bits());
+                found.len() > CHOICES
+            });
+            if !many {
+                let count = found.len();
+                return Err(self.error(discrete(format!("`{key}` holds {kind} of {count} different values"))));
+            }
+        }
+        Ok((values, width))
+    }
+
+    /// One flag a row: booleans, or numbers of any kind that are 0 or 1.
+    pub fn flags(&mut self, key: &str) -> Result<Vec<bool>, EnvError> {
+        let (array, shape) = self.open_array(key)?;
+        self.one_per_row(key, &shape)?;
+        let kind = array.dtype().map_err(|e| self.unread(key, &e))?;
+        let one_byte = array.element_size().map_err(|e| self.unread(key, &e))? == 1;
+        let read = |e| self.unread(key, &e);
+        let values: Vec<f64> = if one_byte && matches!(kind, DType::Enum(_) | DType::I8 | DType::U8) {
+            array.read_raw().map_err(read)?.into_iter().map(f64::from).collect()
+        } else if is_number(&kind) || matches!(kind, DType::Enum(_)) {
+            array.read_f64().map_err(read)?
+        } else {
+            return Err(
+                self.error(format!("`{key}` holds {kind}; booleans, or numbers 0 and 1, are expected"))
+            );
+        };
+        // Exact: a flag is one of two numbers.
+        #[allow(clippy::float_cmp)]
+        let other = values.iter().position(|value| *value != 0.0 && *value != 1.0);
+        if let Some(row) = other {
+            let value = values[row];
+            return Err(self.error(format!("`{key}` holds {value} in row {row}; only 0 and 1 are flags")));
+        }
+        Ok(values.into_iter().map(|value| value > 0.5).collect())
+    }
+
+    fn one_per_row(&self, key: &str, shape: &[u64]) -> Result<(), EnvError> {
+        match shape {
+            [_] | [_, 1] => Ok(()),
+            other => Err(self.error(format!(
+                "`{key}` has shape {other:?}; one number per row is expected (shape [rows] or [rows, 1])"
+            ))),
+        }
+    }
+
+    fn numbers(&self, key: &str, array: &hdf5_pure::Dataset) -> Result<Vec<f32>, EnvError> {
+        let kind = array.dtype().map_err(|e| self.unread(key, &e))?;
+        if !is_number(&kind) {
+            return Err(
+                self.error(format!("`{key}` holds {kind}; numbers are expected (f32, f64 or integers)"))
+            );
+        }
+        array.read_f32().map_err(|e| self.unread(key, &e))
+    }
+
+    /// Opens an array and takes the memory it will need from the budget, chunk buffers included.
+    fn open_array(&mut self, key: &str) -> Result<(hdf5_pure::Dataset, Vec<u64>), EnvError> {
+        let array = match self.file.dataset(key) {
+            Ok(array) => array,
+            Err(hdf5_pure::Error::Format(FormatError::PathNotFound(_)))
+            | Err(hdf5_pure::Error::NotAGroup(_)) => return Err(self.error(self.missing(key))),
+            Err(hdf5_pure::Error::NotADataset(_)) => {
+                return Err(self.error(format!(
+                    "`{key}` is a group; one array is expected: join the arrays in it, column beside column"
+                )));
+            }
+            Err(error) => return Err(self.unread(key, &error)),
+        };
+        let shape = array.shape().map_err(|e| self.unread(key, &e))?;
+        let chunk = array.chunk_shape().map_err(|e| self.unread(key, &e))?.unwrap_or_default();
+        let element = array.element_size().map_err(|e| self.unread(key, &e))?.max(4);
+        let bytes = |dims: &[u64]| dims.iter().try_fold(element, |n, d| n.checked_mul(*d));
+        let needed = bytes(&shape).zip(bytes(&chunk)).map(|(all, one)| all.max(one));
+        let taken = needed.and_then(|needed| self.taken.checked_add(needed));
+        match taken {
+            Some(taken) if taken > self.plausible => Err(self.error(format!(
+                "`{key}` declares shape {shape:?} in chunks of {chunk:?}, more than a file of this size can hold: \
+                 most of it was never written; copy the rows that were into a new file"
+            ))),
+            Some(taken) if taken <= self.limit => {
+                self.taken = taken;
+                Ok((array, shape))
+            }
+            _ => Err(self.error(format!(
+                "`{key}` declares shape {shape:?} in chunks of {chunk:?}, more than the limit of {} bytes that data \
+                 may take; split the file into smaller ones",
+                self.limit
+            ))),
+        }
+    }
+
+    /// Why a key that is needed may not be there.
+    fn missing(&self, key: &str) -> String {
+        let root = self.file.root();
+        let (arrays, groups) = (root.datasets().unwrap_or_default(), root.groups().unwrap_or_default());
+        if let Some(near) = arrays.iter().find(|name| name.eq_ignore_ascii_case(key)) {
+            return format!("key `{key}` is missing; there is `{near}`: rename it");
+        }
+        let joined = "join the episodes into arrays `observations`, `actions`, `rewards`, `terminals` and \
+                      `timeouts`, one row a step";
+        if groups.iter().any(|name| name.starts_with("episode_")) {
+            return format!(
+                "this is Minari's layout, one group per episode, which is not read yet: {joined}"
+            );
+        }
+        if groups.iter().any(|name| name == "data") {
+            return format!(
+                "this is robomimic's layout, one group per demonstration, which is not read yet: {joined}"
+            );
+        }
+        let mut names: Vec<String> = arrays.into_iter().chain(groups).take(8).collect();
+        names.sort();
+        let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        format!("key `{key}` is missing (there is {there}); this is not a D4RL data file: {joined}")
+    }
+
+    fn unread(&self, key: &str, error: &hdf5_pure::Error) -> EnvError {
+        self.error(format!("`{key}`: {}", unread(error)))
+    }
+
+    pub fn error(&self, problem: String) -> EnvError {
+        EnvError::Data { path: self.path.clone(), problem }
+    }
+}
+
+fn is_whole(kind: &DType) -> bool {
+    use DType::{Enum, I8, I16, I32, I64, U8, U16, U32, U64};
+    matches!(kind, I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64 | Enum(_))
+}
+
+fn is_number(kind: &DType) -> bool {
+    match kind {
+        DType::F32 | DType::F64 => true,
+        // Half precision, and other sizes that have no name of their own.
+        DType::Other(datatype) => matches!(datatype.as_ref(), Datatype::FloatingPoint { .. }),
+        DType::Enum(_) => false,
+        other => is_whole(other),
+    }
+}

@@ -1,0 +1,45 @@
+//! Options of `train`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::device::DeviceName;
+
+#[derive(Args, Debug)]
+pub struct TrainArgs {
+    /// Environment, for example maze2d-umaze (`-v1` may be left out). May be left out with --data: the environment is
+    /// then the one that the file names, or one that the data alone describe.
+    pub environment: Option<String>,
+    /// Configuration file (TOML). Default: the one that comes with the environment, if any.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Override one setting, for example --set train.steps=5000. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Data file: HDF5 in D4RL's layout. Default: data/ENVIRONMENT.hdf5
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// What the data are (TOML): features, action bounds, seconds per step, task. Default: DATA.toml beside
+    /// DATA.hdf5, where there is one.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub describe: Option<PathBuf>,
+    /// Folder of the run. Default: runs/ENVIRONMENT/train, or runs/DATA/train without an environment
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Seed of weights, data order and noise (overrides train.seed).
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceName,
+    /// Stop after this many seconds with a checkpoint; the same command resumes.
+    #[arg(long, value_name = "SECONDS")]
+    pub time_limit: Option<f64>,
+    /// When training is complete, also write a folder that holds only what planning needs.
+    #[arg(long, value_name = "FOLDER")]
+    pub export: Option<PathBuf>,
+}

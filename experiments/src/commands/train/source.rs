@@ -1,0 +1,163 @@
+//! What is trained on: the data, and the environment that they come from.
+
+use std::path::{Path, PathBuf};
+
+use forethought_envs::data::{DataDescription, Dataset, ReadOptions, check_inside, read_hdf5};
+use forethought_envs::{EnvError, EnvSpec, make};
+use forethought_planner::PlannerError;
+
+use crate::cli::{Shared, TrainArgs};
+use crate::configuration::Configuration;
+use crate::failure::Failure;
+use crate::{resolve, settings};
+
+/// Data ready to train on.
+pub struct Source {
+    /// The data file.
+    pub path: PathBuf,
+    /// What the run is called: the environment, or the data file where no registered environment is meant.
+    pub name: String,
+    /// The environment.
+    pub spec: EnvSpec,
+    /// Rows that follow one another.
+    pub dataset: Dataset,
+    /// Observations that were recorded twice and put back.
+    pub put_back: usize,
+    /// Settings.
+    pub configuration: Configuration,
+}
+
+/// Opens the data that were asked for. A registered environment may be named by the user or by the file; any other
+/// file is taken for what it says of itself.
+pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
+    let typed = args.environment.as_deref().map(resolve::environment_id);
+    // An unknown name or setting is refused before anything is read.
+    if let Some(id) = &typed {
+        make(id).map_err(|error| match &args.data {
+            Some(_) => Failure::refused(format!("{error}; leave the name out to train on the data alone")),
+            None => error.into(),
+        })?;
+    }
+    settings::load::<Configuration>(args.config.as_deref(), &args.overrides)?;
+    let path = match (&args.data, &typed) {
+        (Some(path), _) => path.clone(),
+        (None, Some(id)) => resolve::data_file(id),
+        (None, None) => {
+            return Err(Failure::refused(
+                "what to train on is missing: name an environment, or a data file with --data",
+            ));
+        }
+    };
+    if !path.exists() {
+        let remedy = match &typed {
+            Some(id) => format!("make one with `forethought collect {id}`, or name one with --data"),
+            None => "check the path".into(),
+        };
+        return Err(Failure::broken(format!("no data file at {}: {remedy}", path.display())));
+    }
+    let (said_in, said) = description(args, &path)?;
+    let options = ReadOptions {
+        env_id: said.environment.clone().or_else(|| typed.clone()),
+        timeouts: said.timeouts,
+        rewards: said.rewards,
+        ..ReadOptions::default()
+    };
+    let mut dataset = read_hdf5(&path, &options)?;
+    let put_back = dataset.repair_stale_observations().map_err(|error| naming(&path, error))?;
+    let own_name = said.environment.clone().unwrap_or_else(|| dataset.env_id.clone());
+    let registered = typed.clone().or_else(|| make(&own_name).is_ok().then(|| own_name.clone()));
+    if let Some(id) = registered {
+        let (_, configuration) = resolve::experiment(&shared(args, &id))?;
+        let spec = make(&id)?.spec().clone();
+        if let (Some(file), Some(key)) = (said_in, said.of_the_environment().first()) {
+            return Err(Failure::refused(format!(
+                "{} gives {key}, which `{id}` has already: leave it out, or leave `{id}` out of the command and name \
+                 another environment in the file",
+                file.display()
+            )));
+        }
+        of_this_environment(&path, &dataset, &spec)?;
+        check_inside(&dataset, &spec).map_err(|error| naming(&path, error))?;
+        return Ok(Source { path, name: id, spec, dataset, put_back, configuration });
+    }
+    let stem = path.file_stem().map_or_else(|| "data".into(), |stem| stem.to_string_lossy().into_owned());
+    let said = said.or(&dataset.metadata.description);
+    let id = if own_name.is_empty() { &stem } else { &own_name };
+    let spec = said.spec(id, &dataset).map_err(|error| naming(said_in.as_deref().unwrap_or(&path), error))?;
+    let mut configuration: Configuration = settings::load(args.config.as_deref(), &args.overrides)?;
+    configuration.environment.clone_from(&spec.id);
+    Ok(Source { path, name: stem, spec, dataset, put_back, configuration })
+}
+
+/// Where a description of the data stands outside of them, and what it says.
+fn description(args: &TrainArgs, data: &Path) -> Result<(Option<PathBuf>, DataDescription), Failure> {
+    let beside = DataDescription::beside(data);
+    let path = match &args.describe {
+        Some(path) => path.clone(),
+        None if beside.is_file() => beside,
+        None => return Ok((None, DataDescription::default())),
+    };
+    let said = DataDescription::read(&path)?;
+    Ok((Some(path), said))
+}
+
+/// Options that other commands share, for an environment by its full name.
+fn shared(args: &TrainArgs, id: &str) -> Shared {
+    Shared {
+        environment: id.to_owned(),
+        config: args.config.clone(),
+        overrides: args.overrides.clone(),
+        json: args.json,
+    }
+}
+
+/// Refuses data of another environment.
+fn of_this_environment(path: &Path, dataset: &Dataset, spec: &EnvSpec) -> Result<(), Failure> {
+    let (file, id, theirs) = (path.display(), &spec.id, &dataset.env_id);
+    let widths = [dataset.observation_dim, dataset.action_dim];
+    let wanted = [spec.observation.len(), spec.action.len()];
+    if widths != wanted {
+        return Err(Failure::broken(format!(
+            "{file} holds observations of {} and actions of {} numbers, `{id}` has {} and {}: leave the name out to \
+             train on the data alone, or name other data with --data",
+            widths[0], widths[1], wanted[0], wanted[1]
+        )));
+    }
+    // The hash tells more than the name: one maze serves several tasks.
+    let hash = match &dataset.metadata.layout_hash {
+        Some(hash) => Some(hash.clone()),
+        None if theirs == id => None,
+        None => match make(theirs) {
+            Ok(other) => other.spec().layout_hash.clone(),
+            Err(_) => {
+                return Err(Failure::broken(format!(
+                    "{file} says that it holds data of `{theirs}`, not of `{id}`: leave the name out to train on the \
+                     data alone, or name other data with --data"
+                )));
+            }
+        },
+    };
+    if hash.is_some() && hash != spec.layout_hash {
+        return Err(Failure::broken(format!(
+            "{file} holds data of `{theirs}`, whose layout or physics are not those of `{id}`: name other data with \
+             --data, or train for `{theirs}`"
+        )));
+    }
+    Ok(())
+}
+
+/// An error about data in memory, as one about their file.
+pub fn naming(path: &Path, error: EnvError) -> Failure {
+    match error {
+        EnvError::Data { problem, .. } => EnvError::Data { path: path.into(), problem }.into(),
+        other => other.into(),
+    }
+}
+
+/// The same for an error of training.
+pub fn naming_planner(path: &Path, error: PlannerError) -> Failure {
+    match error {
+        PlannerError::Env(error) => naming(path, error),
+        other => other.into(),
+    }
+}

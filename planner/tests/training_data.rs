@@ -1,0 +1,260 @@
+//! What sequences are cut from: no row of another trajectory, padding that nobody sees, each step's own reward,
+//! trajectories that are held out.
+#![allow(clippy::float_cmp, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use burn::tensor::Device;
+use forethought_envs::data::{
+    DataReport, Dataset, DatasetMetadata, DatasetNormalizer, FindingKind, Normalizer, NormalizerKind,
+    RewardConvention,
+};
+use forethought_envs::{BoxSpace, EnvSpec};
+use forethought_planner::network::{NetworkConfig, NetworkKind};
+use forethought_planner::training::{BatchMaker, MetricRow, ModelConfig, TrainConfig, Trainer, TrainingData};
+use forethought_planner::{FIRST_CHUNK, GOAL, PlannerError, STATE, TokenLayout};
+use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
+
+/// Trajectories of these lengths. Observation: row, trajectory. Action and reward: row.
+fn dataset(lengths: &[usize]) -> Dataset {
+    let rows: usize = lengths.iter().sum();
+    let trajectory: Vec<usize> =
+        lengths.iter().enumerate().flat_map(|(i, len)| std::iter::repeat_n(i, *len)).collect();
+    let last = |row: usize| trajectory.get(row + 1) != trajectory.get(row);
+    Dataset {
+        env_id: "rows".into(),
+        observation_dim: 2,
+        action_dim: 1,
+        goal_dim: 0,
+        observations: (0..rows).flat_map(|row| [row as f32, trajectory[row] as f32]).collect(),
+        actions: (0..rows).map(|row| row as f32).collect(),
+        rewards: (0..rows).map(|row| row as f32).collect(),
+        terminals: (0..rows).map(|row| last(row) && row % 2 == 0).collect(),
+        timeouts: (0..rows).map(|row| last(row) && row % 2 == 1).collect(),
+        goals: None,
+        simulator: None,
+        metadata: DatasetMetadata::default(),
+    }
+}
+
+fn spec() -> EnvSpec {
+    EnvSpec {
+        condition: vec![0],
+        ..EnvSpec::of_spaces("rows", BoxSpace::symmetric(2, 1e6), BoxSpace::symmetric(1, 1e6))
+    }
+}
+
+/// Numbers as they are.
+fn unscaled() -> DatasetNormalizer {
+    let identity =
+        |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
+    DatasetNormalizer { observation: identity(2), action: identity(1) }
+}
+
+fn model(reward: bool) -> ModelConfig {
+    let network = NetworkConfig {
+        kind: NetworkKind::Transformer,
+        width: 8,
+        layers: 1,
+        heads: 2,
+        waves: 0,
+        causal: false,
+    };
+    ModelConfig { frame_stack: 2, chunks: 3, reward, levels: 100, network, ..ModelConfig::default() }
+}
+
+fn train() -> TrainConfig {
+    TrainConfig {
+        steps: 12,
+        batch: 16,
+        warmup: 3,
+        shards: 2,
+        checkpoint_every: 5,
+        log_every: 2,
+        no_goal: 0.2,
+        ..TrainConfig::default()
+    }
+}
+
+/// Every sequence of a batch, decoded: rows of its state and its frames, and its goal.
+struct Sequence {
+    state: usize,
+    goal: Option<f32>,
+    /// Action, row and trajectory of the next observation, reward.
+    frames: Vec<[f32; 4]>,
+}
+
+fn sequences(maker: &BatchMaker, layout: &TokenLayout, step: u64) -> Vec<Sequence> {
+    let batch = maker.batch(step);
+    let (t, d) = (maker.tokens(), layout.width());
+    let token = |b: usize, t_at: usize| &batch.target_btd[(b * t + t_at) * d..(b * t + t_at + 1) * d];
+    (0..batch.chunks_b.len())
+        .map(|b| {
+            let chunks = batch.chunks_b[b];
+            // What is not there has neither target nor weight nor noise.
+            for hidden in FIRST_CHUNK + chunks..t {
+                let at = (b * t + hidden) * d..(b * t + hidden + 1) * d;
+                for array in [&batch.x_btd, &batch.target_btd, &batch.weight_btd] {
+                    assert!(array[at.clone()].iter().all(|value| *value == 0.0));
+                }
+            }
+            let last = layout.last_observation();
+            let frames = (0..chunks * layout.frame_stack).map(|frame| {
+                let (token, i) =
+                    (token(b, FIRST_CHUNK + frame / layout.frame_stack), frame % layout.frame_stack);
+                let observation = layout.observation_at(i);
+                let reward = layout.reward_at(i).map_or(0.0, |at| token[at]);
+                [token[layout.action_at(i)], token[observation], token[observation + 1], reward]
+            });
+            Sequence {
+                state: token(b, STATE)[last] as usize,
+                goal: batch.goal_b[b].then(|| token(b, GOAL)[last]),
+                frames: frames.collect(),
+            }
+        })
+        .collect()
+}
+
+proptest! {
+    /// Whatever the lengths, a sequence is made of rows that follow one another in one trajectory, and it ends where
+    /// its goal says.
+    #[test]
+    fn no_sequence_reads_across_an_end(
+        lengths in prop::collection::vec(1usize..14, 1..12),
+        seed in 0u64..1000,
+        random_ends in prop::bool::ANY,
+        step in 0u64..5,
+    ) {
+        let (data, model) = (dataset(&lengths), model(false));
+        let layout = model.layout(&spec()).unwrap();
+        let train = TrainConfig { seed, random_ends, ..train() };
+        let longest = lengths.iter().max().copied().unwrap_or(0);
+        match BatchMaker::new(&data, &unscaled(), &layout, &model, &train) {
+            Err(error) => prop_assert!(longest < 3, "{}", error),
+            Ok(maker) => {
+                prop_assert!(longest >= 3);
+                for sequence in sequences(&maker, &layout, step) {
+                    let trajectory = data.observations[2 * sequence.state + 1];
+                    prop_assert!(!sequence.frames.is_empty());
+                    for (i, [action, row, of, _]) in sequence.frames.iter().enumerate() {
+                        prop_assert_eq!(*action as usize, sequence.state + i);
+                        prop_assert_eq!(*row as usize, sequence.state + i + 1);
+                        prop_assert_eq!(*of, trajectory);
+                    }
+                    if let Some(goal) = sequence.goal {
+                        prop_assert_eq!(goal as usize, sequence.state + sequence.frames.len());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn short_trajectories_are_padded_and_long_ones_keep_their_windows() {
+    let (model, train) = (model(false), TrainConfig { random_ends: false, ..train() });
+    let layout = model.layout(&spec()).unwrap();
+    let maker =
+        |lengths: &[usize]| BatchMaker::new(&dataset(lengths), &unscaled(), &layout, &model, &train).unwrap();
+    // Windows of 7 rows; a chunk takes 3.
+    assert_eq!(maker(&[20, 7]).windows().len(), 14 + 1);
+    assert_eq!(maker(&[20, 6, 3, 2]).windows().len(), 14 + 4 + 1);
+    // Without random ends a sequence is as long as its trajectory allows.
+    let lengths: Vec<usize> = sequences(&maker(&[6]), &layout, 0).iter().map(|s| s.frames.len()).collect();
+    assert!(lengths.contains(&4) && lengths.contains(&2) && !lengths.contains(&6), "{lengths:?}");
+    assert!(sequences(&maker(&[20]), &layout, 0).iter().all(|s| s.frames.len() == 6));
+}
+
+#[test]
+fn a_frame_carries_the_reward_of_its_own_step() {
+    let model = model(true);
+    let layout = model.layout(&spec()).unwrap();
+    for (rewards, late) in [(RewardConvention::OfAction, 0.0), (RewardConvention::OfObservation, 1.0)] {
+        let mut data = dataset(&[30, 9, 5]);
+        data.metadata.rewards = rewards;
+        let maker = BatchMaker::new(&data, &unscaled(), &layout, &model, &train()).unwrap();
+        for sequence in sequences(&maker, &layout, 1) {
+            assert!(
+                sequence.frames.iter().all(|[action, _, _, reward]| *reward == action + late),
+                "{rewards:?}"
+            );
+        }
+    }
+    let mut data = dataset(&[30]);
+    data.metadata.rewards = RewardConvention::Missing;
+    let message = BatchMaker::new(&data, &unscaled(), &layout, &model, &train()).err().unwrap().to_string();
+    assert!(message.contains("model.reward") && message.contains("rewards"), "{message}");
+}
+
+fn trainer(folder: &std::path::Path, data: &Dataset, validation: f64) -> Result<Trainer, PlannerError> {
+    let spec = spec();
+    let data = TrainingData { validation, ..TrainingData::new(&spec, data) };
+    Trainer::new(folder, &data, &model(false), &train(), &Device::flex(), Some(1))
+}
+
+fn metrics(folder: &std::path::Path) -> (Vec<u8>, Vec<MetricRow>) {
+    let bytes = std::fs::read(folder.join("metrics.jsonl")).unwrap();
+    let rows = String::from_utf8(bytes.clone()).unwrap();
+    (bytes, rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+#[test]
+fn held_out_trajectories_are_measured_and_a_resumed_run_writes_the_same_bytes() {
+    let data = dataset(&[9; 20]);
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
+    let mut run = trainer(&whole, &data, 0.25).unwrap();
+    let counts = run.report().windows.unwrap();
+    assert_eq!((counts.used, counts.held_out, counts.windows), (20, 5, 15 * 3));
+    run.run(&|| 0.0, &mut |_| true).unwrap();
+    let (bytes, rows) = metrics(&whole);
+    assert_eq!(rows.len(), 6);
+    assert!(rows.iter().all(|row| row.validation_loss.is_some_and(f64::is_finite)));
+
+    let stop = |progress: forethought_planner::training::Progress| progress.step < 4;
+    let outcome = trainer(&stopped, &data, 0.25).unwrap().run(&|| 0.0, &mut |now| stop(now));
+    assert!(matches!(outcome, Err(PlannerError::Interrupted)));
+    let message = trainer(&stopped, &data, 0.5).err().unwrap().to_string();
+    assert!(message.contains("other data"), "another share is another run: {message}");
+    trainer(&stopped, &data, 0.25).unwrap().run(&|| 0.0, &mut |_| true).unwrap();
+    assert_eq!(metrics(&stopped).0, bytes);
+
+    // Nothing held out: no such key.
+    let plain = folder.path().join("plain");
+    trainer(&plain, &data, 0.0).unwrap().run(&|| 0.0, &mut |_| true).unwrap();
+    assert!(!String::from_utf8(metrics(&plain).0).unwrap().contains("validation"));
+}
+
+#[test]
+fn holding_out_everything_or_parts_of_trajectories_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let counts = |data: &Dataset, validation: f64| {
+        trainer(folder.path(), data, validation).map(|trainer| trainer.report().windows.unwrap())
+    };
+    let data = dataset(&[9; 4]);
+    for (validation, problem) in [(4.0, "hold out fewer"), (1.5, "share below 1"), (-0.1, "share below 1")] {
+        let message = counts(&data, validation).unwrap_err().to_string();
+        assert!(message.contains("data.validation") && message.contains(problem), "{message}");
+    }
+    assert_eq!(counts(&data, 0.01).unwrap().held_out, 1, "a share of something is at least one");
+    assert_eq!(counts(&data, 3.0).unwrap().held_out, 3);
+    // One trajectory: its end.
+    let one = counts(&dataset(&[100]), 0.2).unwrap();
+    assert_eq!((one.windows, one.held_out), (80 - 6, 1));
+    assert!(counts(&dataset(&[100]), 0.001).is_err());
+}
+
+#[test]
+fn what_is_not_used_is_told_with_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let report: DataReport = trainer(folder.path(), &dataset(&[12, 2, 5, 1]), 0.0).unwrap().report().clone();
+    let counts = report.windows.unwrap();
+    assert_eq!((report.trajectories, counts.used, counts.padded, counts.left_out), (4, 2, 1, 2));
+    let left = report.findings.iter().find(|finding| finding.kind == FindingKind::LeftOut).unwrap();
+    assert_eq!((left.row, left.count), (Some(12), 2));
+    assert!(left.message.contains("row 12") && left.message.contains("3 rows"), "{}", left.message);
+    let lines = report.lines().join("\n");
+    assert!(lines.contains("1 shorter than a window and padded") && lines.contains("2 left out"), "{lines}");
+    // Twenty rows are too few for inverse dynamics of two entries? They are not; ten are.
+    let few = trainer(folder.path(), &dataset(&[6]), 0.0).unwrap();
+    let unfitted = few.report().findings.iter().find(|finding| finding.kind == FindingKind::NotFitted);
+    assert!(unfitted.unwrap().message.contains("too few"), "{unfitted:?}");
+}

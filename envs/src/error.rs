@@ -41,8 +41,8 @@ pub enum EnvError {
     /// A goal, snapshot or space that does not fit.
     #[error("{0}")]
     Mismatch(String),
-    /// A malformed maze layout, or one that does not suit the task.
-    #[error("maze layout: {0}")]
+    /// A malformed layout, or one that does not suit the task.
+    #[error("{0}")]
     Layout(String),
     /// A malformed space.
     #[error("malformed space: {0}")]

@@ -2,9 +2,9 @@
 // Failed expectations and equal bits are the point of a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
-use forethought_envs::maze::make_maze;
 use forethought_envs::maze::{
-    BALL_RADIUS, Maze2dTask, MazeEnv, MazeSize, PhysicsProfile, PointMass, maze2d, point_maze,
+    BALL_RADIUS, Maze2dTask, MazeEnv, MazeSize, PhysicsProfile, PointMass, make_maze, maze2d,
+    parse_maze_name, point_maze,
 };
 use forethought_envs::{EnvError, Environment, Snapshot, Start, known, make};
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
@@ -134,6 +134,32 @@ proptest! {
         let mut state = [x, y, vx, vy];
         env.physics().step(&mut state, [1.0, -1.0]);
         prop_assert!(state.iter().all(|value| value.is_finite()), "{state:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is written, it is a maze or is refused; a maze's own text is that maze.
+    #[test]
+    fn any_text_is_a_maze_or_refused(inside in "[#OGS. ?]{0,9}(\\\\[#OGS. ?]{0,9}){0,4}", closed: bool) {
+        let text = if closed {
+            let rows: Vec<String> = inside.split('\\').map(|row| format!("#{row:O<9}#")).collect();
+            format!("{0}\\{1}\\{0}", "#".repeat(11), rows.join("\\"))
+        } else {
+            inside
+        };
+        for prefix in ["maze2d", "multi2d", "pointmaze"] {
+            match parse_maze_name(&format!("{prefix}:{text}")) {
+                Ok(id) => {
+                    prop_assert_eq!(parse_maze_name(&id).unwrap(), id.clone());
+                    let mut env = make(&id).unwrap();
+                    env.reset(&Start::seed(1)).unwrap();
+                    prop_assert_eq!(&env.spec().id, &id);
+                }
+                Err(error) => prop_assert!(error.to_string().len() > 30, "{error}"),
+            }
+        }
     }
 }
 

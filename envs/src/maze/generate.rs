@@ -50,6 +50,7 @@ impl Default for GenerateOptions {
 
 /// Makes the data set of a maze environment. `maze2d-*` and `multi2d-*` share their data.
 ///
+/// The run starts anywhere and visits every free cell, wherever a maze has its `S` and `G`.
 /// `progress` is called with (rows done, rows in all) every 10,000 rows and at the end. The result
 /// depends on the id and the options alone.
 ///

@@ -248,7 +248,7 @@ impl MazeLayout {
 }
 
 fn refuse<T>(problem: String) -> Result<T, EnvError> {
-    Err(EnvError::Layout(problem))
+    Err(EnvError::Layout(format!("maze: {problem}")))
 }
 
 fn place(cell: Cell) -> String {

@@ -23,12 +23,12 @@ static OWN: RwLock<BTreeMap<String, Entry>> = RwLock::new(BTreeMap::new());
 ///
 /// ```
 /// # use forethought_envs::{EnvError, make, register};
-/// use forethought_envs::maze::{MazeEnv, MazeTask, PhysicsProfile, make_maze};
+/// use forethought_envs::maze::{MazeEnv, MazeRules, PhysicsProfile, make_maze};
 ///
 /// # fn main() -> Result<(), EnvError> {
 /// register("my-maze-v0", || {
 ///     let umaze = make_maze("maze2d-umaze-v1", None)?;
-///     let rules = MazeTask { id: "my-maze-v0".into(), goal_radius: 0.2, ..umaze.rules().clone() };
+///     let rules = MazeRules { id: "my-maze-v0".into(), goal_radius: 0.2, ..umaze.rules().clone() };
 ///     Ok(Box::new(MazeEnv::new(rules, umaze.geometry().clone(), PhysicsProfile::MuJoCo3)?))
 /// })?;
 /// assert_eq!(make("my-maze-v0")?.spec().id, "my-maze-v0");

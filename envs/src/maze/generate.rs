@@ -78,16 +78,16 @@ pub fn generate(
         let problem = format!("action noise is {}; it must be a finite number, 0 or more", options.noise);
         return Err(EnvError::Data { path: env_id.into(), problem });
     }
-    let (task, maze, physics) = (env.rules(), env.geometry(), env.physics());
+    let (rules, maze, physics) = (env.rules(), env.geometry(), env.physics());
     let d4rl = maze.frame() == MazeFrame::D4rl;
     let mut rows = Rows::with_capacity(env_id, options.rows)?;
     let mut controller = WaypointController::new(maze, waypoint_options(maze.frame(), options.seed))?;
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
 
-    let mut target = random_position(maze, task.start_noise, &mut rng);
+    let mut target = random_position(maze, rules.start_noise, &mut rng);
     controller.set_target(&target)?;
-    let [x, y] = random_position(maze, task.start_noise, &mut rng);
-    let mut state = [x, y, task.start_speed * normal(&mut rng), task.start_speed * normal(&mut rng)];
+    let [x, y] = random_position(maze, rules.start_noise, &mut rng);
+    let mut state = [x, y, rules.start_speed * normal(&mut rng), rules.start_speed * normal(&mut rng)];
     let mut observation = state;
     let mut steps_to_target = 0;
 
@@ -95,19 +95,19 @@ pub fn generate(
         let mut action = [0.0; 2];
         let status = controller.act(&observation, &mut action)?;
         action = action.map(|a| (a + options.noise * normal(&mut rng)).clamp(-1.0, 1.0));
-        let done = status == WaypointStatus::Arrived || steps_to_target >= task.max_episode_steps;
+        let done = status == WaypointStatus::Arrived || steps_to_target >= rules.max_episode_steps;
         let before = state;
         physics.step(&mut state, action);
         let reward = if d4rl {
-            task.reward([observation[0], observation[1]], maze.goal().unwrap_or(target))
+            rules.reward([observation[0], observation[1]], maze.goal().unwrap_or(target))
         } else {
-            task.reward([state[0], state[1]], target)
+            rules.reward([state[0], state[1]], target)
         };
         rows.push(&observation, &action, reward, done, &target, &before);
 
         steps_to_target += 1;
         if done {
-            target = random_position(maze, task.start_noise, &mut rng);
+            target = random_position(maze, rules.start_noise, &mut rng);
             controller.set_target(&target)?;
             steps_to_target = 0;
         }

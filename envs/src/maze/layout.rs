@@ -16,31 +16,6 @@ pub struct Cell {
     pub col: usize,
 }
 
-/// The three sizes that D4RL and gymnasium-robotics share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum MazeSize {
-    /// A U of seven cells.
-    UMaze,
-    /// 6 by 6 cells inside the border.
-    Medium,
-    /// 7 by 10 cells inside the border.
-    Large,
-}
-
-impl MazeSize {
-    /// Every size, small to large.
-    pub const ALL: [Self; 3] = [Self::UMaze, Self::Medium, Self::Large];
-
-    /// Steps after which the protocol of both suites truncates an episode.
-    pub fn max_episode_steps(self) -> usize {
-        match self {
-            Self::UMaze => 300,
-            Self::Medium => 600,
-            Self::Large => 800,
-        }
-    }
-}
-
 /// Rows and columns that a layout may have at most.
 pub const MAX_CELLS_ACROSS: usize = 64;
 

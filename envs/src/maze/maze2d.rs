@@ -1,7 +1,7 @@
 //! D4RL's `maze2d` (one goal) and its multi-goal variant `multi2d`.
 
 use crate::maze::{
-    GoalRule, MazeEnv, MazeFrame, MazeGeometry, MazeLayout, MazeSize, MazeTask, PhysicsProfile,
+    GoalRule, MazeEnv, MazeFrame, MazeGeometry, MazeLayout, MazeRules, MazeSize, PhysicsProfile,
 };
 use crate::{EnvError, ScoreRange};
 
@@ -83,18 +83,17 @@ pub fn maze2d_layout(size: MazeSize) -> Result<MazeLayout, EnvError> {
 /// None for the layouts shipped here.
 pub fn maze2d(size: MazeSize, task: Maze2dTask, profile: PhysicsProfile) -> Result<MazeEnv, EnvError> {
     let score = task.score(size);
-    let task = self::task(task.id(size), task, size.max_episode_steps());
-    let task = MazeTask { score: Some(score), ..task };
-    MazeEnv::new(task, MazeGeometry::new(maze2d_layout(size)?, MazeFrame::D4rl), profile)
+    let rules = MazeRules { score: Some(score), ..rules(task.id(size), task, size.max_episode_steps()) };
+    MazeEnv::new(rules, MazeGeometry::new(maze2d_layout(size)?, MazeFrame::D4rl), profile)
 }
 
-/// The suite's task under this name, without reference returns.
-pub(super) fn task(id: String, task: Maze2dTask, max_episode_steps: usize) -> MazeTask {
+/// The suite's rules under this name, without reference returns.
+pub(super) fn rules(id: String, task: Maze2dTask, max_episode_steps: usize) -> MazeRules {
     let goal = match task {
         Maze2dTask::Sparse | Maze2dTask::Dense => GoalRule::Fixed,
         Maze2dTask::MultiGoal => GoalRule::Random { noise: CELL_NOISE },
     };
-    MazeTask {
+    MazeRules {
         id,
         goal,
         start_noise: CELL_NOISE,

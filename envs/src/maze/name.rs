@@ -1,73 +1,11 @@
 //! What a maze environment's name says: a suite and a maze.
 
-use crate::EnvError;
 use std::path::Path;
 
+use crate::EnvError;
 use crate::maze::{
-    GoalRule, Maze2dTask, MazeEnv, MazeFrame, MazeGeometry, MazeLayout, MazeSize, MazeTask, PhysicsProfile,
-    maze2d, point_maze,
+    GoalRule, Maze2dTask, MazeEnv, MazeFamily, MazeFrame, MazeGeometry, MazeLayout, MazeSize, PhysicsProfile,
 };
-
-/// Conventions and task of a suite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MazeFamily {
-    /// D4RL's `maze2d`, or its multi-goal variant `multi2d`.
-    Maze2d(Maze2dTask),
-    /// gymnasium-robotics' `PointMaze`.
-    PointMaze {
-        /// Reward `exp(-distance)` in place of the sparse one.
-        dense: bool,
-    },
-}
-
-impl MazeFamily {
-    /// Every family.
-    pub const ALL: [Self; 5] = [
-        Self::Maze2d(Maze2dTask::Sparse),
-        Self::Maze2d(Maze2dTask::Dense),
-        Self::Maze2d(Maze2dTask::MultiGoal),
-        Self::PointMaze { dense: false },
-        Self::PointMaze { dense: true },
-    ];
-
-    /// Registered name for the maze of this size.
-    pub fn id(self, size: MazeSize) -> String {
-        match self {
-            Self::Maze2d(task) => task.id(size),
-            Self::PointMaze { dense } => point_maze::id(size, dense),
-        }
-    }
-
-    /// How this suite places cells.
-    pub fn frame(self) -> MazeFrame {
-        match self {
-            Self::Maze2d(_) => MazeFrame::D4rl,
-            Self::PointMaze { .. } => MazeFrame::Centred,
-        }
-    }
-
-    /// The MuJoCo of the suite's own days.
-    pub fn profile(self) -> PhysicsProfile {
-        match self {
-            Self::Maze2d(_) => PhysicsProfile::MuJoCo2,
-            Self::PointMaze { .. } => PhysicsProfile::MuJoCo3,
-        }
-    }
-
-    fn layout(self, size: MazeSize) -> Result<MazeLayout, EnvError> {
-        match self {
-            Self::Maze2d(_) => maze2d::maze2d_layout(size),
-            Self::PointMaze { .. } => point_maze::point_maze_layout(size),
-        }
-    }
-
-    fn task(self, id: String, max_episode_steps: usize) -> MazeTask {
-        match self {
-            Self::Maze2d(task) => maze2d::task(id, task, max_episode_steps),
-            Self::PointMaze { dense } => point_maze::task(id, dense, max_episode_steps),
-        }
-    }
-}
 
 /// Suites that take mazes as text, by what stands before the colon of a name.
 const BY_TEXT: [(&str, MazeFamily); 3] = [
@@ -155,28 +93,28 @@ impl MazeName {
     /// The environment without its time limit; `profile` `None` is the suite's own.
     ///
     /// # Errors
-    /// [`EnvError::Layout`] when maze and task do not fit.
+    /// [`EnvError::Layout`] when maze and rules do not fit.
     pub fn make(&self, profile: Option<PhysicsProfile>) -> Result<MazeEnv, EnvError> {
-        let mut task = self.family.task(self.id(), self.steps());
+        let mut rules = self.family.rules(self.id(), self.steps());
         let layout = match &self.grid {
             Grid::Size(size) => {
                 if let MazeFamily::Maze2d(variant) = self.family {
-                    task.score = Some(variant.score(*size));
+                    rules.score = Some(variant.score(*size));
                 }
                 self.family.layout(*size)?
             }
             Grid::Text(layout) => {
-                if let (Some(_), GoalRule::Random { noise }) = (layout.goal(), task.goal)
+                if let (Some(_), GoalRule::Random { noise }) = (layout.goal(), rules.goal)
                     && self.family.frame() == MazeFrame::Centred
                 {
                     // As gymnasium-robotics does with goal cells in its maps.
-                    task.goal = GoalRule::Around { noise };
+                    rules.goal = GoalRule::Around { noise };
                 }
                 layout.clone()
             }
         };
         let geometry = MazeGeometry::new(layout, self.family.frame());
-        MazeEnv::new(task, geometry, profile.unwrap_or_else(|| self.family.profile()))
+        MazeEnv::new(rules, geometry, profile.unwrap_or_else(|| self.family.profile()))
     }
 }
 

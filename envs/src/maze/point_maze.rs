@@ -2,7 +2,7 @@
 
 use crate::EnvError;
 use crate::maze::{
-    GoalRule, MazeEnv, MazeFrame, MazeGeometry, MazeLayout, MazeSize, MazeTask, PhysicsProfile,
+    GoalRule, MazeEnv, MazeFrame, MazeGeometry, MazeLayout, MazeRules, MazeSize, PhysicsProfile,
 };
 
 /// Reward and success within this distance of the goal.
@@ -48,13 +48,13 @@ pub fn point_maze_layout(size: MazeSize) -> Result<MazeLayout, EnvError> {
 /// # Errors
 /// None for the layouts shipped here.
 pub fn point_maze(size: MazeSize, dense: bool, profile: PhysicsProfile) -> Result<MazeEnv, EnvError> {
-    let task = task(id(size, dense), dense, size.max_episode_steps());
-    MazeEnv::new(task, MazeGeometry::new(point_maze_layout(size)?, MazeFrame::Centred), profile)
+    let rules = rules(id(size, dense), dense, size.max_episode_steps());
+    MazeEnv::new(rules, MazeGeometry::new(point_maze_layout(size)?, MazeFrame::Centred), profile)
 }
 
-/// The suite's task under this name.
-pub(super) fn task(id: String, dense: bool, max_episode_steps: usize) -> MazeTask {
-    MazeTask {
+/// The suite's rules under this name.
+pub(super) fn rules(id: String, dense: bool, max_episode_steps: usize) -> MazeRules {
+    MazeRules {
         id,
         goal: GoalRule::Random { noise: CELL_NOISE },
         start_noise: CELL_NOISE,

@@ -159,7 +159,8 @@ fn constants(name: &str, values: &[f32], width: usize) -> Option<Finding> {
     })
 }
 
-/// What the state does at time-outs that are taken as ends: it should not simply go on.
+/// What the state does at time-outs that are taken as ends. Where it simply goes on, or goals stand beside the rows,
+/// they may as well have been goal switches.
 fn time_outs(dataset: &Dataset, thresholds: &[f64]) -> Option<Finding> {
     if dataset.metadata.timeouts != TimeoutMeaning::Truncation {
         return None;
@@ -171,10 +172,10 @@ fn time_outs(dataset: &Dataset, thresholds: &[f64]) -> Option<Finding> {
         first.get_or_insert(row);
         jumps += usize::from(too_long(dataset, row, thresholds).is_some());
     }
-    let row = first?;
+    let row = first.filter(|_| jumps == 0 || dataset.goals.is_some())?;
     let message = if jumps > 0 {
         format!(
-            "the {count} time-outs, the first in row {row}, end trajectories; the observation jumps after {jumps} of \
+            "the {count} time-outs, the first in row {row}, end trajectories: the observation jumps after {jumps} of \
              them"
         )
     } else {

@@ -40,6 +40,10 @@ fn unread(error: &hdf5_pure::Error) -> String {
                 "its storage layout (version {version}) is newer than is supported: write it with \
                  h5py.File(..., libver=(\"earliest\", \"v114\"))"
             ),
+            // The address of a link that has none of its own.
+            FormatError::UnexpectedEof { expected: usize::MAX, .. } => {
+                format!("it is a link to another place, which is not followed: {remedy}")
+            }
             _ => damaged(error),
         },
         _ => damaged(error),
@@ -100,7 +104,7 @@ impl Arrays {
             [_] => 1,
             [_, width] => usize::try_from(*width).unwrap_or(usize::MAX),
             [] => return Err(self.error(format!("`{key}` is one number; one row a step is expected"))),
-            [_, _, _, _] | [_, _, _] if key == "observations" => {
+            [_, _, _, ..] if key == "observations" => {
                 return Err(self.error(format!(
                     "`{key}` has shape {shape:?}: images and other arrays per step are not supported, only one \
                      vector per step (shape [rows, entries]); encode them first"
@@ -261,7 +265,10 @@ impl Arrays {
         let mut names: Vec<String> = arrays.into_iter().chain(groups).take(8).collect();
         names.sort();
         let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-        format!("key `{key}` is missing (there is {there}); this is not a D4RL data file: {joined}")
+        format!(
+            "key `{key}` is missing (there is {there}; links to other files are not followed); this is not a D4RL data \
+             file: {joined}"
+        )
     }
 
     fn unread(&self, key: &str, error: &hdf5_pure::Error) -> EnvError {

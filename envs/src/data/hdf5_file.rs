@@ -6,7 +6,7 @@ use std::path::Path;
 use hdf5_pure::AttrValue;
 
 use super::hdf5_arrays::{Arrays, damaged};
-use super::recording::{Stated, recognise};
+use super::recording::{FixedGoal, Stated, recognise};
 use super::{DataDescription, Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
 use crate::EnvError;
 
@@ -24,11 +24,13 @@ pub struct ReadOptions {
     pub timeouts: Option<TimeoutMeaning>,
     /// What rewards pay for, whatever the file says or looks like.
     pub rewards: Option<RewardConvention>,
+    /// The goal of the environment, where all its episodes have the same: it helps to tell what rewards pay for.
+    pub goal: Option<FixedGoal>,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { max_bytes: DEFAULT_MAX_BYTES, env_id: None, timeouts: None, rewards: None }
+        Self { max_bytes: DEFAULT_MAX_BYTES, env_id: None, timeouts: None, rewards: None, goal: None }
     }
 }
 
@@ -171,6 +173,7 @@ fn dataset(arrays: &mut Arrays, options: &ReadOptions) -> Result<Dataset, EnvErr
         timeouts: options.timeouts.or(stated_timeouts).or(description.timeouts),
         rewards: found_rewards.or(options.rewards).or(stated_rewards).or(description.rewards),
         marks: has_timeouts,
+        goal: options.goal.clone(),
     };
     recognise(&mut dataset, &stated);
     Ok(dataset)

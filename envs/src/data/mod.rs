@@ -28,6 +28,7 @@ pub use hdf5_write::{WriteOptions, write_hdf5};
 pub use inside::check_inside;
 pub use inverse::InverseModel;
 pub use normalizer::{DatasetNormalizer, Normalizer, NormalizerKind};
+pub use recording::FixedGoal;
 pub use report::{DataReport, Finding, FindingKind, WindowCounts};
 pub use statistics::{ColumnStatistics, DatasetSummary};
 pub use support::Support;

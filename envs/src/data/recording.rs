@@ -12,6 +12,15 @@ use super::{Dataset, RewardConvention, TimeoutMeaning};
 /// truth. A goal that happens to switch while nothing moves is rare.
 const REPEATED: f64 = 0.9;
 
+/// Values that an environment wants of some entries of its observation, the same in every episode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FixedGoal {
+    /// The entries.
+    pub entries: Vec<usize>,
+    /// The values wanted, in the same order.
+    pub values: Vec<f64>,
+}
+
 /// What file or caller said.
 pub(super) struct Stated {
     /// What time-outs mean.
@@ -20,6 +29,8 @@ pub(super) struct Stated {
     pub rewards: Option<RewardConvention>,
     /// Whether the file marks time-outs at all.
     pub marks: bool,
+    /// The goal that all rewards are paid for, where there is one.
+    pub goal: Option<FixedGoal>,
 }
 
 /// Settles what time-outs and rewards mean. In files without time-outs (D4RL's of 2020, and what its script
@@ -50,7 +61,7 @@ pub(super) fn recognise(dataset: &mut Dataset, stated: &Stated) {
     dataset.metadata.rewards = match (stated.rewards, recorded) {
         (Some(said), _) => said,
         (None, true) => RewardConvention::OfObservation,
-        (None, false) => told_by_goals(dataset).unwrap_or_default(),
+        (None, false) => told_by_goals(dataset, stated.goal.as_ref()).unwrap_or_default(),
     };
 }
 
@@ -98,28 +109,49 @@ fn told_by_motion(dataset: &Dataset) -> Vec<usize> {
     if enough { repeats } else { Vec::new() }
 }
 
-/// Where rewards are 0 and 1 and a goal stands beside each row: whether they are paid for being near it before or
+/// Where rewards are 0 and 1 and the goal of each row is known: whether they are paid for being near it before or
 /// after the step. `None` where neither explains them, or both do.
-fn told_by_goals(dataset: &Dataset) -> Option<RewardConvention> {
-    let goals = dataset.goals.as_ref()?;
-    let (dim, width) = (dataset.goal_dim, dataset.observation_dim);
-    if dim == 0 || dim > width {
-        return None;
-    }
+fn told_by_goals(dataset: &Dataset, fixed: Option<&FixedGoal>) -> Option<RewardConvention> {
+    // Goals beside the rows may be others than those that are paid for, as in D4RL's maze2d.
+    fixed
+        .and_then(|goal| {
+            let entries: Option<Vec<_>> = (goal.entries.len() == goal.values.len())
+                .then(|| goal.entries.iter().copied().zip(goal.values.iter().copied()).collect());
+            told_by_distance(dataset, |row, _| {
+                let observation = dataset.observation(row)?;
+                entries.as_ref()?.iter().try_fold(0.0, |sum, (entry, value)| {
+                    Some(sum + (f64::from(*observation.get(*entry)?) - value).powi(2))
+                })
+            })
+        })
+        .or_else(|| {
+            let (goals, dim) = (dataset.goals.as_ref()?, dataset.goal_dim);
+            if dim == 0 || dim > dataset.observation_dim {
+                return None;
+            }
+            told_by_distance(dataset, |row, goal| {
+                let at = dataset.observation(row)?.iter();
+                let to = goals.get(goal * dim..(goal + 1) * dim)?.iter();
+                Some(at.zip(to).map(|(a, b)| f64::from(a - b).powi(2)).sum())
+            })
+        })
+}
+
+/// The same for a distance (its square) from the observation of one row to the goal of another.
+fn told_by_distance(
+    dataset: &Dataset,
+    distance: impl Fn(usize, usize) -> Option<f64>,
+) -> Option<RewardConvention> {
     let paid = |row: usize| dataset.rewards.get(row).copied();
     let binary = dataset.rewards.iter().all(|reward| same(&[*reward], &[0.0]) || same(&[*reward], &[1.0]));
     let ones = dataset.rewards.iter().filter(|reward| **reward > 0.5).count();
     if !binary || ones == 0 || ones == dataset.len() {
         return None;
     }
-    let distance = |row: usize, goal: usize| -> Option<f64> {
-        let at = dataset.observation(row)?.iter();
-        let to = goals.get(goal * dim..(goal + 1) * dim)?.iter();
-        Some(at.zip(to).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>())
-    };
     // Distances with their reward, for the observation of the row itself and for the one after it. Steps into
     // another trajectory tell nothing.
-    let ends = |row: usize| dataset.terminals[row] || dataset.timeouts[row];
+    let marked = |flags: &[bool], row: usize| flags.get(row).copied().unwrap_or(false);
+    let ends = |row: usize| marked(&dataset.terminals, row) || marked(&dataset.timeouts, row);
     let rows = (0..dataset.len().saturating_sub(1)).filter(|row| !ends(*row));
     let (mut own, mut next) = (Vec::new(), Vec::new());
     for row in rows {
@@ -156,7 +188,7 @@ mod tests {
     use super::*;
 
     fn unstated(marks: bool) -> Stated {
-        Stated { timeouts: None, rewards: None, marks }
+        Stated { timeouts: None, rewards: None, marks, goal: None }
     }
 
     fn with_state(mut data: Dataset) -> Dataset {
@@ -225,7 +257,7 @@ mod tests {
         let stated = Stated {
             timeouts: Some(TimeoutMeaning::Truncation),
             rewards: Some(RewardConvention::OfAction),
-            marks: true,
+            ..unstated(true)
         };
         recognise(&mut data, &stated);
         let found = (data.metadata.timeouts, data.metadata.rewards);
@@ -242,6 +274,14 @@ mod tests {
                 (0..40).map(|row: i32| f32::from(u8::from((row + late - 20).abs() <= 4))).collect();
             recognise(&mut data, &unstated(true));
             assert_eq!(data.metadata.rewards, wanted);
+            // The same told by a goal that the caller knows.
+            (data.goals, data.goal_dim) = (None, 0);
+            let goal = FixedGoal { entries: vec![0], values: vec![20.0] };
+            recognise(&mut data, &Stated { goal: Some(goal), ..unstated(true) });
+            assert_eq!(data.metadata.rewards, wanted);
+            let foreign = FixedGoal { entries: vec![7], values: vec![20.0] };
+            recognise(&mut data, &Stated { goal: Some(foreign), ..unstated(true) });
+            assert_eq!(data.metadata.rewards, RewardConvention::OfAction);
         }
         // A goal that explains nothing tells nothing.
         let mut data = counter(40);

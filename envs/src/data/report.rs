@@ -18,6 +18,8 @@ pub enum FindingKind {
     ConstantColumn,
     /// An action outside its bounds.
     ActionOutside,
+    /// Rows that contradict what else the file says of them.
+    Inconsistent,
     /// What was assumed because neither file nor caller said it.
     Assumed,
     /// Trajectories without a window.
@@ -67,6 +69,9 @@ pub struct DataReport {
     pub shortest: usize,
     /// Rows of the longest of them.
     pub longest: usize,
+    /// Observations that were recorded twice and put back by [`Dataset::repair_stale_observations`], where the caller
+    /// counted them.
+    pub put_back: usize,
     /// What time-outs mean.
     pub timeouts: TimeoutMeaning,
     /// What rewards pay for.
@@ -87,6 +92,7 @@ impl DataReport {
             trajectories: trajectories.len(),
             shortest: lengths().min().unwrap_or(0),
             longest: lengths().max().unwrap_or(0),
+            put_back: 0,
             timeouts: dataset.metadata.timeouts,
             rewards: dataset.metadata.rewards,
             windows: None,
@@ -112,6 +118,9 @@ impl DataReport {
         };
         let mut lines =
             vec![format!("{} rows, {trajectories}; time-outs {meaning}; rewards {rewards}", self.rows)];
+        if self.put_back > 0 {
+            lines.push(format!("{} observations were recorded twice and are put back", self.put_back));
+        }
         if let Some(counts) = &self.windows {
             let used = counts.used.saturating_sub(counts.held_out);
             let mut line = format!(

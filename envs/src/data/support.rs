@@ -80,7 +80,9 @@ impl Support {
         for (((&entry, low), cell), &cells) in
             self.entries.iter().zip(&self.low).zip(&self.cell).zip(&self.shape)
         {
-            let at = ((observation[entry] - low) / cell).floor();
+            // An observation without the entry is nowhere.
+            let Some(value) = observation.get(entry) else { return false };
+            let at = ((value - low) / cell).floor();
             if !(0.0..cells as f64).contains(&at) {
                 return false;
             }
@@ -152,7 +154,7 @@ mod tests {
         for far in [[5.0, 7.0, 5.0], [0.0, 7.0, 1.0], [9.0, 7.0, 9.0], [-1.0, 7.0, 0.0], [10.0, 7.0, 11.0]] {
             assert!(!support.holds(&far), "{far:?}");
         }
-        assert!(!support.holds(&[f64::NAN, 0.0, 0.0]));
+        assert!(!support.holds(&[f64::NAN, 0.0, 0.0]) && !support.holds(&[1.0]));
         assert!(support.fits(&[0, 2], 3) && !support.fits(&[0, 1], 3) && !support.fits(&[0, 2], 2));
         let text = serde_json::to_string(&support).unwrap();
         assert_eq!(serde_json::from_str::<Support>(&text).unwrap(), support);

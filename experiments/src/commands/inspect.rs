@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forethought_envs::data::{DataReport, ReadOptions, read_hdf5};
+use forethought_envs::data::{DataReport, Finding, FindingKind, ReadOptions, read_hdf5};
 use forethought_planner::checkpoint;
 use serde_json::json;
 
@@ -77,9 +77,20 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
 }
 
 fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
-    let dataset = read_hdf5(path, &ReadOptions::default())?;
+    let mut dataset = read_hdf5(path, &ReadOptions::default())?;
     let summary = dataset.summary();
-    let report = DataReport::of(&dataset);
+    // The columns are the file's own, the report is of what training makes of them.
+    let put_back = dataset.repair_stale_observations();
+    let mut report = DataReport::of(&dataset);
+    match put_back {
+        Ok(count) => report.put_back = count,
+        Err(error) => report.findings.push(Finding {
+            kind: FindingKind::Inconsistent,
+            row: None,
+            count: 1,
+            message: error.to_string(),
+        }),
+    }
     if as_json {
         print_json(&json!({
             "path": path, "metadata": dataset.metadata, "summary": summary, "report": report,
@@ -90,7 +101,7 @@ fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
         "{}: {} rows of {}, {} terminals, {} time-outs\n",
         path.display(),
         summary.rows,
-        summary.env_id,
+        if summary.env_id.is_empty() { "an environment without a name" } else { &summary.env_id },
         summary.terminals,
         summary.timeouts
     );

@@ -46,6 +46,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         args.device.threads(),
     )
     .map_err(|error| source::naming_planner(&source.path, error))?;
+    let report = DataReport { put_back: source.put_back, ..trainer.report().clone() };
     let complete = trainer.step() >= configuration.train.steps;
     if let Some(target) = args.export.as_ref().filter(|target| target.exists() && !complete) {
         return Err(taken(target));
@@ -78,7 +79,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
             0 => "training",
             _ => "resuming",
         };
-        describe(&source, trainer.report());
+        describe(&source, &report);
         eprintln!("{verb} {weights} weights at step {first} in {}", folder.display());
     }
     // A complete run is left as it is, down to its last byte.
@@ -104,7 +105,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
             if args.json {
                 print_json(&json!({
                     "complete": false, "steps": trainer.step(), "weights": weights, "seconds": seconds,
-                    "data": trainer.report(),
+                    "data": report,
                 }));
             }
             return Ok(());
@@ -117,7 +118,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     if args.json {
         print_json(&json!({
             "complete": true, "checkpoint": saved, "steps": trainer.step(), "weights": weights, "seconds": seconds,
-            "data": trainer.report(),
+            "data": report,
         }));
     } else if complete {
         println!("complete: all {first} steps were done before; checkpoint in {}", saved.display());
@@ -130,9 +131,6 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
 /// Tells what the data hold and what of it is used.
 fn describe(source: &source::Source, report: &DataReport) {
     eprintln!("data         {} as `{}`", source.path.display(), source.spec.id);
-    if source.put_back > 0 {
-        eprintln!("             {} observations were recorded twice and are put back", source.put_back);
-    }
     for line in report.lines() {
         eprintln!("             {line}");
     }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use forethought_envs::data::{DataDescription, Dataset, ReadOptions, check_inside, read_hdf5};
-use forethought_envs::{EnvError, EnvSpec, make};
+use forethought_envs::data::{DataDescription, Dataset, FixedGoal, ReadOptions, check_inside, read_hdf5};
+use forethought_envs::{EnvError, EnvSpec, Start, make};
 use forethought_planner::PlannerError;
 
 use crate::cli::{Shared, TrainArgs};
@@ -32,11 +32,17 @@ pub struct Source {
 pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
     let typed = args.environment.as_deref().map(resolve::environment_id);
     // An unknown name or setting is refused before anything is read.
+    let mut goal = None;
     if let Some(id) = &typed {
-        make(id).map_err(|error| match &args.data {
+        let mut environment = make(id).map_err(|error| match &args.data {
             Some(_) => Failure::refused(format!("{error}; leave the name out to train on the data alone")),
             None => error.into(),
         })?;
+        environment.reset(&Start::seed(0))?;
+        goal = environment.task().condition().map(|condition| FixedGoal {
+            entries: condition.entries.to_vec(),
+            values: condition.values.to_vec(),
+        });
     }
     settings::load::<Configuration>(args.config.as_deref(), &args.overrides)?;
     let path = match (&args.data, &typed) {
@@ -60,6 +66,7 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
         env_id: said.environment.clone().or_else(|| typed.clone()),
         timeouts: said.timeouts,
         rewards: said.rewards,
+        goal,
         ..ReadOptions::default()
     };
     let mut dataset = read_hdf5(&path, &options)?;

@@ -258,3 +258,15 @@ fn what_is_not_used_is_told_with_its_row() {
     let unfitted = few.report().findings.iter().find(|finding| finding.kind == FindingKind::NotFitted);
     assert!(unfitted.unwrap().message.contains("too few"), "{unfitted:?}");
 }
+
+#[test]
+fn batches_that_no_machine_can_hold_are_refused_before_they_are_made() {
+    let (model, data) = (model(false), dataset(&[30]));
+    let layout = model.layout(&spec()).unwrap();
+    for batch in [1 << 28, usize::MAX] {
+        let train = TrainConfig { batch, ..train() };
+        let message = BatchMaker::new(&data, &unscaled(), &layout, &model, &train).err().unwrap().to_string();
+        assert!(message.contains("train.batch"), "{message}");
+        assert!(train.check().unwrap_err().to_string().contains("at most"));
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Every measure is one of the data's own, taken where damage of a few rows in a hundred does not move it.
 
+use std::f64::consts::TAU;
+
 use super::statistics::column_statistics;
 use super::{Dataset, Finding, FindingKind, TimeoutMeaning, Trajectory};
 
@@ -10,62 +12,79 @@ const SAMPLE: usize = 100_000;
 /// A step is a jump when it is this many times as long as three of four steps that move at all, and longer than
 /// the column's deviation. Blows of a ball against a wall stay below; a lost row or a reset does not.
 const JUMP: f64 = 25.0;
+/// A column whose range is a full turn, up to this, is an angle; most angles that turn over come near both ends.
+const TURN_SLACK: f64 = 0.3;
 /// A value is an outlier this many ranges of the middle 98 % away from their middle.
 const OUTLIER: f64 = 10.0;
 
 /// Everything that is found.
 pub(super) fn find(dataset: &Dataset, trajectories: &[Trajectory]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let thresholds = step_thresholds(dataset, trajectories);
-    findings.extend(jumps(dataset, trajectories, &thresholds));
+    let steps = Steps::new(dataset, trajectories);
+    findings.extend(jumps(dataset, trajectories, &steps));
     for (name, values, width) in dataset.float_arrays().into_iter().take(2) {
         findings.extend(outliers(name, values, width));
         findings.extend(constants(name, values, width));
     }
-    findings.extend(time_outs(dataset, &thresholds));
+    findings.extend(time_outs(dataset, &steps));
     findings
 }
 
-/// Longest plausible step of each column.
-fn step_thresholds(dataset: &Dataset, trajectories: &[Trajectory]) -> Vec<f64> {
-    let width = dataset.observation_dim;
-    let columns = column_statistics(&dataset.observations, width);
-    let stride = (dataset.len() / SAMPLE).max(1);
-    let mut steps = vec![Vec::new(); width];
-    for trajectory in trajectories {
-        for row in (trajectory.start..trajectory.end.saturating_sub(1)).step_by(stride) {
-            for (steps, step) in steps.iter_mut().zip(step(dataset, row)) {
-                if step > 0.0 {
-                    steps.push(step);
+/// What steps of each column are like.
+struct Steps {
+    /// Whether it turns over at a full turn, as angles do: its range is one.
+    turns: Vec<bool>,
+    /// Longest plausible step.
+    longest: Vec<f64>,
+}
+
+impl Steps {
+    fn new(dataset: &Dataset, trajectories: &[Trajectory]) -> Self {
+        let width = dataset.observation_dim;
+        let columns = column_statistics(&dataset.observations, width);
+        let turns = columns.iter().map(|column| (column.max - column.min - TAU).abs() < TURN_SLACK).collect();
+        let mut found = Self { turns, longest: Vec::new() };
+        let stride = (dataset.len() / SAMPLE).max(1);
+        let mut steps = vec![Vec::new(); width];
+        for trajectory in trajectories {
+            for row in (trajectory.start..trajectory.end.saturating_sub(1)).step_by(stride) {
+                for (steps, step) in steps.iter_mut().zip(found.of(dataset, row)) {
+                    if step > 0.0 {
+                        steps.push(step);
+                    }
                 }
             }
         }
+        let longest = |(mut steps, deviation): (Vec<f64>, f64)| {
+            quantile(&mut steps, 0.75).map_or(f64::INFINITY, |usual| (JUMP * usual).max(deviation))
+        };
+        found.longest = steps.into_iter().zip(columns.iter().map(|column| column.std)).map(longest).collect();
+        found
     }
-    let threshold = |(mut steps, deviation): (Vec<f64>, f64)| {
-        quantile(&mut steps, 0.75).map_or(f64::INFINITY, |usual| (JUMP * usual).max(deviation))
-    };
-    steps.into_iter().zip(columns.iter().map(|column| column.std)).map(threshold).collect()
+
+    /// Length of the step from a row to the next, column by column.
+    fn of(&self, dataset: &Dataset, row: usize) -> impl Iterator<Item = f64> {
+        let from = dataset.observation(row).unwrap_or_default().iter();
+        let to = dataset.observation(row + 1).unwrap_or_default().iter();
+        from.zip(to).zip(&self.turns).map(|((from, to), turns)| {
+            let step = (f64::from(*to) - f64::from(*from)).abs();
+            if *turns { step.min((TAU - step).abs()) } else { step }
+        })
+    }
+
+    /// The column in which the step from `row` is too long, and its length.
+    fn too_long(&self, dataset: &Dataset, row: usize) -> Option<(usize, f64)> {
+        self.of(dataset, row).enumerate().find(|(column, step)| *step > self.longest[*column])
+    }
 }
 
-/// Length of the step from a row to the next, column by column.
-fn step(dataset: &Dataset, row: usize) -> impl Iterator<Item = f64> {
-    let from = dataset.observation(row).unwrap_or_default().iter();
-    let to = dataset.observation(row + 1).unwrap_or_default().iter();
-    from.zip(to).map(|(from, to)| (f64::from(*to) - f64::from(*from)).abs())
-}
-
-/// The column in which the step from `row` is too long, and its length.
-fn too_long(dataset: &Dataset, row: usize, thresholds: &[f64]) -> Option<(usize, f64)> {
-    step(dataset, row).enumerate().find(|(column, step)| *step > thresholds[*column])
-}
-
-fn jumps(dataset: &Dataset, trajectories: &[Trajectory], thresholds: &[f64]) -> Vec<Finding> {
+fn jumps(dataset: &Dataset, trajectories: &[Trajectory], steps: &Steps) -> Vec<Finding> {
     let zero = |row: usize| dataset.observation(row).is_some_and(|row| row.iter().all(|value| *value == 0.0));
     let (mut zeros, mut jumps) = ((0, None), (0, None));
     for trajectory in trajectories {
         let mut into_zero = false;
         for row in trajectory.start..trajectory.end {
-            let next = (row + 1 < trajectory.end).then(|| too_long(dataset, row, thresholds)).flatten();
+            let next = (row + 1 < trajectory.end).then(|| steps.too_long(dataset, row)).flatten();
             if zero(row) && (into_zero || next.is_some()) {
                 zeros.0 += 1;
                 zeros.1.get_or_insert(row);
@@ -161,7 +180,7 @@ fn constants(name: &str, values: &[f32], width: usize) -> Option<Finding> {
 
 /// What the state does at time-outs that are taken as ends. Where it simply goes on, or goals stand beside the rows,
 /// they may as well have been goal switches.
-fn time_outs(dataset: &Dataset, thresholds: &[f64]) -> Option<Finding> {
+fn time_outs(dataset: &Dataset, steps: &Steps) -> Option<Finding> {
     if dataset.metadata.timeouts != TimeoutMeaning::Truncation {
         return None;
     }
@@ -170,7 +189,7 @@ fn time_outs(dataset: &Dataset, thresholds: &[f64]) -> Option<Finding> {
     for row in ends {
         count += 1;
         first.get_or_insert(row);
-        jumps += usize::from(too_long(dataset, row, thresholds).is_some());
+        jumps += usize::from(steps.too_long(dataset, row).is_some());
     }
     let row = first.filter(|_| jumps == 0 || dataset.goals.is_some())?;
     let message = if jumps > 0 {
@@ -233,6 +252,18 @@ mod tests {
         let mut far = sound.clone();
         far.observations[2 * 77] = 1e4;
         assert_eq!(found(&far, FindingKind::Outlier), Some((Some(77), 1)));
+    }
+
+    #[test]
+    fn an_angle_that_turns_over_does_not_jump() {
+        let mut data = counter(400);
+        for row in 0..400 {
+            let angle = 0.05 * row as f32;
+            data.observations[2 * row + 1] = (angle + 1.0).sin().atan2((angle + 1.0).cos());
+        }
+        assert_eq!(found(&data, FindingKind::Jump), None);
+        data.observations[2 * 200 + 1] += 2.5;
+        assert_eq!(found(&data, FindingKind::Jump), Some((Some(200), 2)));
     }
 
     #[test]

@@ -18,6 +18,9 @@ const DATA_STREAM: u64 = 1;
 /// Names the stream of the batch that held-out data are measured with.
 const VALIDATION_STREAM: u64 = 3;
 
+/// Numbers of a batch at most: 4 GiB for each of its three arrays.
+const MOST_NUMBERS: usize = 1 << 30;
+
 /// One batch on the host. Shapes `[B, T, D]`, `[B, T]`, `[B]`.
 #[derive(Clone, Debug)]
 pub struct TrainBatch {
@@ -94,6 +97,19 @@ impl BatchMaker {
                 name: "model.reward",
                 value: "true".into(),
                 remedy: "the data record no rewards: set it to false, or add `rewards` to the data".into(),
+            });
+        }
+        let numbers = [train.batch, layout.tokens(layout.chunks), layout.width()];
+        let numbers = numbers.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
+        if numbers.is_none_or(|numbers| numbers > MOST_NUMBERS) {
+            return Err(PlannerError::Setting {
+                name: "train.batch",
+                value: train.batch.to_string(),
+                remedy: format!(
+                    "with {} tokens of {} numbers that is more than fits: give fewer, or a smaller model",
+                    layout.tokens(layout.chunks),
+                    layout.width()
+                ),
             });
         }
         let windows = windows(dataset, trajectories, layout)?;

@@ -160,6 +160,14 @@ impl TrainConfig {
                 return bad(name, value.to_string(), "give at least 1");
             }
         }
+        // Far beyond any use, and small enough to be laid out before memory is asked for.
+        for (name, value, most) in
+            [("train.batch", self.batch, 1 << 16), ("train.shards", self.shards, 1 << 12)]
+        {
+            if value > most {
+                return bad(name, value.to_string(), &format!("give at most {most}"));
+            }
+        }
         for (name, value) in [("train.learning_rate", self.learning_rate), ("train.clip", self.clip)] {
             if !(value.is_finite() && value > 0.0) {
                 return bad(name, value.to_string(), "give a positive number");

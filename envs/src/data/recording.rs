@@ -65,8 +65,8 @@ pub(super) fn recognise(dataset: &mut Dataset, stated: &Stated) {
     };
 }
 
-/// Rows that repeat the observation before while the simulator's state went on; none where any other row differs
-/// from the state: then `infos/qpos` and `infos/qvel` are something else than the observation.
+/// Rows that repeat the observation before while the simulator's state went on; none where more than a damaged row in
+/// a thousand differs otherwise: then `infos/qpos` and `infos/qvel` are something else than the observation.
 fn told_by_the_simulator(dataset: &Dataset) -> Vec<usize> {
     let width = dataset.observation_dim;
     let Some(simulator) = dataset.simulator.as_ref().filter(|s| s.dim.checked_mul(2) == Some(width)) else {
@@ -74,7 +74,7 @@ fn told_by_the_simulator(dataset: &Dataset) -> Vec<usize> {
     };
     let states = simulator.positions.chunks_exact(simulator.dim.max(1));
     let states = states.zip(simulator.velocities.chunks_exact(simulator.dim.max(1)));
-    let mut repeats = Vec::new();
+    let (mut repeats, mut unexplained) = (Vec::new(), 0);
     for (row, (recorded, (position, velocity))) in
         dataset.observations.chunks_exact(width.max(1)).zip(states).enumerate()
     {
@@ -82,12 +82,12 @@ fn told_by_the_simulator(dataset: &Dataset) -> Vec<usize> {
             continue;
         }
         let before = row.checked_sub(1).and_then(|before| dataset.observation(before));
-        if !before.is_some_and(|before| same(recorded, before)) {
-            return Vec::new();
+        match before {
+            Some(before) if same(recorded, before) => repeats.push(row),
+            _ => unexplained += 1,
         }
-        repeats.push(row);
     }
-    repeats
+    if unexplained * 1000 > dataset.len() { Vec::new() } else { repeats }
 }
 
 /// Rows after a time-out that repeat the observation before, though something was moving; none unless that is so
@@ -233,6 +233,18 @@ mod tests {
         }
         recognise(&mut data, &unstated(true));
         assert_eq!(data.metadata.timeouts, TimeoutMeaning::Truncation);
+    }
+
+    #[test]
+    fn one_damaged_row_does_not_hide_a_recording() {
+        let mut data = with_state(counter(3000));
+        data.timeouts[3] = true;
+        data.observations.copy_within(6..8, 8);
+        data.observations[2 * 1000] += 0.5;
+        recognise(&mut data, &unstated(true));
+        assert_eq!(data.metadata.timeouts, TimeoutMeaning::GoalSwitch);
+        let message = data.repair_stale_observations().unwrap_err().to_string();
+        assert!(message.contains("row 1000"), "{message}");
     }
 
     #[test]

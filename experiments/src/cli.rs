@@ -1,8 +1,7 @@
 //! What the user typed.
 
-mod arms;
-mod bench;
-mod study;
+mod eval;
+mod speed;
 mod train;
 
 use std::path::PathBuf;
@@ -11,15 +10,15 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::device::DeviceName;
 
-pub use arms::{AblateArgs, FrontierArgs, ScoringArgs};
-pub use bench::{BenchArgs, BenchCommand, Maze2dArgs, PeakMemoryArgs, SpeedArgs};
-pub use study::{StudyArgs, StudyCommand, StudyOptions};
+pub use eval::{EvalArgs, ReportArgs};
+pub use speed::{PeakMemoryArgs, SpeedArgs};
 pub use train::TrainArgs;
 
 /// Diffusion Forcing planning: make data, train, plan, evaluate.
 #[derive(Debug, Parser)]
 #[command(name = "forethought", version, about, after_help = EXAMPLES)]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -30,10 +29,12 @@ Examples:
   forethought plan maze2d-umaze --seed 7            one episode, with pictures
   forethought collect maze2d-umaze                  make the training data
   forethought train maze2d-umaze                    train on it; the same command again resumes
+  forethought report runs/a runs/b                  compare two folders of results, episode by episode
   forethought inspect runs/maze2d-umaze-v1/train    what a checkpoint or data file holds
 
 Exit codes: 0 done, 1 something went wrong on the way, 2 the request cannot be carried out as made.";
 
+/// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make offline data with the benchmark's own controller, as a D4RL HDF5 file.
@@ -48,23 +49,33 @@ pub enum Command {
     )]
     Train(TrainArgs),
     /// Plan and execute one episode and draw it.
-    #[command(after_help = "Example: forethought plan maze2d-umaze --seed 7 --set plan.completions=8")]
+    #[command(after_help = "Example: forethought plan maze2d-umaze --seed 7 --controller path-following")]
     Plan(PlanArgs),
-    /// Score a planner over many episodes, beside its reference controllers.
-    #[command(after_help = "Example: forethought eval maze2d-umaze --episodes 100 --set plan.guidance=0")]
-    Eval(EvalArgs),
-    /// Vary one setting at a time, all else as configured: what each is worth, as tables and plots. The same
-    /// command again resumes.
-    #[command(after_help = "Examples: forethought ablate maze2d-umaze --preset mcg,replan\n          \
-                      forethought ablate maze2d-umaze --vary plan.guidance=10,20,40")]
-    Ablate(AblateArgs),
-    /// Measure: how fast on this machine, how well on the benchmark mazes.
-    Bench(BenchArgs),
-    /// Experiments that explain the sampler, each one command that writes a figure, a table and JSON.
-    Study(StudyArgs),
+    /// Score planners, controllers, checkpoints and settings on the same episodes. The same command again resumes.
+    #[command(after_help = eval::EXAMPLES)]
+    Eval(Box<EvalArgs>),
+    /// Tables, plots and a page from folders of results; of several, a comparison episode by episode.
+    #[command(after_help = "Examples: forethought report runs/maze2d-umaze-v1/eval\n          \
+                            forethought report experiments/results/maze2d runs/mine")]
+    Report(ReportArgs),
+    /// Time of denoising rows, training steps and plans, beside the same network in PyTorch.
+    #[command(
+        after_help = "Example: python3 -m venv torch-venv && torch-venv/bin/pip install torch numpy\n         \
+                      forethought speed --python torch-venv/bin/python"
+    )]
+    Speed(SpeedArgs),
     /// Show what a checkpoint, a data file or a configuration holds.
     #[command(after_help = "Example: forethought inspect data/maze2d-umaze-v1.hdf5")]
     Inspect(InspectArgs),
+    /// List the environments.
+    #[command(after_help = "Example: forethought envs --json")]
+    Envs(ListArgs),
+    /// List every setting with its default and what it means.
+    #[command(after_help = "Example: forethought settings plan")]
+    Settings(SettingsArgs),
+    /// Peak memory of a process that plans: `speed` runs it as a child.
+    #[command(hide = true)]
+    PeakMemory(PeakMemoryArgs),
 }
 
 /// Options that several commands share.
@@ -72,7 +83,8 @@ pub enum Command {
 pub struct Shared {
     /// Environment, for example maze2d-umaze (`-v1` may be left out).
     pub environment: String,
-    /// Configuration file (TOML). Default: the one that comes with the environment, if any.
+    /// Configuration file (TOML), laid over the one that comes with the environment, if any: what it does not say
+    /// stays as it is.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Override one setting, for example --set plan.guidance=2. May be repeated.
@@ -83,8 +95,10 @@ pub struct Shared {
     pub json: bool,
 }
 
+/// Options of `collect`.
 #[derive(Args, Debug)]
 pub struct CollectArgs {
+    /// Environment, configuration and overrides.
     #[command(flatten)]
     pub shared: Shared,
     /// File to write. Default: data/ENVIRONMENT.hdf5
@@ -98,13 +112,18 @@ pub struct CollectArgs {
     pub force: bool,
 }
 
+/// Options of `plan`.
 #[derive(Args, Debug)]
 pub struct PlanArgs {
+    /// Environment, configuration and overrides.
     #[command(flatten)]
     pub shared: Shared,
     /// Checkpoint folder or training run. Default: the one that comes with the project.
     #[arg(long, value_name = "FOLDER")]
     pub checkpoint: Option<PathBuf>,
+    /// What carries the plans out. Default: that of the settings.
+    #[arg(long, value_name = "NAME")]
+    pub controller: Option<String>,
     /// Seed of the episode and of the planner's noise.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -119,37 +138,29 @@ pub struct PlanArgs {
     pub force: bool,
 }
 
-#[derive(Args, Debug)]
-pub struct EvalArgs {
-    #[command(flatten)]
-    pub shared: Shared,
-    /// Checkpoint folder or training run. Default: the one that comes with the project.
-    #[arg(long, value_name = "FOLDER")]
-    pub checkpoint: Option<PathBuf>,
-    /// Episodes.
-    #[arg(long, default_value_t = 100)]
-    pub episodes: usize,
-    /// Seed of the first episode; the others follow.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// Where to compute.
-    #[arg(long, value_enum, default_value_t)]
-    pub device: DeviceName,
-    /// Leave out the reference controllers.
-    #[arg(long)]
-    pub no_references: bool,
-    /// Folder for tables, records and pictures. Default: runs/ENVIRONMENT/eval
-    #[arg(long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
-    /// Replace what an earlier run of this command wrote there.
-    #[arg(long)]
-    pub force: bool,
-}
-
+/// Options of `inspect`.
 #[derive(Args, Debug)]
 pub struct InspectArgs {
     /// A checkpoint folder, a training run, a data file (.hdf5) or a configuration (.toml).
     pub path: PathBuf,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of lists.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `settings`.
+#[derive(Args, Debug)]
+pub struct SettingsArgs {
+    /// Only settings whose key begins so.
+    pub beginning: Option<String>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,

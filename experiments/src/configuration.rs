@@ -5,6 +5,11 @@ use forethought_planner::training::{ModelConfig, TrainConfig};
 use forethought_policies::ExecutorConfig;
 use serde::{Deserialize, Serialize};
 
+/// The setting that names what carries plans out.
+pub const CONTROLLER: &str = "executor.name";
+/// Tables that nothing but data and training reads: on a trained checkpoint they do not act.
+pub const OF_TRAINING: [&str; 4] = ["environment", "data", "model", "train"];
+
 /// The whole configuration. Every table and key is optional; `forethought inspect FILE.toml` shows
 /// the resolved one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,5 +75,24 @@ impl Default for RolloutSettings {
     fn default() -> Self {
         // Ten steps are one token: what is executed is the part of the plan that was denoised first.
         Self { replan_every: 10 }
+    }
+}
+
+impl Configuration {
+    /// What carries plans out.
+    pub fn controller(&self) -> &str {
+        &self.executor.name
+    }
+
+    /// The settings that act on a trained checkpoint, as results keep them.
+    ///
+    /// # Errors
+    /// Those of rendering.
+    pub fn acting(&self) -> Result<serde_json::Value, serde_json::Error> {
+        let mut settings = crate::results::canonical(self)?;
+        if let serde_json::Value::Object(tables) = &mut settings {
+            tables.retain(|table, _| !OF_TRAINING.contains(&table.as_str()));
+        }
+        Ok(settings)
     }
 }

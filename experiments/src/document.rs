@@ -2,7 +2,7 @@
 
 use crate::picture::escape;
 
-const STYLE: &str = include_str!("maze2d/page.css");
+const STYLE: &str = include_str!("report.css");
 
 /// What closes the document.
 pub const END: &str = "</body>\n</html>\n";
@@ -22,7 +22,8 @@ pub fn escape_lines(text: &str) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// A table: headings, then rows of cells, all plain text. The first cell of a row names it.
+/// A table: headings, then rows of cells, all plain text. The first cell of a row names it; further lines of a cell
+/// are small.
 pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut html = String::from("<div class=\"wide\"><table>\n<thead><tr>");
     for heading in headings {
@@ -32,7 +33,9 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     for row in rows {
         html.push_str("<tr>");
         for (at, cell) in row.iter().enumerate() {
-            let cell = escape(cell);
+            let mut lines = cell.lines().map(escape);
+            let first = lines.next().unwrap_or_default();
+            let cell = lines.fold(first, |cell, line| cell + &format!("<small>{line}</small>"));
             html += &match at {
                 0 => format!("<th scope=\"row\">{cell}</th>"),
                 _ => format!("<td>{cell}</td>"),

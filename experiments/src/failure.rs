@@ -78,6 +78,12 @@ impl From<forethought_policies::PolicyError> for Failure {
     }
 }
 
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::broken(format!("cannot render the settings: {error}"))
+    }
+}
+
 impl From<crate::statistics::StatisticsError> for Failure {
     fn from(error: crate::statistics::StatisticsError) -> Self {
         Self::broken(error.to_string())

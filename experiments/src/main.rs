@@ -1,36 +1,12 @@
 //! `forethought`: the command-line program.
 
-// This is the one place that talks to the terminal.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
-mod ablation;
-mod arms;
-mod bench;
-mod cli;
-mod commands;
-mod configuration;
-mod device;
-mod document;
-mod failure;
-mod figures;
-mod frontier;
-mod maze2d;
-mod output;
-mod picture;
-mod planning;
-mod progress;
-mod protocol;
-mod resolve;
-mod scored;
-mod scoring;
-mod settings;
-mod statistics;
-mod study;
-mod table;
+// The messages of failures.
+#![allow(clippy::print_stderr)]
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use forethought_experiments::{cli, commands};
 
 /// Saves about a quarter of a training step: tensors are allocated and freed at every operation.
 #[global_allocator]

@@ -12,7 +12,7 @@ use forethought_policies::make_executor;
 use crate::configuration::Configuration;
 use crate::device::DeviceName;
 use crate::failure::Failure;
-use crate::resolve;
+use crate::shipped;
 
 /// A planner and where it came from.
 pub struct LoadedPlanner {
@@ -73,14 +73,10 @@ pub fn load(
     plan: &PlanConfig,
     device: DeviceName,
 ) -> Result<LoadedPlanner, Failure> {
-    let id = &spec.id;
-    let shipped = || resolve::shipped_for(id, "checkpoints", "");
-    let path = named.map(Path::to_owned).or_else(shipped).ok_or_else(|| {
-        Failure::refused(format!(
-            "no checkpoint comes with `{id}`: train one with `forethought collect {id}` and `forethought train {id}`, \
-             then name it with --checkpoint"
-        ))
-    })?;
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => shipped::checkpoint_or_refusal(&spec.id)?,
+    };
     let device_handle = device.open()?;
     let checkpoint = checkpoint::load(&path, &device_handle)?;
     let (path, hash, manifest) =

@@ -7,10 +7,11 @@ use forethought_envs::{Environment, known, make};
 use crate::cli::Shared;
 use crate::configuration::Configuration;
 use crate::failure::Failure;
-use crate::settings;
+use crate::settings::{self, Layer};
+use crate::shipped;
 
-/// Folder with the configurations and checkpoints that come with the project, under a root.
-const SHIPPED: &str = "experiments";
+/// Longest part of a file's name.
+const LONGEST: usize = 100;
 
 /// Full environment id: `maze2d-umaze` stands for `maze2d-umaze-v1`.
 pub fn environment_id(typed: &str) -> String {
@@ -24,44 +25,72 @@ pub fn environment_id(typed: &str) -> String {
         .unwrap_or(typed.to_owned())
 }
 
-/// The environment and its resolved configuration.
+/// An environment's name as people say it, without the version.
+pub fn short(id: &str) -> &str {
+    id.strip_suffix("-v1").unwrap_or(id)
+}
+
+/// The environment and its resolved configuration: the defaults, what comes with the environment, the file named,
+/// and the overrides, each laid over what stands before it.
 ///
 /// # Errors
 /// [`Failure`] for an unknown environment, or an unusable configuration or override.
 pub fn experiment(shared: &Shared) -> Result<(Box<dyn Environment>, Configuration), Failure> {
     let id = environment_id(&shared.environment);
     let environment = make(&id)?;
-    let file = shared.config.clone().or_else(|| shipped_for(&id, "configs", ".toml"));
-    let mut configuration: Configuration = settings::load(file.as_deref(), &shared.overrides)?;
-    if shared.config.is_some() && configuration.environment != id {
-        let (asked, found) = (id, configuration.environment);
-        return Err(Failure::refused(format!(
-            "the configuration is for `{found}`, but `{asked}` was asked for: name the same environment in both"
-        )));
+    let own = configuration(&id, shared.config.as_deref(), &shared.overrides)?;
+    Ok((environment, own))
+}
+
+/// The configuration of an environment alone; without a name, of no environment in particular.
+///
+/// # Errors
+/// [`Failure`] for an unusable configuration or override.
+pub fn configuration(id: &str, file: Option<&Path>, overrides: &[String]) -> Result<Configuration, Failure> {
+    let mut layers: Vec<Layer> = shipped::configuration(id).into_iter().collect();
+    if let Some(path) = file {
+        let layer = Layer::read(path)?;
+        let other = layer.word("environment").filter(|found| !id.is_empty() && environment_id(found) != id);
+        if let Some(found) = other {
+            return Err(Failure::refused(format!(
+                "the configuration {} is for `{found}`, but `{id}` was asked for: name the same environment in both",
+                path.display()
+            )));
+        }
+        layers.push(layer);
     }
-    configuration.environment = id;
-    Ok((environment, configuration))
-}
-
-/// A file that comes with the project: looked for in the working folder's checkout, then in the checkout the
-/// program was built from.
-pub fn shipped(name: &str) -> Option<PathBuf> {
-    let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
-    [Path::new(SHIPPED).join(name), built_from.join(name)].into_iter().find(|path| path.exists())
-}
-
-/// What comes with an environment in `folder`. Multi2D is Maze2D with other goals: what serves one serves both.
-pub fn shipped_for(id: &str, folder: &str, extension: &str) -> Option<PathBuf> {
-    let sibling = id.replacen("multi2d", "maze2d", 1);
-    [id, &sibling].into_iter().find_map(|id| shipped(&format!("{folder}/{id}{extension}")))
+    let mut configuration: Configuration = settings::load(&layers, overrides)?;
+    configuration.environment = id.to_owned();
+    Ok(configuration)
 }
 
 /// Default path of an environment's data file.
 pub fn data_file(id: &str) -> PathBuf {
-    Path::new("data").join(format!("{id}.hdf5"))
+    Path::new("data").join(format!("{}.hdf5", file_stem(id)))
 }
 
 /// Default folder of a command's results.
 pub fn run_folder(id: &str, name: &str) -> PathBuf {
-    Path::new("runs").join(id).join(name)
+    Path::new("runs").join(file_stem(id)).join(name)
+}
+
+/// A name as part of a file's: letters that every system accepts.
+pub fn file_stem(text: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || "._=-".contains(c) { c } else { '_' };
+    let stem: String = text.chars().take(LONGEST).map(safe).collect();
+    // A leading dot would hide the file.
+    if stem.starts_with('.') { format!("_{stem}") } else { stem }
+}
+
+/// Refuses a name, with the nearest of `known`.
+pub fn unknown(option: &str, what: &str, typed: &str, known: &[&str]) -> Failure {
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(&typed.to_lowercase(), name), name))
+        .max_by(|left, right| left.0.total_cmp(&right.0).then(right.1.cmp(left.1)));
+    let hint = match nearest {
+        Some((similarity, name)) if similarity >= 0.75 => format!(" (did you mean `{name}`?)"),
+        _ => String::new(),
+    };
+    Failure::refused(format!("{option}: unknown {what} `{typed}`{hint}; there are: {}", known.join(", ")))
 }

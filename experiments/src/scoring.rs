@@ -1,24 +1,17 @@
-//! Episodes of a planner or a reference policy, and what is kept of them: one way for every command.
+//! Episodes of a planner or a policy, and what is kept of them: one way for every command.
 
-use forethought_agent::{EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
-use forethought_envs::{EnvSpec, Start, make};
-use forethought_planner::Planner;
-use forethought_policies::{ExecutorConfig, make_executor};
+use forethought_agent::{EpisodeOutcome, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
+use forethought_envs::{EnvSpec, Start, dynamics, make};
+use forethought_planner::{MppiConfig, MppiPlanner, Planner};
+use forethought_policies::{DIFFUSED_ACTION, ExecutorConfig, make_executor};
+use serde::Serialize;
 
-use crate::cli::Shared;
 use crate::configuration::Configuration;
 use crate::device::DeviceName;
 use crate::failure::Failure;
-use crate::planning::LoadedPlanner;
+use crate::planning::{self, LoadedPlanner};
 use crate::progress;
-use crate::protocol::{EpisodeRow, Protocol, Results};
-
-/// Resamples of the bootstrap intervals.
-pub const RESAMPLES: usize = 10_000;
-
-/// Settings of a planner told nothing of the goal: what the data alone would do.
-pub const UNGUIDED: &[&str] =
-    &["plan.guidance=0", "plan.goal_token=false", "plan.samples=1", "plan.horizons=[]"];
+use crate::results::{Episode, Planning};
 
 /// Told what is done and of how much; `false` stops.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
@@ -50,20 +43,28 @@ impl Episodes {
     }
 }
 
-/// The same request with more settings laid over it.
-pub fn with_settings(shared: &Shared, settings: &[&str]) -> Shared {
-    Shared {
-        environment: shared.environment.clone(),
-        config: shared.config.clone(),
-        overrides: shared.overrides.iter().cloned().chain(settings.iter().map(|s| (*s).to_owned())).collect(),
-        json: shared.json,
+/// How MPPI plans with the true dynamics, and how much of each plan is executed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Simulation {
+    /// How plans are made.
+    pub mppi: MppiConfig,
+    /// What carries them out.
+    pub controller: String,
+    /// Steps executed of each plan before the next is made.
+    pub replan_every: usize,
+}
+
+impl Default for Simulation {
+    fn default() -> Self {
+        // Every 5 steps scored no better and takes twice as long.
+        Self { mppi: MppiConfig::default(), controller: DIFFUSED_ACTION.into(), replan_every: 10 }
     }
 }
 
 /// Episodes of a planner, all planned together. `progress` counts environment steps.
 ///
 /// # Errors
-/// Those of the environment, the executor and the loop.
+/// Those of the environment, the controller and the loop.
 pub fn planned(
     planner: &mut dyn Planner,
     spec: &EnvSpec,
@@ -80,62 +81,92 @@ pub fn planned(
     Ok(rollout(planner, &mut setups, config, &progress::clock, progress)?)
 }
 
-/// Episodes of a reference policy; `None` where it does not know the environment. `progress` counts episodes.
+/// The same with a checkpoint's planner under a configuration.
+///
+/// # Errors
+/// As [`planned`].
+pub fn with_checkpoint(
+    loaded: &mut LoadedPlanner,
+    spec: &EnvSpec,
+    configuration: &Configuration,
+    seeds: &[u64],
+    progress: Progress<'_>,
+) -> Result<Vec<EpisodeRecord>, Failure> {
+    loaded.planner.set_config(configuration.plan.clone())?;
+    let config = planning::rollout_config(configuration)?;
+    planned(&mut loaded.planner, spec, configuration, &config, seeds, progress)
+}
+
+/// The same with the environment's own dynamics.
+///
+/// # Errors
+/// As [`planned`], and for an environment that MPPI cannot roll out.
+pub fn simulated(
+    simulation: &Simulation,
+    spec: &EnvSpec,
+    seeds: &[u64],
+    progress: Progress<'_>,
+) -> Result<Vec<EpisodeRecord>, Failure> {
+    let threads = DeviceName::Cpu.threads().unwrap_or(1);
+    let dynamics = dynamics(&spec.id)?.ok_or_else(|| {
+        Failure::refused(format!(
+            "`{}` has no dynamics that a planner could be given: leave mppi out",
+            spec.id
+        ))
+    })?;
+    let mut planner = MppiPlanner::new(dynamics, spec, simulation.mppi.clone(), threads)?;
+    let executor = ExecutorConfig::named(&simulation.controller);
+    let configuration = Configuration { executor, ..Configuration::default() };
+    let config = RolloutConfig { replan_every: simulation.replan_every, ..RolloutConfig::default() };
+    planned(&mut planner, spec, &configuration, &config, seeds, progress)
+}
+
+/// Whether a policy that needs no plan can act in an environment.
+pub fn knows(policy: &str, spec: &EnvSpec) -> bool {
+    make_executor(&ExecutorConfig::named(policy), spec).is_ok()
+}
+
+/// Episodes of a policy that needs no plan. `progress` counts episodes.
 ///
 /// # Errors
 /// Those of the environment and the policy.
 pub fn reference(
-    name: &str,
+    policy: &str,
     spec: &EnvSpec,
     seeds: &[u64],
     progress: Progress<'_>,
-) -> Result<Option<Vec<EpisodeRecord>>, Failure> {
+) -> Result<Vec<EpisodeRecord>, Failure> {
     let mut environment = make(&spec.id)?;
-    let Ok(mut policy) = make_executor(&ExecutorConfig::named(name), spec) else { return Ok(None) };
-    Ok(Some(run_policy(policy.as_mut(), environment.as_mut(), seeds, None, progress)?))
+    let mut policy = make_executor(&ExecutorConfig::named(policy), spec)?;
+    Ok(run_policy(policy.as_mut(), environment.as_mut(), seeds, None, progress)?)
 }
 
-/// The rows of these episodes under their protocol.
+/// What is kept of an episode.
 ///
 /// # Errors
-/// Those of [`EpisodeRow::new`].
-pub fn results(protocol: Protocol, records: &[EpisodeRecord], spec: &EnvSpec) -> Result<Results, Failure> {
-    let episodes = records.iter().map(|record| EpisodeRow::new(record, spec)).collect::<Result<_, _>>()?;
-    Ok(Results { protocol, episodes })
+/// Those of [`EpisodeOutcome::new`].
+pub fn episode(record: &EpisodeRecord, spec: &EnvSpec) -> Result<Episode, Failure> {
+    let outcome = EpisodeOutcome::new(record, spec)?;
+    Ok(Episode {
+        seed: record.seed,
+        start: record.observations.first().cloned().unwrap_or_default(),
+        goal: record.goal.clone(),
+        episode_return: outcome.episode_return,
+        score: outcome.score,
+        return_if_stayed: outcome.return_if_stayed,
+        score_if_stayed: outcome.score_if_stayed,
+        success: outcome.steps_to_arrival.is_some(),
+        steps_to_arrival: outcome.steps_to_arrival,
+        plans: record.plans.len(),
+    })
 }
 
-/// Protocol of a planner's episodes.
-pub fn protocol(
-    planner: &str,
-    episodes: Episodes,
-    spec: &EnvSpec,
-    configuration: &Configuration,
-    loaded: &LoadedPlanner,
-    device: DeviceName,
-) -> Protocol {
-    Protocol {
-        planner: planner.to_owned(),
-        executor: configuration.executor.name.clone(),
-        checkpoint: Some(loaded.hash.clone()),
-        configuration: Some(configuration.clone()),
-        device: device.to_string(),
-        ..reference_protocol(planner, episodes, spec)
-    }
-}
-
-/// Protocol of a reference policy's episodes: no network, so nothing but the processor.
-pub fn reference_protocol(name: &str, episodes: Episodes, spec: &EnvSpec) -> Protocol {
-    Protocol {
-        environment: spec.id.clone(),
-        layout_hash: spec.layout_hash.clone(),
-        planner: name.to_owned(),
-        executor: name.to_owned(),
-        checkpoint: None,
-        configuration: None,
-        simulation: None,
-        first_seed: episodes.first_seed,
-        episodes: episodes.count,
-        device: DeviceName::Cpu.to_string(),
-        code_version: env!("CARGO_PKG_VERSION").into(),
-    }
+/// What planning took in these episodes; `None` where nothing was planned.
+pub fn planning_of(records: &[EpisodeRecord]) -> Option<Planning> {
+    let plans: Vec<_> = records.iter().flat_map(|record| &record.plans).collect();
+    (!plans.is_empty()).then(|| Planning {
+        plans: plans.len(),
+        rows: plans.iter().map(|plan| plan.rows).max().unwrap_or(0),
+        seconds_per_plan: plans.iter().map(|plan| plan.took_s).sum::<f64>() / plans.len() as f64,
+    })
 }

@@ -22,9 +22,12 @@ use serde_json::{Map, Value};
 
 mod error;
 mod flag;
+mod meaning;
+mod renamed;
 mod schema;
 
 pub use error::{Origin, SettingsError};
+pub use meaning::{Meaning, meanings};
 
 /// One setting as written, with where it was written.
 #[derive(Clone, Debug)]
@@ -34,20 +37,46 @@ struct Entry {
     origin: Origin,
 }
 
-/// Resolves `T` from its default, an optional TOML file, and overrides of the form `key=value`, in this order
-/// (later wins). Keys are dotted (`model.width`); values are TOML, and a bare word is a string.
+/// TOML text that is laid over what stands below it.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// What messages call it: the file's path.
+    pub name: PathBuf,
+    /// The text.
+    pub text: String,
+}
+
+impl Layer {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`SettingsError::Read`].
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
+        Ok(Self { name: path.to_owned(), text })
+    }
+
+    /// The text of a top-level key, where the layer has it.
+    pub fn word(&self, key: &str) -> Option<String> {
+        let table: toml::Table = toml::from_str(&self.text).ok()?;
+        table.get(key)?.as_str().map(str::to_owned)
+    }
+}
+
+/// Resolves `T` from its default, layers of TOML, and overrides of the form `key=value`, in this order (later
+/// wins). Keys are dotted (`model.width`); values are TOML, and a bare word is a string.
 ///
-/// Fails on a file that cannot be read or parsed, an override without `=`, an unknown key, a value of the
-/// wrong type, or one that `T` itself refuses. Ranges are `T`'s business.
-pub fn load<T>(file: Option<&Path>, overrides: &[String]) -> Result<T, SettingsError>
+/// # Errors
+/// A layer that is no TOML, an override without `=`, an unknown or renamed key, a value of the wrong type, or one
+/// that `T` itself refuses. Ranges are `T`'s business.
+pub fn load<T>(layers: &[Layer], overrides: &[String]) -> Result<T, SettingsError>
 where
     T: Serialize + DeserializeOwned + Default,
 {
     let mut entries = Vec::new();
-    if let Some(path) = file {
-        let text = fs::read_to_string(path)
-            .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
-        entries.extend(file_entries(path, &text)?);
+    for layer in layers {
+        entries.extend(file_entries(&layer.name, &layer.text)?);
     }
     for text in overrides {
         entries.push(flag::parse(text)?);
@@ -56,6 +85,9 @@ where
 }
 
 /// Renders resolved settings as TOML that [`load`] reads back to the same value. Unset options are left out.
+///
+/// # Errors
+/// [`SettingsError::Render`].
 pub fn render<T: Serialize>(settings: &T) -> Result<String, SettingsError> {
     toml::to_string_pretty(settings).map_err(|error| SettingsError::Render { message: error.to_string() })
 }

@@ -19,32 +19,36 @@ pub fn numbers(heading: &str) -> Column {
     Column { heading: one_line(heading), numeric: true }
 }
 
-/// A table of `N` columns. Widths count characters, so wide scripts line up only roughly.
+/// A table. Widths count characters, so wide scripts line up only roughly.
 #[derive(Clone, Debug)]
-pub struct Table<const N: usize> {
-    columns: [Column; N],
-    rows: Vec<[String; N]>,
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
 }
 
-impl<const N: usize> Table<N> {
+impl Table {
     /// An empty table with these columns.
-    pub fn new(columns: [Column; N]) -> Self {
-        Self { columns, rows: Vec::new() }
+    pub fn new(columns: impl Into<Vec<Column>>) -> Self {
+        Self { columns: columns.into(), rows: Vec::new() }
     }
 
-    /// Adds a row below the others. Line breaks and control characters in a cell become spaces.
-    pub fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| one_line(&cell)));
+    /// Adds a row below the others: a cell for each column, missing ones empty. Line breaks and control characters
+    /// in a cell become spaces.
+    pub fn row(&mut self, cells: impl Into<Vec<String>>) {
+        let mut cells: Vec<String> = cells.into().iter().map(|cell| one_line(cell)).collect();
+        cells.resize(self.columns.len(), String::new());
+        self.rows.push(cells);
     }
 
-    fn widths(&self) -> [usize; N] {
-        std::array::from_fn(|column| {
-            let heading = self.columns[column].heading.chars().count();
-            self.rows.iter().map(|row| row[column].chars().count()).fold(heading, usize::max)
-        })
+    fn widths(&self) -> Vec<usize> {
+        let width = |(column, heading): (usize, &Column)| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+            cells.fold(heading.heading.chars().count(), usize::max)
+        };
+        self.columns.iter().enumerate().map(width).collect()
     }
 
-    fn line(&self, f: &mut fmt::Formatter<'_>, cells: [&str; N], widths: &[usize; N]) -> fmt::Result {
+    fn line(&self, f: &mut fmt::Formatter<'_>, cells: &[String], widths: &[usize]) -> fmt::Result {
         let mut line = String::new();
         for ((cell, column), &width) in cells.iter().zip(&self.columns).zip(widths) {
             if !line.is_empty() {
@@ -52,25 +56,23 @@ impl<const N: usize> Table<N> {
             }
             let padding = " ".repeat(width - cell.chars().count());
             match column.numeric {
-                true => line.extend([padding.as_str(), cell]),
-                false => line.extend([cell, padding.as_str()]),
+                true => line.extend([padding.as_str(), cell.as_str()]),
+                false => line.extend([cell.as_str(), padding.as_str()]),
             }
         }
         writeln!(f, "{}", line.trim_end())
     }
 }
 
-impl<const N: usize> fmt::Display for Table<N> {
+impl fmt::Display for Table {
     /// Heading, rule, rows; each line ends with a newline and carries no trailing spaces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
-        self.line(f, std::array::from_fn(|column| self.columns[column].heading.as_str()), &widths)?;
-        let rules = widths.map(|width| "-".repeat(width));
-        self.line(f, std::array::from_fn(|column| rules[column].as_str()), &widths)?;
-        for row in &self.rows {
-            self.line(f, std::array::from_fn(|column| row[column].as_str()), &widths)?;
-        }
-        Ok(())
+        let headings: Vec<String> = self.columns.iter().map(|column| column.heading.clone()).collect();
+        self.line(f, &headings, &widths)?;
+        let rules: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();
+        self.line(f, &rules, &widths)?;
+        self.rows.iter().try_for_each(|row| self.line(f, row, &widths))
     }
 }
 

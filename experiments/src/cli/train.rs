@@ -6,12 +6,14 @@ use clap::Args;
 
 use crate::device::DeviceName;
 
+/// Options of `train`.
 #[derive(Args, Debug)]
 pub struct TrainArgs {
     /// Environment, for example maze2d-umaze (`-v1` may be left out). May be left out with --data: the environment is
     /// then the one that the file names, or one that the data alone describe.
     pub environment: Option<String>,
-    /// Configuration file (TOML). Default: the one that comes with the environment, if any.
+    /// Configuration file (TOML), laid over the one that comes with the environment, if any: what it does not say stays
+    /// as it is.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Override one setting, for example --set train.steps=5000. May be repeated.

@@ -1,173 +1,214 @@
-//! `forethought eval`: many episodes, a table, and the record behind every number in it.
+//! `forethought eval`: planners, controllers, checkpoints and settings on the same episodes.
+
+use std::path::{Path, PathBuf};
 
 use forethought_agent::EpisodeRecord;
-use forethought_envs::EnvSpec;
-use forethought_policies::{RANDOM, WAYPOINT, WAYPOINT_FRESH};
+use forethought_envs::{EnvSpec, make};
 use serde_json::json;
 
 use super::{print_json, scene};
 use crate::cli::EvalArgs;
-use crate::configuration::Configuration;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::picture::{self, Panel};
-use crate::planning::{self, LoadedPlanner};
-use crate::protocol::Results;
-use crate::scoring::{self, Episodes, RESAMPLES, UNGUIDED};
-use crate::statistics::{self, Summary};
-use crate::table::{Table, numbers, words};
-use crate::{progress, resolve};
+use crate::report::{self, Sheet};
+use crate::resolve;
+use crate::results::{self, Layout, Record, Row};
+use crate::runner::{self, Agenda, Request};
+use crate::scoring::Episodes;
+use crate::suite::Suite;
+use crate::times::{self, Effort};
+use crate::variants::{self, Asked, Chosen};
 
-/// Most episodes drawn in the overview.
+/// Episodes drawn where the user does not say.
 const DRAWN: usize = 30;
 
+/// Carries out the command.
 pub fn run(args: &EvalArgs) -> Result<(), Failure> {
-    let episodes = Episodes::new(args.seed, args.episodes)?;
-    let (environment, mut configuration) = resolve::experiment(&args.shared)?;
-    let spec = environment.spec().clone();
-    let mut loaded = planning::load(args.checkpoint.as_deref(), &spec, &configuration.plan, args.device)?;
-    planning::execution(&mut configuration, &spec, &loaded)?;
-    let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&spec.id, "eval"));
-    let policy = if args.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };
-    let out = OutputDir::create(&folder, policy)?;
-
-    let began = progress::clock();
-    let records = planned(&mut loaded, &spec, &configuration, episodes, args.shared.json)?;
-    let seconds = progress::clock() - began;
-    let protocol = |name: &str, configuration: &Configuration, loaded: &LoadedPlanner| {
-        scoring::protocol(name, episodes, &spec, configuration, loaded, args.device)
+    if args.time == Some(0) {
+        return Err(Failure::refused("--time is 0: give the number of rounds, at least 1"));
+    }
+    let varied = !(args.vary.is_empty() && args.preset.is_empty());
+    let (suite, environments) = suite(args)?;
+    let chosen = choose(args, &suite, &environments)?;
+    let count = if args.quick {
+        4
+    } else if varied {
+        64
+    } else {
+        100
     };
-    let own = protocol("diffusion-forcing", &configuration, &loaded);
-    let mut results = vec![scoring::results(own, &records, &spec)?];
-    if !args.no_references {
-        let (_, mut unguided) = resolve::experiment(&scoring::with_settings(&args.shared, UNGUIDED))?;
-        planning::execution(&mut unguided, &spec, &loaded)?;
-        let records = planned(&mut loaded, &spec, &unguided, episodes, args.shared.json)?;
-        results.push(scoring::results(protocol("unguided", &unguided, &loaded), &records, &spec)?);
-        for name in [WAYPOINT, WAYPOINT_FRESH, RANDOM] {
-            let protocol = scoring::reference_protocol(name, episodes, &spec);
-            if let Some(records) = scoring::reference(name, &spec, &episodes.seeds(), &mut |_, _| true)? {
-                results.push(scoring::results(protocol, &records, &spec)?);
-            }
+    let first_seed = args.seed.unwrap_or(if varied { 1000 } else { 0 });
+    let episodes = Episodes::new(first_seed, args.episodes.unwrap_or(count))?;
+    let request = Request {
+        environments: &environments,
+        variants: &chosen.variants,
+        episodes,
+        config: args.config.as_deref(),
+        overrides: &args.overrides,
+        device: args.device,
+        any_commit: args.any_commit,
+        strict: environments.len() == 1 && (args.suite.is_none() || args.planners.is_some()),
+        quiet: args.json,
+    };
+    let folder = args.out.clone().unwrap_or_else(|| folder(args, &suite, &environments, varied));
+    let earlier = if args.force { None } else { results::read(&folder)? };
+    let mut agenda = runner::prepare(&request, earlier)?;
+    if agenda.jobs.is_empty() {
+        return Err(Failure::refused(format!("nothing can be scored: {}", agenda.notes.join("; "))));
+    }
+    let mut layout = layout(args, &suite, &environments, &chosen);
+    layout.extend(&agenda.results.layout);
+    agenda.results.layout = layout;
+    let out = match args.force {
+        true => OutputDir::create(&folder, ExistingPolicy::ReplaceOurs)?,
+        false => OutputDir::resume(&folder, results::is_ours)?,
+    };
+    if !args.json {
+        agenda.notes.iter().for_each(|note| eprintln!("{note}"));
+    }
+    let scored = agenda.due();
+    let drawn = |variant: &str| match args.record {
+        Some(count) => count,
+        None if args.suite.is_some() || varied || variant != chosen.baseline => 0,
+        None => DRAWN,
+    };
+    agenda.run(&request, &out, &mut |spec, record, records| {
+        draw(&out, spec, record, records, drawn(&record.variant))
+    })?;
+    let timed = match args.time {
+        Some(rounds) => {
+            let (episodes, replans) = if args.quick { (1, 2) } else { (5, 4) };
+            times::take(&mut agenda, Effort { rounds, episodes, replans }, args.device, &out, args.json)?
+        }
+        None => 0,
+    };
+    finish(args, &agenda, &out, [scored, timed])
+}
+
+/// The suite, and the environments asked for.
+fn suite(args: &EvalArgs) -> Result<(Suite, Vec<String>), Failure> {
+    let typed: Vec<String> = args.environments.iter().map(|typed| resolve::environment_id(typed)).collect();
+    for id in &typed {
+        make(id)?;
+    }
+    let suite = match (&args.suite, typed.first()) {
+        (Some(name), _) => Suite::load(name)?,
+        (None, Some(id)) => Suite::serving(id)?,
+        (None, None) => return Err(Failure::refused("name an environment or a suite")),
+    };
+    let all = if args.quick && !suite.quick.environments.is_empty() {
+        &suite.quick.environments
+    } else {
+        &suite.environments
+    };
+    let mut environments: Vec<String> = Vec::new();
+    for id in if typed.is_empty() { all } else { &typed } {
+        if !environments.contains(id) {
+            environments.push(id.clone());
         }
     }
-    report(args, &out, &spec, &records, &results, &loaded, seconds)
+    match environments.is_empty() {
+        true => Err(Failure::refused(format!("suite {} has no environments: name one", suite.name))),
+        false => Ok((suite, environments)),
+    }
 }
 
-/// Episodes of the planner with this configuration, behind a progress bar.
-fn planned(
-    loaded: &mut LoadedPlanner,
-    spec: &EnvSpec,
-    configuration: &Configuration,
-    episodes: Episodes,
-    quiet: bool,
-) -> Result<Vec<EpisodeRecord>, Failure> {
-    loaded.planner.set_config(configuration.plan.clone())?;
-    let config = planning::rollout_config(configuration)?;
-    let bar = progress::bar(0, "environment steps", quiet);
-    let mut told = |done: usize, total: usize| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-        true
+fn choose(args: &EvalArgs, suite: &Suite, environments: &[String]) -> Result<Chosen, Failure> {
+    let first = environments.first().map_or("", String::as_str);
+    let own = resolve::configuration(first, args.config.as_deref(), &args.overrides)?;
+    let asked = Asked {
+        suite: args.suite.is_some(),
+        planners: args.planners.clone(),
+        controllers: args.controller.clone(),
+        checkpoints: args.checkpoint.clone(),
+        presets: args.preset.clone(),
+        vary: args.vary.clone(),
+        quick: args.quick,
+        own_controller: own.controller().to_owned(),
     };
-    let records =
-        scoring::planned(&mut loaded.planner, spec, configuration, &config, &episodes.seeds(), &mut told)?;
-    bar.finish_and_clear();
-    Ok(records)
+    variants::choose(suite, &asked)
 }
 
-fn report(
-    args: &EvalArgs,
+/// A quick run in the folder of a full one would replace results that took long by ones that mean little.
+fn folder(args: &EvalArgs, suite: &Suite, environments: &[String], varied: bool) -> PathBuf {
+    let quick = if args.quick { "-quick" } else { "" };
+    let name = if varied { format!("vary{quick}") } else { format!("eval{quick}") };
+    match (&args.suite, environments) {
+        (None, [one]) => resolve::run_folder(one, &name),
+        (None, _) => Path::new("runs").join(name),
+        (Some(_), _) => Path::new("runs").join(format!("{}{quick}", suite.name)),
+    }
+}
+
+fn layout(args: &EvalArgs, suite: &Suite, environments: &[String], chosen: &Chosen) -> Layout {
+    let title = match (&args.suite, environments) {
+        (Some(_), _) => suite.title.clone(),
+        (None, ids) => ids.iter().map(|id| resolve::short(id)).collect::<Vec<_>>().join(", "),
+    };
+    let row = |variant: &variants::Variant| Row {
+        variant: variant.name.clone(),
+        about: variant.about.clone(),
+        set: variant.set.clone(),
+    };
+    // Papers and other programs' times are for the benchmark and for curves of time, not for every look.
+    let shown = args.suite.is_some() || args.time.is_some();
+    let published = suite.published.rows.iter().filter(|_| shown).cloned();
+    Layout {
+        title,
+        environments: environments.to_vec(),
+        rows: chosen.variants.iter().filter(|variant| variant.row).map(row).collect(),
+        baseline: chosen.baseline.clone(),
+        groups: chosen.groups.clone(),
+        published: published.collect(),
+        remark: if shown { suite.published.remark.clone() } else { String::new() },
+        reference_time: suite.published.reference_time.clone().filter(|_| args.time.is_some()),
+    }
+}
+
+/// The first episodes of a variant at a glance.
+fn draw(
     out: &OutputDir,
     spec: &EnvSpec,
+    record: &Record,
     records: &[EpisodeRecord],
-    results: &[Results],
-    loaded: &LoadedPlanner,
-    seconds: f64,
+    count: usize,
 ) -> Result<(), Failure> {
-    let mut table = Table::new([
-        words("planner"),
-        words("executor"),
-        numbers("score"),
-        numbers("95 % interval"),
-        numbers("behind by"),
-        numbers("if stayed"),
-        numbers("arrived"),
-        numbers("steps to arrive"),
-    ]);
-    let mut summaries = Vec::new();
-    let own = results.first().map(Results::scores).unwrap_or_default();
-    for (index, result) in results.iter().enumerate() {
-        let scores = result.scores();
-        let summary = statistics::summarise(&scores, RESAMPLES, 0)?;
-        // Same starts and goals, so the difference is taken episode by episode.
-        let behind = match index {
-            0 => None,
-            _ => Some(statistics::paired_difference(&own, &scores, RESAMPLES, 0)?),
-        };
-        table.row(row(result, &summary, behind.as_ref())?);
-        summaries.push(json!({ "planner": result.protocol.planner, "executor": result.protocol.executor,
-            "score": summary.mean, "standard_error": summary.standard_error,
-            "interval": [summary.mean_interval.low, summary.mean_interval.high],
-            "behind_the_planner_by": behind }));
-    }
-    let times: Vec<f64> =
-        records.iter().flat_map(|record| record.plans.iter().map(|plan| plan.took_s)).collect();
-    let per_plan = times.iter().sum::<f64>() / times.len().max(1) as f64;
-    let rows = records.iter().flat_map(|r| &r.plans).map(|plan| plan.rows).max().unwrap_or(0);
-
-    out.write_json("results.json", results)?;
-    out.write_text("table.txt", &table.to_string())?;
-    if let Some(scene) = scene(spec) {
-        let panels: Vec<Panel<'_>> = records
-            .iter()
-            .zip(&results[0].episodes)
-            .take(DRAWN)
-            .map(|(record, row)| Panel { record, score: row.score() })
-            .collect();
-        let title = format!("{}: {} of {} episodes", spec.id, panels.len(), records.len());
-        let subtitle = format!("executed paths, {}; score of each below", results[0].protocol.executor);
-        out.write_text("overview.svg", &picture::overview(&title, &subtitle, &scene, &panels).text)?;
-    }
-    if args.shared.json {
-        print_json(&json!({ "environment": spec.id, "episodes": records.len(), "checkpoint": loaded.path,
-            "checkpoint_sha256": loaded.hash, "results": summaries, "seconds": seconds,
-            "plans": times.len(), "seconds_per_plan": per_plan, "rows": rows, "folder": out.path() }));
-        return Ok(());
-    }
-    println!(
-        "{}  ({} episodes, seeds {} to {})\n",
-        spec.id,
-        records.len(),
-        args.seed,
-        args.seed + records.len() as u64 - 1
-    );
-    print!("{table}");
-    println!(
-        "\n{} plans of at most {rows} rows, {:.1} ms each (planned together, on {}); {seconds:.1} s in all",
-        times.len(),
-        1e3 * per_plan,
-        args.device
-    );
-    println!("checkpoint {} ({} weights, {} steps)", loaded.path.display(), loaded.weights, loaded.step);
-    println!("per-episode results, table and picture in {}", out.path().display());
+    let Some(scene) = scene(spec).filter(|_| count > 0) else { return Ok(()) };
+    let panels: Vec<Panel<'_>> = records
+        .iter()
+        .zip(&record.episodes)
+        .take(count)
+        .map(|(record, episode)| Panel { record, score: episode.score() })
+        .collect();
+    let title = format!("{}: {} of {} episodes", spec.id, panels.len(), records.len());
+    let subtitle = format!("executed paths, {}; score of each below", record.variant);
+    let [place, variant] = [&spec.id, &record.variant].map(|name| resolve::file_stem(name));
+    let name = format!("episodes/{place}--{variant}.svg");
+    out.write_text(&name, &picture::overview(&title, &subtitle, &scene, &panels).text)?;
     Ok(())
 }
 
-fn row(result: &Results, summary: &Summary, behind: Option<&Summary>) -> Result<[String; 8], Failure> {
-    let count = result.episodes.len();
-    let (arrived, steps) = result.arrivals();
-    let share = statistics::wilson_interval(arrived, count)?;
-    let (low, high) = (100.0 * share.low, 100.0 * share.high);
-    let half = |s: &Summary| 0.5 * (s.mean_interval.high - s.mean_interval.low);
-    Ok([
-        result.protocol.planner.clone(),
-        result.protocol.executor.clone(),
-        format!("{:.1}", summary.mean),
-        format!("{:.1} to {:.1}", summary.mean_interval.low, summary.mean_interval.high),
-        behind.map_or("-".into(), |s| format!("{:.1} +- {:.1}", s.mean, half(s))),
-        format!("{:.1}", result.mean_score_if_stayed()),
-        format!("{arrived} of {count} ({low:.0} to {high:.0} %)"),
-        steps.map_or("-".into(), |steps| format!("{steps:.0}")),
-    ])
+fn finish(
+    args: &EvalArgs,
+    agenda: &Agenda,
+    out: &OutputDir,
+    [scored, timed]: [usize; 2],
+) -> Result<(), Failure> {
+    let sheet = Sheet::new(&agenda.results)?;
+    let (text, files) = report::write(out, &sheet)?;
+    let kept = agenda.jobs.iter().filter(|job| job.kept).count();
+    if args.json {
+        print_json(&json!({ "results": sheet.all(), "layout": agenda.results.layout, "notes": agenda.notes,
+            "scored": scored, "kept": kept, "timed": timed, "files": files, "folder": out.path() }));
+        return Ok(());
+    }
+    print!("{text}");
+    let timed = if timed > 0 { format!("; {timed} timed") } else { String::new() };
+    println!("\n{scored} variants scored, {kept} kept from earlier runs{timed}");
+    for (_, loaded) in agenda.places.iter().flat_map(|place| &place.loaded) {
+        println!("checkpoint {} ({} weights, {} steps)", loaded.path.display(), loaded.weights, loaded.step);
+    }
+    println!("every episode, tables and pictures in {}", out.path().display());
+    Ok(())
 }

@@ -11,9 +11,10 @@ use crate::cli::InspectArgs;
 use crate::configuration::Configuration;
 use crate::device::DeviceName;
 use crate::failure::Failure;
-use crate::settings;
+use crate::settings::{self, Layer};
 use crate::table::{Table, numbers, words};
 
+/// Carries out the command.
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let path = &args.path;
     if !path.exists() {
@@ -27,7 +28,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     }
     match path.extension().and_then(|end| end.to_str()) {
         Some("toml") => {
-            let configuration: Configuration = settings::load(Some(path), &[])?;
+            let configuration: Configuration = settings::load(&[Layer::read(path)?], &[])?;
             if args.json {
                 print_json(&json!(configuration));
             } else {

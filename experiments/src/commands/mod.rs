@@ -1,13 +1,13 @@
 //! The commands, one file each.
 
-mod ablate;
-mod bench;
 mod collect;
+mod envs;
 mod eval;
-mod frontier;
 mod inspect;
 mod plan;
-mod study;
+mod report;
+mod settings;
+mod speed;
 mod train;
 
 use forethought_envs::{EnvSpec, make};
@@ -17,16 +17,21 @@ use crate::failure::Failure;
 use crate::picture::MazeScene;
 
 /// Carries out a command.
+///
+/// # Errors
+/// [`Failure`] with the message and exit code.
 pub fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Collect(args) => collect::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Eval(args) => eval::run(&args),
-        Command::Ablate(args) => ablate::run(&args),
-        Command::Bench(args) => bench::run(&args),
-        Command::Study(args) => study::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Speed(args) => speed::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Envs(args) => envs::run(&args),
+        Command::Settings(args) => settings::run(&args),
+        Command::PeakMemory(args) => speed::peak_memory(&args),
     }
 }
 

@@ -1,24 +1,29 @@
 //! `forethought plan`: one episode, drawn.
 
 use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
-use forethought_envs::Start;
+use forethought_envs::{Start, make};
 use forethought_planner::Planner;
 use forethought_policies::make_executor;
 use serde_json::json;
 
 use super::{print_json, scene};
 use crate::cli::PlanArgs;
+use crate::configuration::CONTROLLER;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
-use crate::protocol::EpisodeRow;
-use crate::{picture, planning, progress, resolve};
+use crate::{picture, planning, progress, resolve, scoring};
 
 /// Rows of the scheduling matrix drawn side by side.
 const PANELS: usize = 8;
 
+/// Carries out the command.
 pub fn run(args: &PlanArgs) -> Result<(), Failure> {
-    let (environment, mut configuration) = resolve::experiment(&args.shared)?;
+    let id = resolve::environment_id(&args.shared.environment);
+    let environment = make(&id)?;
     let spec = environment.spec().clone();
+    let controller = args.controller.iter().map(|name| format!("{CONTROLLER}={name}"));
+    let overrides: Vec<String> = args.shared.overrides.iter().cloned().chain(controller).collect();
+    let mut configuration = resolve::configuration(&id, args.shared.config.as_deref(), &overrides)?;
     let mut loaded = planning::load(args.checkpoint.as_deref(), &spec, &configuration.plan, args.device)?;
     let config = planning::execution(&mut configuration, &spec, &loaded)?;
     let config = RolloutConfig { record_plans: true, history: true, ..config };
@@ -40,10 +45,10 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let [record] = records.as_slice() else {
         return Err(Failure::broken("the rollout returned no episode"));
     };
-    let row = EpisodeRow::new(record, &spec)?;
+    let episode = scoring::episode(record, &spec)?;
     let mut written = vec![out.write_json("episode.json", record)?];
     if let Some(scene) = scene(&spec) {
-        let score = row.outcome.score;
+        let score = episode.score;
         written.push(out.write_text("episode.svg", &picture::episode(record, &scene, Some(0), score).text)?);
         if let Some(rows) = picture::denoising(record, &scene, 0, PANELS) {
             written.push(out.write_text("denoising.svg", &rows.text)?);
@@ -54,13 +59,14 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let later: Vec<f64> = record.plans.iter().skip(1).map(|plan| plan.took_s).collect();
     let replan = later.iter().sum::<f64>() / later.len().max(1) as f64;
     if args.shared.json {
-        print_json(&json!({ "environment": spec.id, "seed": args.seed, "outcome": row.outcome,
-            "plans": record.plans.len(), "first_plan_s": first, "replan_s": replan, "files": written }));
+        print_json(&json!({ "environment": spec.id, "seed": args.seed, "return": episode.episode_return,
+            "score": episode.score, "score_if_stayed": episode.score_if_stayed, "success": episode.success,
+            "steps_to_arrival": episode.steps_to_arrival, "plans": record.plans.len(), "first_plan_s": first, "replan_s": replan, "files": written }));
         return Ok(());
     }
     let arrival =
-        row.outcome.steps_to_arrival.map_or("never arrived".into(), |step| format!("arrived at step {step}"));
-    println!("{} seed {}: score {:.1}, {arrival}", spec.id, args.seed, row.score());
+        episode.steps_to_arrival.map_or("never arrived".into(), |step| format!("arrived at step {step}"));
+    println!("{} seed {}: score {:.1}, {arrival}", spec.id, args.seed, episode.score());
     println!(
         "{} plans: first {:.0} ms, replans {:.0} ms each",
         record.plans.len(),

@@ -45,8 +45,8 @@ pub struct Frontier<'a> {
     pub places: &'a [Place<'a>],
     /// Horizontal marks.
     pub levels: &'a [Level<'a>],
-    /// Vertical mark: milliseconds of the reference implementation's plan.
-    pub reference: Option<f64>,
+    /// Vertical mark: another program's plan by name, and its milliseconds.
+    pub reference: Option<(&'a str, f64)>,
 }
 
 const WIDTH: f64 = 980.0;
@@ -73,7 +73,11 @@ pub fn frontier(frontier: &Frontier<'_>) -> Picture {
     let intervals = places.iter().flat_map(|p| [p.interval.low, p.interval.high]);
     let scores = ScoreAxis::new(intervals.chain(published), top, bottom);
     let cold = |p: &Place<'_>| p.cold_ms.filter(|_| p.configured);
-    let all = places.iter().flat_map(|p| [Some(p.ms), cold(p)]).chain([frontier.reference]).flatten();
+    let all = places
+        .iter()
+        .flat_map(|p| [Some(p.ms), cold(p)])
+        .chain([frontier.reference.map(|(_, ms)| ms)])
+        .flatten();
     let times = TimeAxis::new(all, left, right);
 
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
@@ -87,11 +91,11 @@ pub fn frontier(frontier: &Frontier<'_>) -> Picture {
     canvas.text([0.5 * (left + right), bottom + 38.0], Anchor::Middle, FONT, &muted, axis);
     levels(&mut canvas, frontier.levels, &scores);
     let mut taken = Vec::new();
-    if let Some(ms) = frontier.reference.filter(|ms| ms.is_finite() && *ms > 0.0) {
+    if let Some((name, ms)) = frontier.reference.filter(|(_, ms)| ms.is_finite() && *ms > 0.0) {
         let x = times.place(ms);
         let style = format!(r#"fill="none" stroke="{MUTED}" stroke-width="1.4" stroke-dasharray="3 3""#);
         canvas.polyline(&[[x, top], [x, bottom]], &style);
-        let text = format!("reference code, large maze, guided: {}", duration(ms));
+        let text = format!("{name}: {}", duration(ms));
         canvas.text([right, top - 8.0], Anchor::End, FONT, &muted, &text);
         taken.push([x - 2.0, top, x + 2.0, bottom]);
     }
@@ -211,7 +215,7 @@ mod tests {
             subtitle: "",
             places: &places,
             levels: &levels,
-            reference: Some(2500.0),
+            reference: Some(("other", 2500.0)),
         };
         let picture = frontier(&drawn);
         assert_eq!(picture.skipped, 1);

@@ -8,9 +8,9 @@ use crate::statistics::Interval;
 
 /// One value of the setting.
 #[derive(Clone, Debug)]
-pub struct Response<'a> {
+pub struct Response {
     /// The value.
-    pub label: &'a str,
+    pub label: String,
     /// Mean score.
     pub score: f64,
     /// Its interval.
@@ -33,13 +33,13 @@ const BLUE: &str = "#0072b2";
 pub fn responses(
     title: &str,
     axis: &str,
-    responses: &[Response<'_>],
+    responses: &[Response],
     configured: f64,
     band: Interval,
 ) -> Picture {
     let [left, top, right, bottom] = PLOT;
     let sound =
-        |r: &&Response<'_>| [r.score, r.interval.low, r.interval.high].iter().all(|score| score.is_finite());
+        |r: &&Response| [r.score, r.interval.low, r.interval.high].iter().all(|score| score.is_finite());
     let skipped = responses.len() - responses.iter().filter(sound).count();
     let all = responses.iter().filter(sound).flat_map(|r| [r.interval.low, r.interval.high]);
     let scores = ScoreAxis::new(all.chain([band.low, band.high]), top, bottom);
@@ -70,8 +70,7 @@ pub fn responses(
     }
     let step = (right - left) / responses.len().max(1) as f64;
     let x = |at: usize| left + step * (at as f64 + 0.5);
-    let places: Vec<(usize, &Response<'_>)> =
-        responses.iter().enumerate().filter(|(_, r)| sound(r)).collect();
+    let places: Vec<(usize, &Response)> = responses.iter().enumerate().filter(|(_, r)| sound(r)).collect();
     let line: Vec<[f64; 2]> = places.iter().map(|&(at, r)| [x(at), scores.place(r.score)]).collect();
     canvas.polyline(&line, &format!(r#"fill="none" stroke="{BLUE}" stroke-width="1" stroke-opacity="0.4""#));
     for &(at, response) in &places {
@@ -88,7 +87,7 @@ pub fn responses(
         canvas.text([x(at) + 8.0, y - 6.0], Anchor::Start, 11.0, &format!("{ink} {HALO}"), &value);
     }
     for (at, response) in responses.iter().enumerate() {
-        canvas.text([x(at), bottom + 18.0], Anchor::Middle, 12.0, &ink, response.label);
+        canvas.text([x(at), bottom + 18.0], Anchor::Middle, 12.0, &ink, &response.label);
         canvas.text([x(at), bottom + 34.0], Anchor::Middle, 11.0, &muted, &response.note);
     }
     canvas.text([0.5 * (left + right), bottom + 58.0], Anchor::Middle, 11.0, &muted, axis);
@@ -106,8 +105,13 @@ mod tests {
     #[test]
     fn every_value_is_named_and_broken_scores_are_counted() {
         let interval = Interval { low: 80.0, high: 120.0 };
-        let response =
-            |label, score| Response { label, score, interval, configured: false, note: "1 ms".into() };
+        let response = |label: &str, score| Response {
+            label: label.into(),
+            score,
+            interval,
+            configured: false,
+            note: "1 ms".into(),
+        };
         let shown = [response("<4>", 100.0), response("8", f64::NAN)];
         let picture = responses("a & b", "levels", &shown, 90.0, interval);
         assert_eq!(picture.skipped, 1);

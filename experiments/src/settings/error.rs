@@ -59,6 +59,16 @@ pub enum SettingsError {
         /// The nearest known name, or the names there are.
         hint: String,
     },
+    /// An earlier version knew the setting.
+    #[error("setting `{key}` in {origin} {remedy}")]
+    Renamed {
+        /// The dotted key.
+        key: String,
+        /// Where it was written.
+        origin: Origin,
+        /// What it is called now, or what came of it.
+        remedy: String,
+    },
     /// The value has the wrong type.
     #[error("setting `{key}` in {origin} must be {expected}, not {given}")]
     WrongType {

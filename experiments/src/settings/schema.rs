@@ -2,12 +2,16 @@
 
 use serde_json::Value;
 
-use super::{Entry, Leaf, Origin, SettingsError};
+use super::{Entry, Leaf, Origin, SettingsError, renamed};
 
 /// Checks one entry, tables recursively, and appends its leaves.
 pub(super) fn check(default: &Value, entry: &Entry, leaves: &mut Vec<Leaf>) -> Result<(), SettingsError> {
     let known = find(default, entry)?;
     let (Some(Value::Object(fields)), toml::Value::Table(table)) = (known, &entry.value) else {
+        // What was a value and is a table now.
+        if let (Some(Value::Object(_)), Some(error)) = (known, renamed::refusal(entry)) {
+            return Err(error);
+        }
         let value = convert(known.unwrap_or(&Value::Null), entry)?;
         leaves.push(Leaf { key: entry.key.clone(), value, origin: entry.origin.clone() });
         return Ok(());
@@ -41,6 +45,9 @@ fn find<'a>(default: &'a Value, entry: &Entry) -> Result<Option<&'a Value>, Sett
 }
 
 fn unknown(default: &Value, here: &Value, entry: &Entry, above: &[String]) -> SettingsError {
+    if let Some(error) = renamed::refusal(entry) {
+        return error;
+    }
     let key = entry.key.join(".");
     let mut known = Vec::new();
     list_keys(default, "", &mut known);
@@ -67,7 +74,8 @@ fn unknown(default: &Value, here: &Value, entry: &Entry, above: &[String]) -> Se
     SettingsError::UnknownKey { key, origin: entry.origin.clone(), hint }
 }
 
-fn list_keys(value: &Value, prefix: &str, keys: &mut Vec<String>) {
+/// Every dotted key below a value, tables after what is in them.
+pub(super) fn list_keys(value: &Value, prefix: &str, keys: &mut Vec<String>) {
     let Value::Object(fields) = value else { return };
     for (name, field) in fields {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };

@@ -54,7 +54,7 @@ impl Default for Run {
 }
 
 fn set(overrides: &[&str]) -> Result<Run, SettingsError> {
-    load(None, &overrides.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+    load(&[], &overrides.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
 }
 
 fn message(overrides: &[&str]) -> String {
@@ -76,7 +76,7 @@ fn flags_win_over_the_file_and_the_file_over_the_default() {
     let file = home.path().join("train.toml");
     fs::write(&file, "seed = 5\nenv = \"maze2d-large\"\n[model]\nwidth = 64\nlayers = 2\n").unwrap();
     let overrides = ["model.width = 32".to_owned(), "seed=1".into(), "seed=9".into()];
-    let run: Run = load(Some(&file), &overrides).unwrap();
+    let run: Run = load(&[Layer::read(&file).unwrap()], &overrides).unwrap();
     assert_eq!((run.seed, run.env.as_str()), (9, "maze2d-large"));
     assert_eq!(run.model, Model { width: 32, layers: 2, ..Model::default() });
 }
@@ -154,7 +154,7 @@ fn malformed_overrides_say_how_to_write_them() {
 
 #[test]
 fn files_that_cannot_be_read_or_parsed_are_named() {
-    let missing = load::<Run>(Some(Path::new("no/such.toml")), &[]).unwrap_err().to_string();
+    let missing = Layer::read(Path::new("no/such.toml")).unwrap_err().to_string();
     assert!(missing.contains("no/such.toml"), "{missing}");
     let syntax = from_text("seed = = 3").unwrap_err().to_string();
     assert!(syntax.contains("train.toml") && syntax.contains("line 1"), "{syntax}");

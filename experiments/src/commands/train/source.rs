@@ -6,10 +6,10 @@ use forethought_envs::data::{DataDescription, Dataset, FixedGoal, ReadOptions, c
 use forethought_envs::{EnvError, EnvSpec, Start, make};
 use forethought_planner::PlannerError;
 
-use crate::cli::{Shared, TrainArgs};
+use crate::cli::TrainArgs;
 use crate::configuration::Configuration;
 use crate::failure::Failure;
-use crate::{resolve, settings};
+use crate::resolve;
 
 /// Data ready to train on.
 pub struct Source {
@@ -44,7 +44,8 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
             values: condition.values.to_vec(),
         });
     }
-    settings::load::<Configuration>(args.config.as_deref(), &args.overrides)?;
+    let configuration = |id: &str| resolve::configuration(id, args.config.as_deref(), &args.overrides);
+    configuration(typed.as_deref().unwrap_or_default())?;
     let path = match (&args.data, &typed) {
         (Some(path), _) => path.clone(),
         (None, Some(id)) => resolve::data_file(id),
@@ -74,7 +75,7 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
     let own_name = said.environment.clone().unwrap_or_else(|| dataset.env_id.clone());
     let registered = typed.clone().or_else(|| make(&own_name).is_ok().then(|| own_name.clone()));
     if let Some(id) = registered {
-        let (_, configuration) = resolve::experiment(&shared(args, &id))?;
+        let configuration = configuration(&id)?;
         let spec = make(&id)?.spec().clone();
         if let (Some(file), Some(key)) = (said_in, said.of_the_environment().first()) {
             return Err(Failure::refused(format!(
@@ -91,8 +92,7 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
     let said = said.or(&dataset.metadata.description);
     let id = if own_name.is_empty() { &stem } else { &own_name };
     let spec = said.spec(id, &dataset).map_err(|error| naming(said_in.as_deref().unwrap_or(&path), error))?;
-    let mut configuration: Configuration = settings::load(args.config.as_deref(), &args.overrides)?;
-    configuration.environment.clone_from(&spec.id);
+    let configuration = configuration(&spec.id)?;
     Ok(Source { path, name: stem, spec, dataset, put_back, configuration })
 }
 
@@ -106,16 +106,6 @@ fn description(args: &TrainArgs, data: &Path) -> Result<(Option<PathBuf>, DataDe
     };
     let said = DataDescription::read(&path)?;
     Ok((Some(path), said))
-}
-
-/// Options that other commands share, for an environment by its full name.
-fn shared(args: &TrainArgs, id: &str) -> Shared {
-    Shared {
-        environment: id.to_owned(),
-        config: args.config.clone(),
-        overrides: args.overrides.clone(),
-        json: args.json,
-    }
 }
 
 /// Refuses data of another environment.

@@ -1,0 +1,105 @@
+//! Options of `eval` and `report`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::device::DeviceName;
+use crate::variants;
+
+/// What `--help` shows.
+pub const EXAMPLES: &str = "\
+Examples:
+  forethought eval maze2d-umaze                                       the shipped checkpoint beside references
+  forethought eval maze2d-umaze --checkpoint runs/a --checkpoint runs/b
+  forethought eval maze2d-large --controller diffused-action,path-following
+  forethought eval maze2d-umaze --preset mcg,replan                   what settings are worth
+  forethought eval maze2d-large --preset frontier --time 9            score against planning time
+  forethought eval --suite maze2d                                     the whole benchmark";
+
+/// Options of `eval`.
+#[derive(Args, Debug)]
+pub struct EvalArgs {
+    /// Environments, separated by commas (`-v1` may be left out). Default: all of the suite.
+    #[arg(value_delimiter = ',', value_name = "ENVIRONMENT", required_unless_present = "suite")]
+    pub environments: Vec<String>,
+    /// A suite by name (maze2d), or a TOML file: environments, variants, published figures.
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub suite: Option<String>,
+    /// Checkpoint folder or training run; repeated, they are compared. Default: those that come with the project.
+    #[arg(long, value_name = "FOLDER")]
+    pub checkpoint: Vec<PathBuf>,
+    /// Planners and policies of the suite, separated by commas. Default: the usual ones, or all of a suite.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub planners: Option<Vec<String>>,
+    /// What carries plans out, separated by commas. Default: as the settings or the suite say.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub controller: Option<Vec<String>>,
+    /// A setting and the values it takes, for example --vary plan.warm_start=0.5,1. May be repeated: each setting is
+    /// varied by itself.
+    #[arg(long, value_name = "KEY=V1,V2")]
+    pub vary: Vec<String>,
+    /// Settings to vary, by name.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',',
+        help = format!("Settings to vary, by name, separated by commas: {}", variants::preset_names()))]
+    pub preset: Vec<String>,
+    /// Episodes of each variant. Default: 100; 64 where settings are varied; 4 with --quick.
+    #[arg(long, value_name = "N")]
+    pub episodes: Option<usize>,
+    /// Seed of the first episode; the others follow. Default: 0; 1000 where settings are varied, so that the seeds
+    /// that results are reported for have no part in the choice of settings.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Draw the first N episodes of every variant. Default: 30 of the first variant, none of a suite or where
+    /// settings are varied.
+    #[arg(long, value_name = "N")]
+    pub record: Option<usize>,
+    /// Also time single plans, each this often: score against planning time.
+    #[arg(long, value_name = "ROUNDS")]
+    pub time: Option<usize>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceName,
+    /// Folder for results, tables and pictures. Default: runs/ENVIRONMENT/eval, runs/ENVIRONMENT/vary, or
+    /// runs/SUITE; with --quick one of its own
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Start over: replace what an earlier run of this command wrote there.
+    #[arg(long)]
+    pub force: bool,
+    /// Keep what another commit of the program has scored, where all settings are the same.
+    #[arg(long)]
+    pub any_commit: bool,
+    /// Few episodes, of what the suite calls quick: shows that everything runs, not what it is worth.
+    #[arg(long)]
+    pub quick: bool,
+    /// Configuration file (TOML), laid over the planner's own settings: what it does not say stays as it is.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Override one setting, for example --set plan.warm_start=0.5. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `report`.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Folders of results. Of several, each is compared with the first, episode by episode.
+    #[arg(required = true, value_name = "FOLDER")]
+    pub folders: Vec<PathBuf>,
+    /// Fail where the mean score of the shared episodes differs by more than this from the first folder's.
+    #[arg(long, value_name = "POINTS")]
+    pub within: Option<f64>,
+    /// Folder for table, plots and page. Default: none is written
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Replace what an earlier run of this command wrote there.
+    #[arg(long)]
+    pub force: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}

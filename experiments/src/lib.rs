@@ -1,0 +1,31 @@
+//! What the program `forethought` is made of: settings, commands, results, statistics and pictures.
+//!
+//! The studies under `examples/` are made of the same parts.
+
+// This is the one place that talks to the terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod cli;
+pub mod commands;
+pub mod configuration;
+pub mod device;
+mod document;
+pub mod failure;
+pub mod output;
+pub mod picture;
+pub mod planning;
+pub mod progress;
+mod report;
+pub mod resolve;
+pub mod results;
+mod runner;
+mod scoring;
+pub mod settings;
+pub mod shipped;
+mod speed;
+pub mod statistics;
+pub mod study;
+mod suite;
+pub mod table;
+mod times;
+mod variants;

@@ -1,0 +1,112 @@
+//! Tables, plots and a page from results alone.
+
+mod figures;
+mod groups;
+mod page;
+mod pairs;
+mod rows;
+mod times;
+
+use crate::failure::Failure;
+use crate::picture::Picture;
+use crate::results::Results;
+
+pub use figures::Sheet;
+pub use page::page;
+pub use pairs::Pairs;
+
+/// Resamples of the bootstrap intervals.
+pub const RESAMPLES: usize = 10_000;
+/// Seed of the bootstrap.
+pub const SEED: u64 = 0;
+
+/// All tables, one below the other, with what they stand on.
+pub fn text(sheet: &Sheet<'_>) -> String {
+    let mut text = format!("{}\n{}\n", sheet.results.layout.title, basis(sheet.results));
+    for part in [rows::text(sheet), groups::text(sheet), times::text(sheet), published(sheet.results)] {
+        if !part.is_empty() {
+            text += &format!("\n{part}");
+        }
+    }
+    text
+}
+
+/// All pictures by name of their file.
+pub fn pictures(sheet: &Sheet<'_>) -> Vec<(String, Picture)> {
+    let mut pictures = groups::pictures(sheet);
+    pictures.extend(times::pictures(sheet));
+    pictures
+}
+
+/// What the figures stand on, in a few sentences.
+pub fn basis(results: &Results) -> String {
+    let mut devices: Vec<&str> = Vec::new();
+    let mut commits: Vec<&str> = Vec::new();
+    for record in &results.records {
+        for (all, one) in [(&mut devices, &record.made.device), (&mut commits, &record.commit)] {
+            if !all.contains(&one.as_str()) {
+                all.push(one);
+            }
+        }
+    }
+    format!(
+        "{} episodes of each variant, seeds {} to {}, on {}; all variants meet the same starts, goals and noise. \
+         Intervals are 95 % bootstrap intervals, those of success Wilson's. Differences are to {} (*), episode by \
+         episode. Episodes are planned together; the time of a plan is its share of the batch. Commit {}.",
+        results.episodes,
+        results.first_seed,
+        results.last_seed(),
+        devices.join(" and "),
+        results.layout.baseline,
+        commits.join(", "),
+    )
+}
+
+fn published(results: &Results) -> String {
+    let layout = &results.layout;
+    let known = |id: &&String| layout.published.iter().any(|row| row.scores.contains_key(*id));
+    let environments: Vec<&String> = layout.environments.iter().filter(known).collect();
+    if environments.is_empty() {
+        return String::new();
+    }
+    let columns = environments.iter().map(|id| crate::table::numbers(crate::resolve::short(id)));
+    let mut table = crate::table::Table::new(
+        [crate::table::words("method")].into_iter().chain(columns).collect::<Vec<_>>(),
+    );
+    for row in &layout.published {
+        let score = |id: &&String| row.scores.get(*id).map_or("-".into(), |score| format!("{score:.1}"));
+        let cells = environments.iter().map(score);
+        table.row([row.method.clone()].into_iter().chain(cells).collect::<Vec<_>>());
+    }
+    format!("Published figures, for orientation only\n\n{table}\n{}\n", wrapped(&layout.remark))
+}
+
+/// Breaks text at spaces into lines of at most 100 characters.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + word.len() < 100 => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
+/// Writes tables, pictures and page. Gives the text.
+///
+/// # Errors
+/// Those of the statistics and of the folder.
+pub fn write(
+    out: &crate::output::OutputDir,
+    sheet: &Sheet<'_>,
+) -> Result<(String, Vec<std::path::PathBuf>), Failure> {
+    let text = text(sheet);
+    let mut files = vec![out.write_text("table.txt", &text)?];
+    for (name, picture) in pictures(sheet) {
+        files.push(out.write_text(&name, &picture.text)?);
+    }
+    files.push(out.write_text("report.html", &page(sheet)?)?);
+    Ok((text, files))
+}

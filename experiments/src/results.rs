@@ -1,0 +1,306 @@
+//! What was scored: episodes of variants, and the protocol that says what each number stands for.
+//!
+//! A folder of results holds `episodes.csv`, one line per episode, and `protocol.json`, which says once what made
+//! them. Everything that is reported is computed from these two.
+
+mod csv;
+mod difference;
+mod store;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::speed::results::PlanTime;
+
+pub use store::{EPISODES, PROTOCOL, is_ours, read, write};
+
+/// The commit that this program was built from.
+pub const COMMIT: &str = env!("FORETHOUGHT_COMMIT");
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// One episode.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Episode {
+    /// Seed of start, goal and the planner's noise.
+    pub seed: u64,
+    /// First observation.
+    pub start: Vec<f64>,
+    /// Goal, where the environment has one.
+    pub goal: Option<Vec<f64>>,
+    /// Sum of rewards.
+    pub episode_return: f64,
+    /// The same, normalised, where the benchmark defines that.
+    pub score: Option<f64>,
+    /// Return as if the agent had stayed from its first arrival on.
+    pub return_if_stayed: f64,
+    /// The same, normalised.
+    pub score_if_stayed: Option<f64>,
+    /// Whether the task was achieved.
+    pub success: bool,
+    /// Steps up to the first that achieved it.
+    pub steps_to_arrival: Option<usize>,
+    /// Plans made.
+    pub plans: usize,
+}
+
+/// What planning took, over all episodes; they are planned together.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Planning {
+    /// Plans made.
+    pub plans: usize,
+    /// Most rows of a plan's scheduling matrix.
+    pub rows: usize,
+    /// Seconds of one plan, on average.
+    pub seconds_per_plan: f64,
+}
+
+/// How long one plan takes that is made alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Times {
+    /// First plans of episodes.
+    pub cold: Option<PlanTime>,
+    /// Later plans, with the plan in force at hand.
+    pub replan: Option<PlanTime>,
+    /// Load average over a minute, the larger of before and after, where the system tells: beside other work a plan
+    /// takes longer.
+    pub load: Option<f64>,
+    /// Processor.
+    pub processor: String,
+    /// Threads of a plan on the CPU.
+    pub threads: usize,
+    /// Times that every plan was made.
+    pub rounds: usize,
+}
+
+/// What made a variant's episodes. Two variants of which all of this is equal are one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    /// Environment id.
+    pub environment: String,
+    /// Hash of its layout and physics.
+    pub layout_hash: Option<String>,
+    /// Where commands come from: `checkpoint`, `simulator`, or the name of a policy that needs no plan.
+    pub source: String,
+    /// SHA-256 of the checkpoint's weights.
+    pub checkpoint: Option<String>,
+    /// Device of the planner.
+    pub device: String,
+    /// Every setting that acted, resolved; null for policies.
+    pub settings: Value,
+}
+
+/// One variant in one environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Name of the variant, one of its kind in the environment.
+    pub variant: String,
+    /// The variant that it is the same as, where another came to the same settings.
+    pub same_as: Option<String>,
+    /// What made it.
+    pub made: Made,
+    /// Commit of the program that scored it.
+    pub commit: String,
+    /// Version of the program that scored it.
+    pub version: String,
+    /// What planning took; `None` for policies that plan nothing.
+    pub planning: Option<Planning>,
+    /// Times of single plans, where they were taken.
+    pub times: Option<Times>,
+    /// Its episodes, by rising seed.
+    pub episodes: Vec<Episode>,
+}
+
+/// How results are to be shown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Layout {
+    /// Heading.
+    pub title: String,
+    /// Environments in the order of the columns.
+    pub environments: Vec<String>,
+    /// Variants in the order of the rows.
+    pub rows: Vec<Row>,
+    /// The variant that the others are compared with.
+    pub baseline: String,
+    /// Settings that were varied, one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// Figures from papers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<Published>,
+    /// What to keep in mind beside them.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub remark: String,
+    /// Another program's time for a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference_time: Option<ReferenceTime>,
+}
+
+/// A variant as a row of tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Name.
+    pub variant: String,
+    /// What it is, in a line.
+    #[serde(default)]
+    pub about: String,
+    /// Settings that it changes.
+    #[serde(default)]
+    pub set: Vec<String>,
+}
+
+/// A setting and the variants that differ in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Name of the preset, or the setting.
+    pub name: String,
+    /// What it is, in a line.
+    #[serde(default)]
+    pub about: String,
+    /// What the labels are values of.
+    pub axis: String,
+    /// Values, in order.
+    pub arms: Vec<Arm>,
+}
+
+/// One value of a varied setting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arm {
+    /// The value.
+    pub label: String,
+    /// Its variant.
+    pub variant: String,
+}
+
+/// A row from a paper.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// Method, with its controller where the paper names one.
+    pub method: String,
+    /// Where the figures stand.
+    pub source: String,
+    /// Mean scores by environment.
+    pub scores: std::collections::BTreeMap<String, f64>,
+}
+
+/// Another program's time for a plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceTime {
+    /// What was timed.
+    pub name: String,
+    /// Median milliseconds.
+    pub ms: f64,
+    /// Where it was measured.
+    pub source: String,
+}
+
+/// Everything in a folder.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Results {
+    /// Seed of the first episode; the others follow.
+    pub first_seed: u64,
+    /// Episodes of each variant in each environment.
+    pub episodes: usize,
+    /// How to show them.
+    pub layout: Layout,
+    /// The records.
+    pub records: Vec<Record>,
+}
+
+impl Episode {
+    /// Normalised score, or the raw return where the benchmark defines none.
+    pub fn score(&self) -> f64 {
+        self.score.unwrap_or(self.episode_return)
+    }
+
+    /// The same as if the agent had stayed from its first arrival on.
+    pub fn score_if_stayed(&self) -> f64 {
+        self.score_if_stayed.unwrap_or(self.return_if_stayed)
+    }
+}
+
+impl Record {
+    /// Score of each episode.
+    pub fn scores(&self) -> Vec<f64> {
+        self.episodes.iter().map(Episode::score).collect()
+    }
+}
+
+impl Results {
+    /// A variant's record in an environment.
+    pub fn record(&self, environment: &str, variant: &str) -> Option<&Record> {
+        self.records.iter().find(|r| r.made.environment == environment && r.variant == variant)
+    }
+
+    /// Records of an environment, in the layout's order.
+    pub fn of(&self, environment: &str) -> Vec<&Record> {
+        self.layout.rows.iter().filter_map(|row| self.record(environment, &row.variant)).collect()
+    }
+
+    /// What the others are compared with in an environment.
+    pub fn baseline(&self, environment: &str) -> Option<&Record> {
+        self.record(environment, &self.layout.baseline)
+    }
+
+    /// Last seed.
+    pub fn last_seed(&self) -> u64 {
+        self.first_seed.wrapping_add(self.episodes.saturating_sub(1) as u64)
+    }
+
+    /// Puts a record in the place of the one of the same variant and environment, or behind all others.
+    pub fn put(&mut self, record: Record) {
+        let same = |other: &&mut Record| {
+            other.variant == record.variant && other.made.environment == record.made.environment
+        };
+        match self.records.iter_mut().find(same) {
+            Some(place) => *place = record,
+            None => self.records.push(record),
+        }
+    }
+}
+
+impl Layout {
+    /// Takes over what another layout shows besides: its own comes first.
+    pub fn extend(&mut self, other: &Layout) {
+        for group in &other.groups {
+            match self.groups.iter_mut().find(|own| own.name == group.name) {
+                Some(own) => add(&mut own.arms, &group.arms, |arm| &arm.label),
+                None => self.groups.push(group.clone()),
+            }
+        }
+        add(&mut self.environments, &other.environments, |name| name);
+        add(&mut self.rows, &other.rows, |row| &row.variant);
+    }
+}
+
+/// Appends what is not there yet, by key.
+fn add<T: Clone>(own: &mut Vec<T>, other: &[T], key: impl Fn(&T) -> &String) {
+    for one in other {
+        if !own.iter().any(|there| key(there) == key(one)) {
+            own.push(one.clone());
+        }
+    }
+}
+
+/// Settings as they are compared: through text, so that both sides are rounded alike, and without what is unset.
+///
+/// # Errors
+/// Those of rendering.
+pub fn canonical<T: Serialize + ?Sized>(settings: &T) -> Result<Value, serde_json::Error> {
+    fn set(value: Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let kept = fields.into_iter().filter(|(_, value)| !value.is_null());
+                Value::Object(kept.map(|(name, value)| (name, set(value))).collect())
+            }
+            other => other,
+        }
+    }
+    Ok(set(serde_json::from_str(&serde_json::to_string(settings)?)?))
+}

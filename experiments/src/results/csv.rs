@@ -1,0 +1,132 @@
+//! Episodes as lines of text. Numbers are written with as many digits as give the same number back.
+
+use super::Episode;
+
+/// The columns.
+pub const HEADER: &str = "environment,variant,seed,start,goal,return,score,return_if_stayed,score_if_stayed,success,steps_to_arrival,plans";
+
+/// The line of an episode. Entries of a vector are separated by spaces; what there is not is left empty.
+pub fn line(environment: &str, variant: &str, episode: &Episode) -> String {
+    let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+    let vector = |entries: &[f64]| entries.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
+    let fields = [
+        quoted(environment),
+        quoted(variant),
+        episode.seed.to_string(),
+        vector(&episode.start),
+        episode.goal.as_deref().map_or(String::new(), vector),
+        episode.episode_return.to_string(),
+        number(episode.score),
+        episode.return_if_stayed.to_string(),
+        number(episode.score_if_stayed),
+        u8::from(episode.success).to_string(),
+        episode.steps_to_arrival.map_or(String::new(), |steps| steps.to_string()),
+        episode.plans.to_string(),
+    ];
+    fields.join(",")
+}
+
+/// Environment, variant and episode of a line that [`line`] wrote; `Err` says what is wrong with it.
+pub fn parse(text: &str) -> Result<(String, String, Episode), String> {
+    let fields = split(text)?;
+    let [environment, variant, seed, start, goal, total, score, stayed, score_stayed, success, steps, plans] =
+        <[String; 12]>::try_from(fields).map_err(|fields| format!("{} fields instead of 12", fields.len()))?;
+    let episode = Episode {
+        seed: number("seed", &seed)?,
+        start: vector("start", &start)?,
+        goal: optional("goal", &goal, |name, text| vector(name, text))?,
+        episode_return: number("return", &total)?,
+        score: optional("score", &score, number)?,
+        return_if_stayed: number("return_if_stayed", &stayed)?,
+        score_if_stayed: optional("score_if_stayed", &score_stayed, number)?,
+        success: number::<u8>("success", &success)? == 1,
+        steps_to_arrival: optional("steps_to_arrival", &steps, number)?,
+        plans: number("plans", &plans)?,
+    };
+    Ok((environment, variant, episode))
+}
+
+fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{name} is `{text}`"))
+}
+
+fn optional<T>(
+    name: &str,
+    text: &str,
+    read: impl Fn(&str, &str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    if text.is_empty() { Ok(None) } else { read(name, text).map(Some) }
+}
+
+fn vector(name: &str, text: &str) -> Result<Vec<f64>, String> {
+    text.split_whitespace().map(|entry| number(name, entry)).collect()
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+fn split(line: &str) -> Result<Vec<String>, String> {
+    let (mut fields, mut inside) = (vec![String::new()], false);
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let last = fields.len() - 1;
+        match letter {
+            '"' if inside && letters.peek() == Some(&'"') => {
+                letters.next();
+                fields[last].push('"');
+            }
+            '"' => inside = !inside,
+            ',' if !inside => fields.push(String::new()),
+            letter => fields[last].push(letter),
+        }
+    }
+    if inside { Err("a quote is not closed".into()) } else { Ok(fields) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{ProptestConfig, any, prop, proptest};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn every_bit_comes_back(
+            seed in any::<u64>(),
+            start in prop::collection::vec(prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL, 0..6),
+            goal in prop::option::of(prop::collection::vec(-1e3..1e3f64, 1..3)),
+            returns in prop::array::uniform2(-1e9..1e9f64),
+            scores in prop::array::uniform2(prop::option::of(-1e3..1e3f64)),
+            steps in prop::option::of(any::<usize>()),
+            variant in "[ -~]*",
+        ) {
+            let episode = Episode {
+                seed, start, goal, episode_return: returns[0], score: scores[0], return_if_stayed: returns[1],
+                score_if_stayed: scores[1], success: steps.is_some(), steps_to_arrival: steps, plans: 3,
+            };
+            let (environment, name, found) = parse(&line("maze, a", &variant, &episode)).unwrap();
+            assert_eq!((environment.as_str(), name), ("maze, a", variant));
+            let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&found.start), bits(&episode.start));
+            assert_eq!(found, episode);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said() {
+        let good = line("a", "b", &Episode::default());
+        for (bad, says) in [
+            (good.replacen("a,b,0", "a,b,x", 1), "seed is `x`"),
+            ("1,2".to_owned(), "2 fields"),
+            (good.replacen('b', "\"b", 1), "quote"),
+        ] {
+            let error = parse(&bad).unwrap_err();
+            assert!(error.contains(says), "{bad}: {error}");
+        }
+    }
+}

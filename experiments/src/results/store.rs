@@ -1,0 +1,245 @@
+//! The two files of a folder of results.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Episode, Layout, Made, Planning, Record, Results, Times, csv, difference};
+use crate::failure::Failure;
+use crate::output::OutputDir;
+
+/// One line per episode.
+pub const EPISODES: &str = "episodes.csv";
+/// What made them.
+pub const PROTOCOL: &str = "protocol.json";
+/// Source of variants whose settings are written as changes of the environment's.
+const CHECKPOINT: &str = "checkpoint";
+const FORMAT: u64 = 1;
+
+/// Whether a file of this name marks a folder as one of results.
+pub fn is_ours(name: &str) -> bool {
+    name == PROTOCOL
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Protocol {
+    format: u64,
+    first_seed: u64,
+    episodes: usize,
+    layout: Layout,
+    environments: BTreeMap<String, Place>,
+    variants: Vec<Entry>,
+}
+
+/// What the variants of an environment share.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    layout_hash: Option<String>,
+    #[serde(default)]
+    settings: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    variant: String,
+    environment: String,
+    #[serde(flatten)]
+    content: Content,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Same { same_as: String },
+    Own(Box<Own>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Own {
+    commit: String,
+    version: String,
+    source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<String>,
+    device: String,
+    /// What is changed of the environment's settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    set: Option<Map<String, Value>>,
+    /// All settings, where the environment's do not act.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    settings: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    planning: Option<Planning>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    times: Option<Times>,
+}
+
+/// What a folder holds; `None` where it holds no results. A variant is there only with all its episodes.
+///
+/// # Errors
+/// [`Failure`] for files that cannot be read, are damaged or of another format, naming them and the remedy.
+pub fn read(folder: &Path) -> Result<Option<Results>, Failure> {
+    let path = folder.join(PROTOCOL);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(refused(&path, &format!("cannot be read ({error})"))),
+    };
+    let value: Value = serde_json::from_str(&text).map_err(|error| damaged(&path, &error.to_string()))?;
+    match value.get("format").and_then(Value::as_u64) {
+        Some(FORMAT) => {}
+        Some(other) => {
+            return Err(refused(&path, &format!("has format {other}, this program reads {FORMAT}")));
+        }
+        None => return Err(damaged(&path, "it has no `format`")),
+    }
+    let protocol: Protocol =
+        serde_json::from_value(value).map_err(|error| damaged(&path, &error.to_string()))?;
+    let mut episodes = episodes(&folder.join(EPISODES))?;
+    let Protocol { first_seed, episodes: count, layout, environments, variants, .. } = protocol;
+    let mut results = Results { first_seed, episodes: count, layout, records: Vec::new() };
+    for Entry { variant, environment, content } in variants {
+        let record = match content {
+            Content::Same { same_as } => {
+                let Some(own) = results.record(&environment, &same_as) else {
+                    return Err(damaged(
+                        &path,
+                        &format!("`{variant}` is the same as `{same_as}`, which is not there"),
+                    ));
+                };
+                Record { variant, same_as: Some(same_as), ..own.clone() }
+            }
+            Content::Own(own) => {
+                let Some(rows) = episodes.remove(&(environment.clone(), variant.clone())) else { continue };
+                let seeds = (0..count as u64).map(|i| first_seed.wrapping_add(i));
+                if !rows.iter().map(|row| row.seed).eq(seeds) {
+                    let why =
+                        format!("the episodes of `{variant}` in {environment} are not those of the protocol");
+                    return Err(damaged(&folder.join(EPISODES), &why));
+                }
+                let place = environments.get(&environment);
+                own.record(variant, environment, place, rows)
+            }
+        };
+        results.records.push(record);
+    }
+    Ok(Some(results))
+}
+
+fn episodes(path: &Path) -> Result<BTreeMap<(String, String), Vec<Episode>>, Failure> {
+    let mut all: BTreeMap<(String, String), Vec<Episode>> = BTreeMap::new();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(all),
+        Err(error) => return Err(refused(path, &format!("cannot be read ({error})"))),
+    };
+    let mut lines = text.lines();
+    if lines.next() != Some(csv::HEADER) {
+        return Err(damaged(path, &format!("its first line is not `{}`", csv::HEADER)));
+    }
+    for (number, line) in lines.enumerate() {
+        let (environment, variant, episode) =
+            csv::parse(line).map_err(|why| damaged(path, &format!("line {}: {why}", number + 2)))?;
+        all.entry((environment, variant)).or_default().push(episode);
+    }
+    Ok(all)
+}
+
+impl Own {
+    fn record(
+        self,
+        variant: String,
+        environment: String,
+        place: Option<&Place>,
+        episodes: Vec<Episode>,
+    ) -> Record {
+        let settings = match (self.set, place) {
+            (Some(changes), Some(place)) => difference::apply(&place.settings, &changes),
+            _ => self.settings,
+        };
+        let made = Made {
+            environment,
+            layout_hash: place.and_then(|place| place.layout_hash.clone()),
+            source: self.source,
+            checkpoint: self.checkpoint,
+            device: self.device,
+            settings,
+        };
+        let Self { commit, version, planning, times, .. } = self;
+        Record { variant, same_as: None, made, commit, version, planning, times, episodes }
+    }
+}
+
+fn refused(path: &Path, why: &str) -> Failure {
+    let remedy = "name another folder, or start over with --force";
+    Failure::refused(format!("{} {why}: {remedy}", path.display()))
+}
+
+fn damaged(path: &Path, why: &str) -> Failure {
+    refused(path, &format!("is damaged ({why})"))
+}
+
+/// Writes both files, each whole or not at all; the episodes first, so that after a fault between the two the
+/// protocol names none that are not there.
+///
+/// # Errors
+/// Those of the folder.
+pub fn write(out: &OutputDir, results: &Results) -> Result<(), Failure> {
+    let mut text = String::from(csv::HEADER) + "\n";
+    let mut environments: BTreeMap<String, Place> = BTreeMap::new();
+    let mut variants = Vec::new();
+    // What is the same as another comes behind it.
+    let (own, same): (Vec<&Record>, Vec<&Record>) = results.records.iter().partition(|r| r.same_as.is_none());
+    for record in own.iter().chain(&same) {
+        let made = &record.made;
+        let place = environments.entry(made.environment.clone()).or_default();
+        place.layout_hash.clone_from(&made.layout_hash);
+        if place.settings.is_null() && made.source == CHECKPOINT {
+            place.settings.clone_from(&made.settings);
+        }
+        let content = match &record.same_as {
+            Some(same_as) => Content::Same { same_as: same_as.clone() },
+            None => {
+                for episode in &record.episodes {
+                    text += &(csv::line(&made.environment, &record.variant, episode) + "\n");
+                }
+                Content::Own(Box::new(Own::of(record, place)))
+            }
+        };
+        let (variant, environment) = (record.variant.clone(), made.environment.clone());
+        variants.push(Entry { variant, environment, content });
+    }
+    out.write_text(EPISODES, &text)?;
+    let Results { first_seed, episodes, layout, .. } = results;
+    let (first_seed, episodes, layout) = (*first_seed, *episodes, layout.clone());
+    out.write_json(
+        PROTOCOL,
+        &Protocol { format: FORMAT, first_seed, episodes, layout, environments, variants },
+    )?;
+    Ok(())
+}
+
+impl Own {
+    fn of(record: &Record, place: &Place) -> Self {
+        let (made, shared) = (&record.made, record.made.source == CHECKPOINT);
+        Self {
+            commit: record.commit.clone(),
+            version: record.version.clone(),
+            source: made.source.clone(),
+            checkpoint: made.checkpoint.clone(),
+            device: made.device.clone(),
+            set: shared.then(|| difference::of(&place.settings, &made.settings)),
+            settings: if shared { Value::Null } else { made.settings.clone() },
+            planning: record.planning,
+            times: record.times.clone(),
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Scores what is not there yet, and keeps what is: the one runner behind `eval`.
+
+use std::path::{Path, PathBuf};
+
+use forethought_agent::EpisodeRecord;
+use forethought_envs::{EnvSpec, make};
+use indicatif::ProgressBar;
+
+use crate::configuration::{CONTROLLER, Configuration};
+use crate::device::DeviceName;
+use crate::failure::Failure;
+use crate::output::OutputDir;
+use crate::planning::{self, LoadedPlanner};
+use crate::resolve::{self, short};
+use crate::results::{self, COMMIT, Made, Record, Results, VERSION, canonical};
+use crate::scoring::{self, Episodes, Simulation};
+use crate::suite::Source;
+use crate::variants::Variant;
+use crate::{progress, shipped};
+
+/// What is to be scored.
+pub struct Request<'a> {
+    /// Environments.
+    pub environments: &'a [String],
+    /// Variants of each.
+    pub variants: &'a [Variant],
+    /// Episodes of each variant.
+    pub episodes: Episodes,
+    /// Configuration file and overrides that all share.
+    pub config: Option<&'a Path>,
+    /// The same as `--set` takes them.
+    pub overrides: &'a [String],
+    /// Where to compute.
+    pub device: DeviceName,
+    /// Whether records of other commits of the program are kept.
+    pub any_commit: bool,
+    /// Whether what cannot be scored in an environment is refused, not left out.
+    pub strict: bool,
+    /// Without a progress bar.
+    pub quiet: bool,
+}
+
+/// One variant in one environment.
+pub struct Job {
+    /// Which variant.
+    pub variant: usize,
+    /// Which place.
+    pub place: usize,
+    /// The record's name, the variant's.
+    pub name: String,
+    /// The earlier job that came to the same settings.
+    pub same_as: Option<String>,
+    /// What it stands for.
+    pub made: Made,
+    /// What it is run with.
+    pub means: Means,
+    /// Whether an earlier run left it.
+    pub kept: bool,
+}
+
+/// What episodes are run with.
+pub enum Means {
+    /// A planner of the place, by its index, under this configuration.
+    Checkpoint(usize, Box<Configuration>),
+    /// The environment's own dynamics.
+    Simulator(Simulation),
+    /// A policy that plans nothing.
+    Policy(String),
+}
+
+/// An environment with its planners.
+pub struct Place {
+    /// The environment.
+    pub spec: EnvSpec,
+    /// Its planners by the path that named them.
+    pub loaded: Vec<(PathBuf, LoadedPlanner)>,
+}
+
+/// Everything that is to be done, with what an earlier run left.
+pub struct Agenda {
+    /// Environments.
+    pub places: Vec<Place>,
+    /// What is asked for.
+    pub jobs: Vec<Job>,
+    /// What is there.
+    pub results: Results,
+    /// What is said before it begins.
+    pub notes: Vec<String>,
+}
+
+/// Loads checkpoints, tries every setting, and compares with what an earlier run left: what is wrong with any of
+/// it is said before something is written or removed.
+///
+/// # Errors
+/// [`Failure`] for what cannot be scored as asked.
+pub fn prepare(request: &Request<'_>, earlier: Option<Results>) -> Result<Agenda, Failure> {
+    let Episodes { first_seed, count } = request.episodes;
+    let results = Results { first_seed, episodes: count, ..Results::default() };
+    let earlier = earlier.unwrap_or_else(|| results.clone());
+    if !earlier.records.is_empty() && (earlier.first_seed, earlier.episodes) != (first_seed, count) {
+        return Err(Failure::refused(format!(
+            "the folder holds {} episodes from seed {}, and {count} from seed {first_seed} are asked for: choose \
+             another folder with --out, or replace them with --force",
+            earlier.episodes, earlier.first_seed
+        )));
+    }
+    let mut agenda = Agenda {
+        places: Vec::new(),
+        jobs: Vec::new(),
+        results: Results { layout: earlier.layout.clone(), ..results },
+        notes: Vec::new(),
+    };
+    for id in request.environments {
+        agenda.add_place(request, id)?;
+    }
+    agenda.compare(earlier, request.any_commit)?;
+    Ok(agenda)
+}
+
+impl Agenda {
+    fn add_place(&mut self, request: &Request<'_>, id: &str) -> Result<(), Failure> {
+        let spec = make(id)?.spec().clone();
+        let (mut place, at) = (Place { spec, loaded: Vec::new() }, self.places.len());
+        for (variant, asked) in request.variants.iter().enumerate() {
+            let Some((means, made)) = place.prepare(request, asked, &mut self.notes)? else { continue };
+            let same = |job: &&Job| job.place == at && job.same_as.is_none() && job.made == made;
+            let same_as = self.jobs.iter().find(same).map(|job| job.name.clone());
+            let name = asked.name.clone();
+            self.jobs.push(Job { variant, place: at, name, same_as, made, means, kept: false });
+        }
+        self.places.push(place);
+        Ok(())
+    }
+
+    /// Takes over what is there: what stands for what is asked, and what nobody asked for.
+    fn compare(&mut self, earlier: Results, any_commit: bool) -> Result<(), Failure> {
+        let (mut others, mut commits) = (0, Vec::new());
+        for record in earlier.records {
+            let here = |job: &&mut Job| job.made.environment == record.made.environment;
+            let mut named = false;
+            for job in self.jobs.iter_mut().filter(here).filter(|job| job.same_as.is_none()) {
+                named |= job.name == record.variant;
+                if record.same_as.is_some() || !same(&record.made, &job.made)? {
+                    others += usize::from(job.name == record.variant && record.same_as.is_none());
+                } else if any_commit || record.commit == COMMIT {
+                    job.kept = true;
+                    let (variant, made) = (job.name.clone(), job.made.clone());
+                    self.results.put(Record { variant, made, ..record.clone() });
+                } else if !commits.contains(&record.commit) {
+                    commits.push(record.commit.clone());
+                }
+            }
+            if !named && !self.jobs.iter().any(|job| job.is_alias_of(&record)) {
+                self.results.put(record);
+            }
+        }
+        // What was the same as something that is scored again stands by itself.
+        let known: Vec<(String, Made)> =
+            self.results.records.iter().map(|record| (record.variant.clone(), record.made.clone())).collect();
+        for record in &mut self.results.records {
+            record.same_as = record
+                .same_as
+                .take()
+                .filter(|name| known.iter().any(|(own, made)| own == name && *made == record.made));
+        }
+        if others > 0 {
+            self.notes.push(format!("{others} variants were made by other settings and are scored again"));
+        }
+        if !commits.is_empty() {
+            self.notes.push(format!(
+                "variants made by commit {} are scored again by {COMMIT} (--any-commit keeps them)",
+                commits.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many are due.
+    pub fn due(&self) -> usize {
+        self.jobs.iter().filter(|job| job.is_due()).count()
+    }
+
+    /// Scores what is due; each result is written as soon as it is there. `seen` is shown every finished job with
+    /// its episodes.
+    ///
+    /// # Errors
+    /// [`Failure`] for what fails on the way.
+    pub fn run(
+        &mut self,
+        request: &Request<'_>,
+        out: &OutputDir,
+        seen: &mut dyn FnMut(&EnvSpec, &Record, &[EpisodeRecord]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        // What is to be replaced is gone from the files before its successor is made.
+        results::write(out, &self.results)?;
+        let Self { places, jobs, results, .. } = self;
+        let steps = |place: usize| {
+            (request.episodes.count * places[place].spec.max_episode_steps.unwrap_or(1)) as u64
+        };
+        let total = jobs.iter().filter(|job| job.is_due()).map(|job| steps(job.place)).sum();
+        let ends: Vec<u64> = jobs.iter().map(|job| steps(job.place)).collect();
+        let bar = progress::bar(total, "environment steps", request.quiet);
+        // Policies first, as they take no time; then variant by variant, so that a run that is stopped early leaves
+        // rows that are complete.
+        let mut order: Vec<usize> = (0..jobs.len()).filter(|&at| jobs[at].is_due()).collect();
+        order.sort_by_key(|&at| (!matches!(jobs[at].means, Means::Policy(_)), jobs[at].variant));
+        for at in order {
+            let (job, began) = (&jobs[at], bar.position());
+            let place = &mut places[job.place];
+            bar.set_message(format!("{}: {}", short(&place.spec.id), job.name));
+            let records = job.episodes(place, &request.episodes.seeds(), &bar)?;
+            bar.set_position(began + ends[at]);
+            let record = job.record(&place.spec, &records)?;
+            seen(&place.spec, &record, &records)?;
+            results.put(record);
+            results::write(out, results)?;
+        }
+        bar.finish_and_clear();
+        for job in jobs.iter().filter(|job| job.same_as.is_some()) {
+            let own = job.same_as.as_ref().and_then(|name| results.record(&job.made.environment, name));
+            if let Some(own) = own.cloned() {
+                results.put(Record { variant: job.name.clone(), same_as: job.same_as.clone(), ..own });
+            }
+        }
+        results::write(out, results)
+    }
+}
+
+/// Whether a record stands for what is asked. Both have been through text.
+fn same(found: &Made, asked: &Made) -> Result<bool, Failure> {
+    let settings = canonical(&asked.settings)?;
+    Ok(*found == Made { settings, ..asked.clone() } || found == asked)
+}
+
+impl Job {
+    /// Whether it must be scored.
+    pub fn is_due(&self) -> bool {
+        !self.kept && self.same_as.is_none()
+    }
+
+    fn is_alias_of(&self, record: &Record) -> bool {
+        self.same_as.is_some()
+            && self.name == record.variant
+            && self.made.environment == record.made.environment
+    }
+
+    fn episodes(
+        &self,
+        place: &mut Place,
+        seeds: &[u64],
+        bar: &ProgressBar,
+    ) -> Result<Vec<EpisodeRecord>, Failure> {
+        let began = bar.position();
+        let mut told = |done: usize, _: usize| {
+            bar.set_position(began + done as u64);
+            true
+        };
+        let Place { spec, loaded } = place;
+        match &self.means {
+            Means::Checkpoint(at, configuration) => {
+                let Some((_, loaded)) = loaded.get_mut(*at) else {
+                    return Err(Failure::broken(format!("{} has no checkpoint to plan with", spec.id)));
+                };
+                scoring::with_checkpoint(loaded, spec, configuration, seeds, &mut told)
+            }
+            Means::Simulator(simulation) => scoring::simulated(simulation, spec, seeds, &mut told),
+            Means::Policy(name) => scoring::reference(name, spec, seeds, &mut |_, _| true),
+        }
+    }
+
+    fn record(&self, spec: &EnvSpec, records: &[EpisodeRecord]) -> Result<Record, Failure> {
+        Ok(Record {
+            variant: self.name.clone(),
+            same_as: None,
+            made: self.made.clone(),
+            commit: COMMIT.into(),
+            version: VERSION.into(),
+            planning: scoring::planning_of(records),
+            times: None,
+            episodes: records
+                .iter()
+                .map(|record| scoring::episode(record, spec))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Place {
+    /// What a variant is run with here, and what it stands for; `None` where it has no place.
+    fn prepare(
+        &mut self,
+        request: &Request<'_>,
+        asked: &Variant,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<(Means, Made)>, Failure> {
+        let made = Made {
+            environment: self.spec.id.clone(),
+            layout_hash: self.spec.layout_hash.clone(),
+            source: String::new(),
+            checkpoint: None,
+            device: DeviceName::Cpu.to_string(),
+            settings: serde_json::Value::Null,
+        };
+        match asked.source {
+            Source::Policy if !request.strict && !scoring::knows(&asked.planner, &self.spec) => Ok(None),
+            Source::Policy => Ok(Some((
+                Means::Policy(asked.planner.clone()),
+                Made { source: asked.planner.clone(), ..made },
+            ))),
+            Source::Simulator => {
+                let own = Simulation::default();
+                let controller = asked.controller.clone().unwrap_or_else(|| own.controller.clone());
+                let simulation = Simulation { controller, ..own };
+                let made = Made { source: "simulator".into(), settings: canonical(&simulation)?, ..made };
+                Ok(Some((Means::Simulator(simulation), made)))
+            }
+            Source::Checkpoint => {
+                let missing = asked.checkpoint.is_none() && shipped::checkpoint(&self.spec.id).is_none();
+                if missing && !request.strict {
+                    let note = format!(
+                        "no checkpoint comes with {}: nothing that needs one was scored",
+                        short(&self.spec.id)
+                    );
+                    if !notes.contains(&note) {
+                        notes.push(note);
+                    }
+                    return Ok(None);
+                }
+                self.checkpoint(request, asked, made).map(Some)
+            }
+        }
+    }
+
+    fn checkpoint(
+        &mut self,
+        request: &Request<'_>,
+        asked: &Variant,
+        made: Made,
+    ) -> Result<(Means, Made), Failure> {
+        let path = match &asked.checkpoint {
+            Some(path) => path.clone(),
+            None => shipped::checkpoint_or_refusal(&self.spec.id)?,
+        };
+        let controller = asked.controller.iter().map(|name| format!("{CONTROLLER}={name}"));
+        let overrides: Vec<String> =
+            request.overrides.iter().cloned().chain(controller).chain(asked.set.iter().cloned()).collect();
+        let mut configuration = resolve::configuration(&self.spec.id, request.config, &overrides)?;
+        let at = match self.loaded.iter().position(|(own, _)| *own == path) {
+            Some(at) => at,
+            None => {
+                let loaded = planning::load(Some(&path), &self.spec, &configuration.plan, request.device)?;
+                self.loaded.push((path, loaded));
+                self.loaded.len() - 1
+            }
+        };
+        let loaded = &mut self.loaded[at].1;
+        planning::execution(&mut configuration, &self.spec, loaded)?;
+        loaded.planner.set_config(configuration.plan.clone())?;
+        let made = Made {
+            source: "checkpoint".into(),
+            checkpoint: Some(loaded.hash.clone()),
+            device: request.device.to_string(),
+            settings: configuration.acting()?,
+            ..made
+        };
+        Ok((Means::Checkpoint(at, Box::new(configuration)), made))
+    }
+}

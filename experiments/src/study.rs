@@ -1,0 +1,81 @@
+//! What the studies under `examples/` share: their options, and where results go.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::{ExistingPolicy, OutputDir};
+use crate::picture::Picture;
+
+/// Runs a study under the options typed, and says what went wrong.
+pub fn main(study: impl FnOnce(&Options) -> Result<(), Failure>) -> ExitCode {
+    match study(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Options of a study.
+#[derive(Clone, Debug, Parser)]
+pub struct Options {
+    /// Few steps and samples: shows that everything runs, not what comes out.
+    #[arg(long)]
+    pub quick: bool,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Folder for figure, table and results. Default: runs/study-NAME, with --quick runs/study-NAME-quick
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Replace what an earlier run wrote there.
+    #[arg(long)]
+    pub force: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Options {
+    /// The folder of the results, taken before anything is computed.
+    ///
+    /// # Errors
+    /// A folder that is in use or cannot be written to.
+    pub fn folder(&self, name: &str) -> Result<OutputDir, Failure> {
+        let quick = if self.quick { "-quick" } else { "" };
+        let default = || Path::new("runs").join(format!("study-{name}{quick}"));
+        let policy = if self.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };
+        Ok(OutputDir::create(self.out.clone().unwrap_or_else(default), policy)?)
+    }
+
+    /// Writes what came out, and says it.
+    ///
+    /// # Errors
+    /// Those of the folder.
+    pub fn finish<T: Serialize>(
+        &self,
+        out: &OutputDir,
+        results: &T,
+        text: &str,
+        figure: &Picture,
+    ) -> Result<(), Failure> {
+        let files = [
+            out.write_json("results.json", results)?,
+            out.write_text("table.txt", text)?,
+            out.write_text("figure.svg", &figure.text)?,
+        ];
+        if self.json {
+            println!("{:#}", json!({ "results": results, "files": files }));
+            return Ok(());
+        }
+        print!("{text}");
+        println!("\nfigure, table and results in {}", out.path().display());
+        Ok(())
+    }
+}

@@ -40,6 +40,9 @@ pub struct Request<'a> {
     pub quiet: bool,
 }
 
+/// Shown every finished variant with its episodes.
+pub type Seen<'a> = &'a mut dyn FnMut(&EnvSpec, &Record, &[EpisodeRecord]) -> Result<(), Failure>;
+
 /// One variant in one environment.
 pub struct Job {
     /// Which variant.
@@ -185,12 +188,7 @@ impl Agenda {
     ///
     /// # Errors
     /// [`Failure`] for what fails on the way.
-    pub fn run(
-        &mut self,
-        request: &Request<'_>,
-        out: &OutputDir,
-        seen: &mut dyn FnMut(&EnvSpec, &Record, &[EpisodeRecord]) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    pub fn run(&mut self, request: &Request<'_>, out: &OutputDir, seen: Seen<'_>) -> Result<(), Failure> {
         // What is to be replaced is gone from the files before its successor is made.
         results::write(out, &self.results)?;
         let Self { places, jobs, results, .. } = self;

@@ -1,5 +1,6 @@
 //! What comes with the project. Configurations, suites and presets are inside the program; checkpoints are looked
-//! for in the checkout of the working folder, then in the one that the program was built from.
+//! for in the folder that `FORETHOUGHT_CHECKPOINTS` names, or else in the checkout of the working folder and in the
+//! one that the program was built from.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,9 @@ use crate::settings::Layer;
 
 /// Folder of the checkpoints, under the root of a checkout.
 const CHECKPOINTS: &str = "experiments/checkpoints";
+
+/// Names another folder of checkpoints.
+const VARIABLE: &str = "FORETHOUGHT_CHECKPOINTS";
 
 const CONFIGURATIONS: [(&str, &str); 4] = [
     ("maze2d-umaze-v1", include_str!("../configs/maze2d-umaze-v1.toml")),
@@ -35,11 +39,18 @@ pub fn configuration(id: &str) -> Option<Layer> {
     Some(Layer { name: format!("the shipped configuration of {name}").into(), text: (*text).to_owned() })
 }
 
+/// Folders in which checkpoints are looked for.
+fn folders() -> Vec<PathBuf> {
+    match std::env::var_os(VARIABLE) {
+        Some(folder) if !folder.is_empty() => vec![folder.into()],
+        _ => vec![CHECKPOINTS.into(), Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints")],
+    }
+}
+
 /// The checkpoint that comes with an environment, where it can be found.
 pub fn checkpoint(id: &str) -> Option<PathBuf> {
-    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints");
-    let folders = [PathBuf::from(CHECKPOINTS), built_from];
-    let paths = names(id).into_iter().flat_map(|name| folders.clone().map(|folder| folder.join(&name)));
+    let folders = folders();
+    let paths = names(id).into_iter().flat_map(|name| folders.iter().map(move |folder| folder.join(&name)));
     paths.into_iter().find(|path| path.exists())
 }
 
@@ -52,12 +63,12 @@ pub fn checkpoint_or_refusal(id: &str) -> Result<PathBuf, Failure> {
         return Ok(path);
     }
     let train = format!("train one with `forethought collect {id}` and `forethought train {id}`");
+    let places: Vec<String> = folders().iter().map(|folder| folder.display().to_string()).collect();
     Err(Failure::refused(match configuration(id) {
         Some(_) => format!(
-            "no checkpoint of `{id}` was found: the one that comes with the project is looked for in \
-             {CHECKPOINTS} of the working folder and in {}; run in a checkout of the project, name a checkpoint \
-             with --checkpoint, or {train}",
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints").display()
+            "no checkpoint of `{id}` was found in {}: run in a checkout of the project, name the folder of its \
+             checkpoints in {VARIABLE}, name a checkpoint with --checkpoint, or {train}",
+            places.join(" or ")
         ),
         None => format!("no checkpoint comes with `{id}`: {train}, then name it with --checkpoint"),
     }))
@@ -74,15 +85,14 @@ mod tests {
         for (id, _) in CONFIGURATIONS {
             let layer = configuration(id).unwrap();
             assert_eq!(settings::load::<Configuration>(&[layer], &[]).unwrap().environment, id);
-            assert!(checkpoint(id).is_some(), "{id}");
         }
         assert_eq!(checkpoint("multi2d-large-v1"), checkpoint("maze2d-large-v1"));
-        assert!(configuration("PointMaze_UMaze-v3").is_none());
+        assert!(configuration("PointMaze_Large-v3").is_none());
     }
 
     #[test]
     fn a_missing_checkpoint_is_refused_with_the_remedy() {
-        let message = checkpoint_or_refusal("PointMaze_UMaze-v3").unwrap_err().to_string();
+        let message = checkpoint_or_refusal("PointMaze_Large-v3").unwrap_err().to_string();
         assert!(
             message.contains("no checkpoint comes with") && message.contains("--checkpoint"),
             "{message}"

@@ -1,6 +1,6 @@
 //! How long one plan takes that is made alone: what `eval --time` measures.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::configuration::Configuration;
 use crate::device::DeviceName;
@@ -88,7 +88,7 @@ pub fn take(
 }
 
 fn bench(
-    path: &PathBuf,
+    path: &Path,
     spec: &forethought_envs::EnvSpec,
     configuration: &Configuration,
     effort: Effort,

@@ -61,7 +61,7 @@ fn what_the_program_does_not_know() {
     }
     refused(&home, &words(&["evaluate", "maze2d-umaze"]), 2, &["evaluate", "eval"]);
     refused(&home, &words(&["eval", "maze2d-umaze", "--episode", "3"]), 2, &["--episode", "--episodes"]);
-    refused(&home, &words(&["eval"]), 2, &["ENVIRONMENT", "Usage"]);
+    refused(&home, &words(&["plan"]), 2, &["ENVIRONMENT", "Usage"]);
     refused(&home, &words(&["eval", "maze2d-umaze", "--episodes", "many"]), 2, &["'many'", "--episodes"]);
     refused(&home, &words(&["train", "maze2d-umaze", "--device", "tpu"]), 2, &["'tpu'", "cpu", "cuda"]);
 }
@@ -185,6 +185,7 @@ fn checkpoints_that_are_missing_damaged_or_of_something_else() {
         fs::write(home.path(name), bytes).unwrap();
     };
     fs::create_dir(home.path("empty")).unwrap();
+    fs::write(home.path("file.toml"), "").unwrap();
     copy("flipped");
     rewrite("flipped/model.safetensors", &|bytes| *bytes.last_mut().unwrap() ^= 1);
     copy("short");
@@ -212,7 +213,7 @@ fn checkpoints_that_are_missing_damaged_or_of_something_else() {
 
     for (name, says) in [
         ("nowhere", &["nowhere", "does not exist", "forethought train"][..]),
-        ("plain.toml", &["plain.toml", "forethought train"]),
+        ("file.toml", &["file.toml", "forethought train"]),
         ("empty", &["empty", "no finished checkpoint", "forethought train"]),
         ("flipped", &["flipped/model.safetensors", "SHA-256", "restore it or train again"]),
         ("short", &["short/model.safetensors", "truncated"]),
@@ -227,7 +228,7 @@ fn checkpoints_that_are_missing_damaged_or_of_something_else() {
         for command in ["plan", "eval"] {
             refused(&home, &plan_with(command, "maze2d-umaze", name), 1, says);
         }
-        if name != "plain.toml" && name != "nowhere" {
+        if name != "file.toml" && name != "nowhere" {
             refused(&home, &words(&["inspect", name]), 1, says);
         }
     }

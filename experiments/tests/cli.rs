@@ -174,62 +174,6 @@ fn balanced(svg: &str) {
 }
 
 #[test]
-fn scores_come_with_their_protocol_and_are_the_same_for_the_same_seed() {
-    let home = Home::new();
-    let table = home.succeed(planned("eval", "a", &["--episodes", "4", "--seed", "3"]));
-    assert!(table.contains("4 episodes, seeds 3 to 6"), "{table}");
-    let files = home.files("a");
-    let names: Vec<&str> = files.keys().map(String::as_str).collect();
-    assert_eq!(names, [".forethought-files", "overview.svg", "results.json", "table.txt"]);
-    balanced(&text(&files["overview.svg"]));
-    let results = parse(&text(&files["results.json"]));
-    let planners: Vec<&str> =
-        results.as_array().unwrap().iter().map(|r| r["protocol"]["planner"].as_str().unwrap()).collect();
-    assert_eq!(planners, ["diffusion-forcing", "unguided", "waypoint", "waypoint-fresh", "random"]);
-    for planner in planners {
-        assert!(text(&files["table.txt"]).contains(planner) && table.contains(planner), "{table}");
-    }
-    let protocol = &results[0]["protocol"];
-    let manifest = parse(&fs::read_to_string(checkpoint().join("manifest.json")).unwrap());
-    assert_eq!(protocol["checkpoint"], manifest["files"]["model.safetensors"]["sha256"]);
-    assert_eq!(protocol["layout_hash"], manifest["environment"]["layout_hash"]);
-    assert_eq!(protocol["configuration"]["plan"]["levels"], 2);
-    for (field, value) in [
-        ("environment", Value::from("maze2d-umaze-v1")),
-        ("executor", Value::from("diffused-action")),
-        ("first_seed", Value::from(3)),
-        ("episodes", Value::from(4)),
-        ("device", Value::from("cpu")),
-        ("code_version", Value::from(env!("CARGO_PKG_VERSION"))),
-    ] {
-        assert_eq!(protocol[field], value, "{field}");
-    }
-    for result in results.as_array().unwrap() {
-        let seeds: Vec<_> =
-            result["episodes"].as_array().unwrap().iter().map(|e| e["seed"].as_u64().unwrap()).collect();
-        assert_eq!(seeds, [3, 4, 5, 6]);
-        assert!(result["episodes"][0]["score"].is_f64() && result["episodes"][0]["goal"].is_array());
-    }
-    let summary = parse(&home.succeed(planned("eval", "b", &["--episodes", "4", "--seed", "3", "--json"])));
-    assert_eq!((&summary["episodes"], summary["results"].as_array().unwrap().len()), (&Value::from(4), 5));
-    assert_eq!(home.files("b")["results.json"], files["results.json"]);
-    // A single episode has the same row as among four, and no references where none are wanted.
-    home.succeed(planned("eval", "c", &["--episodes", "1", "--seed", "5", "--no-references"]));
-    let alone = parse(&text(&home.files("c")["results.json"]));
-    assert_eq!(alone.as_array().unwrap().len(), 1);
-    assert_eq!(alone[0]["episodes"][0], results[0]["episodes"][2]);
-    // Every scheduling matrix is one setting away.
-    for kind in ["full-sequence", "autoregressive", "pyramid", "trapezoid"] {
-        let matrix = format!("plan.matrix.kind={kind}");
-        let arguments = ["--episodes", "1", "--no-references", "--set", &matrix];
-        home.succeed(planned("eval", kind, &arguments));
-    }
-    // `--force` replaces what an earlier run wrote.
-    home.succeed(planned("eval", "a", &["--episodes", "1", "--no-references", "--force"]));
-    assert_eq!(parse(&text(&home.files("a")["results.json"])).as_array().unwrap().len(), 1);
-}
-
-#[test]
 fn inspect_shows_checkpoints_runs_data_and_configurations() {
     let home = Home::new();
     let step = checkpoint().to_str().unwrap();
@@ -251,13 +195,15 @@ fn inspect_shows_checkpoints_runs_data_and_configurations() {
     let more = sets(QUICK);
     let arguments =
         ["eval", "maze2d-umaze", "--config", configuration, "--checkpoint", run, "--episodes", "1"];
-    home.succeed(words(&arguments).into_iter().chain(words(&["--no-references", "--out", "e"])).chain(more));
+    let alone = ["--planners", "diffusion-forcing", "--out", "e"];
+    home.succeed(words(&arguments).into_iter().chain(words(&alone)).chain(more));
 }
 
 #[test]
 fn help_gives_examples() {
     let home = Home::new();
-    for command in [&[][..], &["collect"], &["train"], &["plan"], &["eval"], &["inspect"]] {
+    let commands = ["collect", "train", "plan", "eval", "report", "speed", "inspect", "envs", "settings"];
+    for command in [&[][..]].into_iter().chain(commands.iter().map(std::slice::from_ref)) {
         let help = home.succeed(command.iter().chain(&["--help"]));
         let example = match command {
             [] => "forethought eval".to_owned(),
@@ -279,4 +225,47 @@ fn a_reader_that_has_enough_is_no_fault() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+fn the_program_works_away_from_its_sources() {
+    let home = Home::new();
+    let away = |arguments: &[&str]| {
+        let output =
+            home.command(arguments).env("FORETHOUGHT_CHECKPOINTS", home.path("none")).output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    // What ships as text is inside the program.
+    let (code, listed, _) = away(&["envs", "--json"]);
+    let of = |id: &str| {
+        let listed = parse(&listed);
+        let all = listed["environments"].as_array().unwrap();
+        let one = all.iter().find(|one| one["environment"] == id).unwrap();
+        (one["configuration"].clone(), one["checkpoint"].clone())
+    };
+    assert_eq!((code, of("maze2d-umaze-v1")), (Some(0), (Value::from(true), Value::Null)));
+    assert_eq!(of("PointMaze_Large-v3"), (Value::from(false), Value::Null));
+    // A checkpoint that is not there is named with the remedy, and nothing else is taken in its place.
+    for command in ["eval", "plan"] {
+        let (code, _, message) = away(&[command, "maze2d-umaze", "--out", "out"]);
+        assert_eq!(code, Some(2), "{message}");
+        for part in ["no checkpoint of `maze2d-umaze-v1`", "none", "--checkpoint", "forethought train"] {
+            assert!(message.contains(part), "`{part}` is not said: {message}");
+        }
+    }
+    assert!(!home.path("out").exists());
+    // With a checkpoint of one's own nothing is missing.
+    let own = checkpoint().to_str().unwrap();
+    let one = ["plan", "maze2d-umaze", "--checkpoint", own, "--out", "out", "--set", "plan.horizons=[4]"];
+    assert_eq!(away(&one).0, Some(0), "{}", away(&one).2);
+}
+
+#[test]
+fn a_setting_can_be_looked_up() {
+    let home = Home::new();
+    let shown = home.succeed(["settings", "train.st"]);
+    assert!(shown.starts_with("train.steps = ") && shown.lines().count() == 2, "{shown}");
+    let refused = home.run(["settings", "plam"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("did you mean `plan`?"), "{}", text(&refused.stderr));
 }

@@ -1,4 +1,4 @@
-//! `forethought bench` as its users meet it, without PyTorch.
+//! `forethought speed` as its users meet it, without PyTorch.
 // Failed expectations are the point of a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ use std::path::Path;
 use program::{Home, text, words};
 use serde_json::Value;
 
-const QUICK: &[&str] = &["bench", "speed", "--quick", "--rounds", "1"];
+const QUICK: &[&str] = &["speed", "--quick", "--rounds", "1"];
 
 fn quick(more: &[&str]) -> Vec<String> {
     let mut arguments = words(QUICK);
@@ -110,8 +110,8 @@ fn numbers_that_differ_are_refused_before_anything_is_timed() {
 #[test]
 fn settings_out_of_range_and_devices_that_are_not_there() {
     let home = Home::new();
-    refused(&home, &words(&["bench", "speed", "--rounds", "0"]), 2, &["--rounds"]);
-    refused(&home, &words(&["bench", "speed", "--threads", "0"]), 2, &["--threads"]);
+    refused(&home, &words(&["speed", "--rounds", "0"]), 2, &["--rounds"]);
+    refused(&home, &words(&["speed", "--threads", "0"]), 2, &["--threads"]);
     if !cfg!(feature = "cuda") {
         refused(&home, &quick(&["--device", "cuda"]), 2, &["cuda", "--device cpu"]);
     }

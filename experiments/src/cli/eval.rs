@@ -21,7 +21,7 @@ Examples:
 #[derive(Args, Debug)]
 pub struct EvalArgs {
     /// Environments, separated by commas (`-v1` may be left out). Default: all of the suite.
-    #[arg(value_delimiter = ',', value_name = "ENVIRONMENT", required_unless_present = "suite")]
+    #[arg(value_delimiter = ',', value_name = "ENVIRONMENT")]
     pub environments: Vec<String>,
     /// A suite by name (maze2d), or a TOML file: environments, variants, published figures.
     #[arg(long, value_name = "NAME|FILE.toml")]

@@ -95,7 +95,11 @@ fn suite(args: &EvalArgs) -> Result<(Suite, Vec<String>), Failure> {
     let suite = match (&args.suite, typed.first()) {
         (Some(name), _) => Suite::load(name)?,
         (None, Some(id)) => Suite::serving(id)?,
-        (None, None) => return Err(Failure::refused("name an environment or a suite")),
+        (None, None) => {
+            return Err(Failure::refused(
+                "name an ENVIRONMENT (`forethought envs` lists them), or a suite with --suite",
+            ));
+        }
     };
     let all = if args.quick && !suite.quick.environments.is_empty() {
         &suite.quick.environments

@@ -34,7 +34,7 @@ pub fn parse(text: &str) -> Result<(String, String, Episode), String> {
     let episode = Episode {
         seed: number("seed", &seed)?,
         start: vector("start", &start)?,
-        goal: optional("goal", &goal, |name, text| vector(name, text))?,
+        goal: optional("goal", &goal, vector)?,
         episode_return: number("return", &total)?,
         score: optional("score", &score, number)?,
         return_if_stayed: number("return_if_stayed", &stayed)?,

@@ -92,7 +92,7 @@ mod tests {
         let all = meanings::<Configuration>().unwrap();
         assert!(all.len() > 40, "{}", all.len());
         for Meaning { key, meaning, .. } in &all {
-            assert!(meaning.len() > 10, "{key}: `{meaning}`");
+            assert!(meaning.len() > 5, "{key}: `{meaning}`");
         }
         let steps = all.iter().find(|one| one.key == "train.steps").unwrap();
         assert_eq!((steps.meaning.as_str(), steps.default.is_u64()), ("Optimiser steps in all.", true));

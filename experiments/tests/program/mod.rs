@@ -33,17 +33,14 @@ pub const QUICK: &[&str] = &[
     "rollout.replan_every=16",
 ];
 
-/// A folder that the program runs in. Its `plain.toml` holds nothing but the environment, so that a test
-/// does not change its meaning with the configurations that come with the project.
+/// A folder that the program runs in.
 pub struct Home {
     folder: TempDir,
 }
 
 impl Home {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        fs::write(folder.path().join("plain.toml"), "environment = \"maze2d-umaze-v1\"\n").unwrap();
-        Self { folder }
+        Self { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -117,7 +114,7 @@ pub fn checkpoint() -> &'static Path {
 
 /// Arguments of a training run on the small data.
 pub fn train(out: &str, more: &[&str]) -> Vec<String> {
-    let mut arguments = words(&["train", "maze2d-umaze", "--config", "plain.toml", "--out", out, "--data"]);
+    let mut arguments = words(&["train", "maze2d-umaze", "--out", out, "--data"]);
     arguments.push(data().to_str().unwrap().to_owned());
     arguments.extend(sets(TINY));
     arguments.extend(words(more));
@@ -126,8 +123,7 @@ pub fn train(out: &str, more: &[&str]) -> Vec<String> {
 
 /// Arguments of a command that plans with the small checkpoint.
 pub fn planned(command: &str, out: &str, more: &[&str]) -> Vec<String> {
-    let mut arguments =
-        words(&[command, "maze2d-umaze", "--config", "plain.toml", "--out", out, "--checkpoint"]);
+    let mut arguments = words(&[command, "maze2d-umaze", "--out", out, "--checkpoint"]);
     arguments.push(checkpoint().to_str().unwrap().to_owned());
     arguments.extend(sets(QUICK));
     arguments.extend(words(more));

@@ -1,0 +1,119 @@
+//! `forethought report` as its users meet it: from results alone, alone and compared.
+// Failed expectations are the point of a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
+
+// What trains and plans is for the other tests.
+#[allow(dead_code)]
+mod program;
+
+use std::fs;
+use std::path::Path;
+
+use program::{Home, text, words};
+use serde_json::Value;
+
+/// Results that come with the project.
+fn shipped(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+fn parse(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"))
+}
+
+#[test]
+fn the_committed_results_are_the_readme_s_table() {
+    let home = Home::new();
+    let summary = parse(&home.succeed(["report", &shipped("maze2d"), "--json"]));
+    let results = summary["results"].as_array().unwrap();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let row = readme.lines().find(|line| line.contains("Diffusion Forcing, path-following")).unwrap();
+    let environments = summary["layout"]["environments"].as_array().unwrap();
+    assert_eq!(environments.len(), 6);
+    for environment in environments {
+        let wanted = |one: &&Value| {
+            one["environment"] == *environment && one["variant"] == "diffusion-forcing, path-following"
+        };
+        let figures = results.iter().find(wanted).unwrap();
+        let mean = format!("{:.1}", figures["score"]["mean"].as_f64().unwrap());
+        assert!(row.contains(&mean), "{environment}: {mean} is not in {row}");
+        assert_eq!(figures["score"]["count"], 100);
+    }
+}
+
+#[test]
+fn tables_plots_and_page_come_from_the_two_files_alone() {
+    let home = Home::new();
+    for file in ["episodes.csv", "protocol.json"] {
+        fs::create_dir_all(home.path("in")).unwrap();
+        fs::copy(Path::new(&shipped("ablate-large")).join(file), home.path("in").join(file)).unwrap();
+    }
+    let shown = home.succeed(["report", "in", "--out", "out"]);
+    let files = home.files("out");
+    for name in ["table.txt", "report.html", "support.svg", "plan.levels.svg", "score-against-time.svg"] {
+        assert!(files.contains_key(name), "{name} is not there: {:?}", files.keys());
+    }
+    assert!(shown.contains(text(&files["table.txt"]).trim_end()));
+    // Success stands beside the score, with its interval.
+    assert!(shown.contains("27 of 32 [68, 93 %]"), "{shown}");
+    let refused = home.run(["report", "in", "--out", "out"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("--force"));
+    home.succeed(["report", "in", "--out", "out", "--force"]);
+}
+
+/// A folder of one random policy's episodes.
+fn random(home: &Home, out: &str, seed: &str) {
+    let arguments =
+        ["eval", "maze2d-umaze", "--planners", "random", "--episodes", "4", "--out", out, "--seed", seed];
+    home.succeed(arguments);
+}
+
+#[test]
+fn folders_are_compared_episode_by_episode() {
+    let home = Home::new();
+    random(&home, "a", "0");
+    random(&home, "b", "2");
+    // Seeds 2 and 3 are shared, and their episodes are the same.
+    let shown = home.succeed(["report", "a", "b", "--within", "0", "--out", "both"]);
+    assert!(shown.contains("2 of 2"), "{shown}");
+    assert!(home.path("both/differences.svg").exists() && home.path("both/report.html").exists());
+    // One episode scores 50 more: a mean of 25.
+    let path = home.path("b/episodes.csv");
+    let line = fs::read_to_string(&path).unwrap().lines().nth(1).unwrap().to_owned();
+    let fields: Vec<&str> = line.split(',').collect();
+    let score: f64 = fields[6].parse().unwrap();
+    let raised = line.replacen(&format!(",{score},"), &format!(",{},", score + 50.0), 1);
+    fs::write(&path, fs::read_to_string(&path).unwrap().replacen(&line, &raised, 1)).unwrap();
+    assert!(home.succeed(["report", "a", "b", "--within", "25.5"]).contains("1 of 2"));
+    let failed = home.run(["report", "a", "b", "--within", "24.5"]);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(text(&failed.stderr).contains("maze2d-umaze-v1, random: +25.0"), "{}", text(&failed.stderr));
+    // An episode of the same seed that began elsewhere is no pair.
+    let moved = raised.replacen(fields[3], "1 1 0 0", 1);
+    fs::write(&path, fs::read_to_string(&path).unwrap().replacen(&raised, &moved, 1)).unwrap();
+    let shown = home.succeed(["report", "a", "b", "--within", "0"]);
+    assert!(shown.contains("1 of 1") && shown.contains("1 episodes of the same seed"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_reported_is_refused_with_the_remedy() {
+    let home = Home::new();
+    random(&home, "a", "0");
+    random(&home, "far", "100");
+    for (arguments, says) in [
+        (&["report", "nowhere"][..], &["nowhere", "protocol.json", "eval"][..]),
+        (&["report"], &["Usage"]),
+        (&["report", "a", "far"], &["no episode in common", "a", "far"]),
+        (&["report", "a", "--within", "3"], &["--within", "two"]),
+        (&["report", "a", "a", "--within=-1"], &["--within"]),
+    ] {
+        let output = home.run(words(arguments));
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        for part in says {
+            assert!(message.contains(part), "`{part}` is not said: {message}");
+        }
+    }
+}

@@ -39,7 +39,9 @@ Exit codes: 0 done, 1 something went wrong on the way, 2 the request cannot be c
 pub enum Command {
     /// Make offline data with the benchmark's own controller, as a D4RL HDF5 file.
     #[command(
-        after_help = "Example: forethought collect maze2d-umaze --set data.rows=200000 --out data/small.hdf5"
+        after_help = "Examples: forethought collect maze2d-umaze --set data.rows=200000 --out data/small.hdf5\n          \
+                      forethought collect --maze 'maze2d:#####\\#GOO#\\###O#\\#####'\n          \
+                      forethought collect --maze pointmaze:my-maze.txt"
     )]
     Collect(CollectArgs),
     /// Train a planner on a data file; run the same command again to resume.
@@ -82,7 +84,12 @@ pub enum Command {
 #[derive(Args, Debug)]
 pub struct Shared {
     /// Environment, for example maze2d-umaze (`-v1` may be left out).
-    pub environment: String,
+    #[arg(required_unless_present = "maze")]
+    pub environment: Option<String>,
+    /// Instead of an environment a maze of your own: whose rules it follows (maze2d, multi2d, pointmaze), a colon, and
+    /// its rows separated by `\`, or a file with one row a line. `#` walls, `O` free, `G` goal, `S` start.
+    #[arg(long, conflicts_with = "environment")]
+    pub maze: Option<String>,
     /// Configuration file (TOML), laid over the one that comes with the environment, if any: what it does not say
     /// stays as it is.
     #[arg(long, value_name = "FILE")]
@@ -93,6 +100,13 @@ pub struct Shared {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Shared {
+    /// The environment, as it was typed.
+    pub fn typed(&self) -> &str {
+        self.environment.as_deref().or(self.maze.as_deref()).unwrap_or_default()
+    }
 }
 
 /// Options of `collect`.

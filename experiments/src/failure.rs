@@ -36,7 +36,7 @@ impl std::fmt::Display for Failure {
 impl From<EnvError> for Failure {
     fn from(error: EnvError) -> Self {
         match error {
-            EnvError::UnknownEnvironment { .. } => Self::refused(error.to_string()),
+            EnvError::UnknownEnvironment { .. } | EnvError::Layout(_) => Self::refused(error.to_string()),
             _ => Self::broken(error.to_string()),
         }
     }

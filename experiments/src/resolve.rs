@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use forethought_envs::{Environment, known, make};
+use forethought_envs::{Environment, file_name, make};
 
 use crate::cli::Shared;
 use crate::configuration::Configuration;
@@ -13,21 +13,19 @@ use crate::shipped;
 /// Longest part of a file's name.
 const LONGEST: usize = 100;
 
-/// Full environment id: `maze2d-umaze` stands for `maze2d-umaze-v1`.
-pub fn environment_id(typed: &str) -> String {
-    let names = known();
-    let versioned = |name: &&String| name.strip_prefix(typed).is_some_and(|rest| rest.starts_with("-v"));
-    names
-        .iter()
-        .find(|name| *name == typed)
-        .or_else(|| names.iter().find(versioned))
-        .cloned()
-        .unwrap_or(typed.to_owned())
+/// Full environment id: `maze2d-umaze` stands for `maze2d-umaze-v1`, a maze in a file for that maze.
+///
+/// # Errors
+/// [`Failure`] for a malformed maze and for a file that cannot be read. Unknown names are refused where the environment
+/// is made.
+pub fn environment_id(typed: &str) -> Result<String, Failure> {
+    Ok(forethought_envs::resolve(typed)?)
 }
 
-/// An environment's name as people say it, without the version.
-pub fn short(id: &str) -> &str {
-    id.strip_suffix("-v1").unwrap_or(id)
+/// An environment's name as people say it: without the version, and short where it is a whole maze.
+pub fn short(id: &str) -> String {
+    let name = file_name(id);
+    name.strip_suffix("-v1").unwrap_or(&name).to_owned()
 }
 
 /// The environment and its resolved configuration: the defaults, what comes with the environment, the file named,
@@ -36,7 +34,7 @@ pub fn short(id: &str) -> &str {
 /// # Errors
 /// [`Failure`] for an unknown environment, or an unusable configuration or override.
 pub fn experiment(shared: &Shared) -> Result<(Box<dyn Environment>, Configuration), Failure> {
-    let id = environment_id(&shared.environment);
+    let id = environment_id(shared.typed())?;
     let environment = make(&id)?;
     let own = configuration(&id, shared.config.as_deref(), &shared.overrides)?;
     Ok((environment, own))
@@ -50,8 +48,10 @@ pub fn configuration(id: &str, file: Option<&Path>, overrides: &[String]) -> Res
     let mut layers: Vec<Layer> = shipped::configuration(id).into_iter().collect();
     if let Some(path) = file {
         let layer = Layer::read(path)?;
-        let other = layer.word("environment").filter(|found| !id.is_empty() && environment_id(found) != id);
-        if let Some(found) = other {
+        let found = layer.word("environment").filter(|_| !id.is_empty());
+        if let Some(found) = found
+            && environment_id(&found)? != id
+        {
             return Err(Failure::refused(format!(
                 "the configuration {} is for `{found}`, but `{id}` was asked for: name the same environment in both",
                 path.display()
@@ -66,12 +66,12 @@ pub fn configuration(id: &str, file: Option<&Path>, overrides: &[String]) -> Res
 
 /// Default path of an environment's data file.
 pub fn data_file(id: &str) -> PathBuf {
-    Path::new("data").join(format!("{}.hdf5", file_stem(id)))
+    Path::new("data").join(format!("{}.hdf5", file_name(id)))
 }
 
 /// Default folder of a command's results.
 pub fn run_folder(id: &str, name: &str) -> PathBuf {
-    Path::new("runs").join(file_stem(id)).join(name)
+    Path::new("runs").join(file_name(id)).join(name)
 }
 
 /// A name as part of a file's: letters that every system accepts.

@@ -135,7 +135,7 @@ impl Suite {
         let stem = Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let suite = Self {
             name: stem.unwrap_or_default(),
-            environments: suite.environments.iter().map(|id| environment_id(id)).collect(),
+            environments: suite.environments.iter().map(|id| environment_id(id)).collect::<Result<_, _>>()?,
             ..suite
         };
         let mut seen: BTreeMap<String, ()> = BTreeMap::new();

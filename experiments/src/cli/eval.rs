@@ -23,6 +23,9 @@ pub struct EvalArgs {
     /// Environments, separated by commas (`-v1` may be left out). Default: all of the suite.
     #[arg(value_delimiter = ',', value_name = "ENVIRONMENT")]
     pub environments: Vec<String>,
+    /// A maze of your own, as in `collect`.
+    #[arg(long, conflicts_with = "environments")]
+    pub maze: Option<String>,
     /// A suite by name (maze2d), or a TOML file: environments, variants, published figures.
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub suite: Option<String>,

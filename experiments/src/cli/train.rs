@@ -12,6 +12,9 @@ pub struct TrainArgs {
     /// Environment, for example maze2d-umaze (`-v1` may be left out). May be left out with --data: the environment is
     /// then the one that the file names, or one that the data alone describe.
     pub environment: Option<String>,
+    /// Instead of an environment a maze of your own, as in `collect`.
+    #[arg(long, conflicts_with = "environment")]
+    pub maze: Option<String>,
     /// Configuration file (TOML), laid over the one that comes with the environment, if any: what it does not say stays
     /// as it is.
     #[arg(long, value_name = "FILE")]

@@ -88,7 +88,8 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
 
 /// The suite, and the environments asked for.
 fn suite(args: &EvalArgs) -> Result<(Suite, Vec<String>), Failure> {
-    let typed: Vec<String> = args.environments.iter().map(|typed| resolve::environment_id(typed)).collect();
+    let typed = args.environments.iter().chain(&args.maze);
+    let typed: Vec<String> = typed.map(|typed| resolve::environment_id(typed)).collect::<Result<_, _>>()?;
     for id in &typed {
         make(id)?;
     }
@@ -187,7 +188,7 @@ fn draw(
         .collect();
     let title = format!("{}: {} of {} episodes", spec.id, panels.len(), records.len());
     let subtitle = format!("executed paths, {}; score of each below", record.variant);
-    let [place, variant] = [&spec.id, &record.variant].map(|name| resolve::file_stem(name));
+    let (place, variant) = (forethought_envs::file_name(&spec.id), resolve::file_stem(&record.variant));
     let name = format!("episodes/{place}--{variant}.svg");
     out.write_text(&name, &picture::overview(&title, &subtitle, &scene, &panels).text)?;
     Ok(())

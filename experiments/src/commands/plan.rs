@@ -18,7 +18,7 @@ const PANELS: usize = 8;
 
 /// Carries out the command.
 pub fn run(args: &PlanArgs) -> Result<(), Failure> {
-    let id = resolve::environment_id(&args.shared.environment);
+    let id = resolve::environment_id(args.shared.typed())?;
     let environment = make(&id)?;
     let spec = environment.spec().clone();
     let controller = args.controller.iter().map(|name| format!("{CONTROLLER}={name}"));

@@ -87,7 +87,7 @@ pub fn pictures(sheet: &Sheet<'_>) -> Vec<(String, Picture)> {
         for group in &layout.groups {
             let place = match layout.environments.len() {
                 1 => String::new(),
-                _ => format!("{}--", file_stem(short(environment))),
+                _ => format!("{}--", file_stem(&short(environment))),
             };
             if let Some(picture) = picture(sheet, environment, group) {
                 pictures.push((format!("{place}{}.svg", file_stem(&group.name)), picture));

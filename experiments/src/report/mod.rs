@@ -69,7 +69,7 @@ fn published(results: &Results) -> String {
     if environments.is_empty() {
         return String::new();
     }
-    let columns = environments.iter().map(|id| crate::table::numbers(crate::resolve::short(id)));
+    let columns = environments.iter().map(|id| crate::table::numbers(&crate::resolve::short(id)));
     let mut table = crate::table::Table::new(
         [crate::table::words("method")].into_iter().chain(columns).collect::<Vec<_>>(),
     );

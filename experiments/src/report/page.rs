@@ -52,7 +52,8 @@ pub fn page(sheet: &Sheet<'_>) -> Result<String, Failure> {
 
 fn overview(sheet: &Sheet<'_>, names: &[&str]) -> String {
     let ids = &sheet.results.layout.environments;
-    let headings: Vec<&str> = ["variant"].into_iter().chain(ids.iter().map(|id| short(id))).collect();
+    let shorts: Vec<String> = ids.iter().map(|id| short(id)).collect();
+    let headings: Vec<&str> = ["variant"].into_iter().chain(shorts.iter().map(String::as_str)).collect();
     let text = |figures: &Figures| {
         let shown = MEASURES[..3].iter().filter_map(|measure| (measure.cell)(figures));
         shown.collect::<Vec<_>>().join("\n")
@@ -65,7 +66,7 @@ fn overview(sheet: &Sheet<'_>, names: &[&str]) -> String {
 }
 
 fn detail(sheet: &Sheet<'_>, id: &str, names: &[&str]) -> String {
-    let mut html = format!("<h3>{}</h3>\n", escape(short(id)));
+    let mut html = format!("<h3>{}</h3>\n", escape(&short(id)));
     let there: Vec<(&str, &Record, &Figures)> = names
         .iter()
         .filter_map(|name| Some((*name, sheet.results.record(id, name)?, sheet.get(id, name)?)))
@@ -73,7 +74,7 @@ fn detail(sheet: &Sheet<'_>, id: &str, names: &[&str]) -> String {
     let scores: Vec<(&str, Vec<f64>)> =
         there.iter().map(|(name, record, _)| (*name, record.scores())).collect();
     let curves: Vec<Curve<'_>> = scores.iter().map(|(name, scores)| Curve { name, scores }).collect();
-    html += &picture::profile(short(id), &curves).text;
+    html += &picture::profile(&short(id), &curves).text;
     let measures = || MEASURES.iter().chain([&IMPROVEMENT]).chain(&PLANNING);
     let headings: Vec<&str> =
         ["variant"].into_iter().chain(measures().map(|measure| measure.column)).collect();
@@ -92,7 +93,7 @@ fn varied(sheet: &Sheet<'_>) -> String {
         for group in &sheet.results.layout.groups {
             let rows = groups::rows(sheet, id, group);
             let Some(picture) = groups::picture(sheet, id, group) else { continue };
-            html += &format!("<h2>{}: {}</h2>\n", escape(short(id)), escape(&group.name));
+            html += &format!("<h2>{}: {}</h2>\n", escape(&short(id)), escape(&group.name));
             html += &format!("<p>{}</p>\n{}", escape(&group.about), picture.text);
             let headings: Vec<&str> = [group.axis.as_str()]
                 .into_iter()
@@ -114,7 +115,8 @@ fn published(results: &Results) -> String {
     if ids.is_empty() {
         return String::new();
     }
-    let headings: Vec<&str> = ["method"].into_iter().chain(ids.iter().map(|id| short(id))).collect();
+    let shorts: Vec<String> = ids.iter().map(|id| short(id)).collect();
+    let headings: Vec<&str> = ["method"].into_iter().chain(shorts.iter().map(String::as_str)).collect();
     let row = |row: &crate::results::Published| {
         let cells =
             ids.iter().map(|id| row.scores.get(*id).map_or("-".into(), |score| format!("{score:.1}")));
@@ -153,7 +155,7 @@ fn protocol(results: &Results) -> Result<String, Failure> {
         html += &format!(
             "<details><summary>{}</summary>\n<p>Checkpoint <code>{}</code><br>layout and physics <code>{}</code><br>\
              scored by forethought {}, commit <code>{}</code></p>\n<pre>{}</pre>\n</details>\n",
-            escape(short(id)),
+            escape(&short(id)),
             escape(record.made.checkpoint.as_deref().unwrap_or("none")),
             escape(record.made.layout_hash.as_deref().unwrap_or("none")),
             escape(&record.version),

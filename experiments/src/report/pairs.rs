@@ -94,7 +94,7 @@ impl Pairs {
             let [only_there, only_here, both] = pair.successes;
             table.row([
                 pair.folder.clone(),
-                short(&pair.environment).to_owned(),
+                short(&pair.environment),
                 variant,
                 there,
                 here,
@@ -130,7 +130,7 @@ impl Pairs {
             score: pair.difference.mean,
             interval: pair.difference.mean_interval,
             configured: false,
-            note: short(&pair.environment).to_owned(),
+            note: short(&pair.environment),
         };
         let responses: Vec<Response> = self.pairs.iter().map(response).collect();
         let zero = Interval { low: 0.0, high: 0.0 };

@@ -48,7 +48,7 @@ fn single(sheet: &Sheet<'_>, environment: &str, names: &[&str]) -> String {
 }
 
 fn table(sheet: &Sheet<'_>, environments: &[String], names: &[&str], measure: &Measure) -> Table {
-    let columns = environments.iter().map(|id| numbers(short(id)));
+    let columns = environments.iter().map(|id| numbers(&short(id)));
     let mut table = Table::new([words("variant")].into_iter().chain(columns).collect::<Vec<_>>());
     for name in names {
         let text = |id: &String| sheet.get(id, name).map_or("-".into(), |figures| cell(measure, figures));

@@ -156,7 +156,7 @@ pub fn pictures(sheet: &Sheet<'_>) -> Vec<(String, Picture)> {
         });
         let name = match layout.environments.len() {
             1 => "score-against-time.svg".to_owned(),
-            _ => format!("{}--score-against-time.svg", file_stem(short(environment))),
+            _ => format!("{}--score-against-time.svg", file_stem(&short(environment))),
         };
         pictures.push((name, picture));
     }

@@ -59,7 +59,7 @@ impl PlanBench {
         episodes: u64,
         replans: usize,
     ) -> Result<Option<Self>, Failure> {
-        let spec = make(&resolve::environment_id(environment))?.spec().clone();
+        let spec = make(&resolve::environment_id(environment)?)?.spec().clone();
         let configuration = resolve::configuration(&spec.id, None, &[])?;
         if shipped::checkpoint(&spec.id).is_none() {
             return Ok(None);

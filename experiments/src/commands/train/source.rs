@@ -30,7 +30,8 @@ pub struct Source {
 /// Opens the data that were asked for. A registered environment may be named by the user or by the file; any other
 /// file is taken for what it says of itself.
 pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
-    let typed = args.environment.as_deref().map(resolve::environment_id);
+    let typed = args.environment.as_deref().or(args.maze.as_deref());
+    let typed = typed.map(resolve::environment_id).transpose()?;
     // An unknown name or setting is refused before anything is read.
     let mut goal = None;
     if let Some(id) = &typed {

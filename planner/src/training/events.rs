@@ -2,7 +2,7 @@
 //!
 //! A record is `length (u64 le), masked crc32c of the length, payload, masked crc32c of the payload`; the
 //! payload is a protocol buffer `Event { 1: wall_time double, 2: step int64, 3: file_version string,
-//! 5: Summary { 1: Value { 1: tag string, 2: simple_value float } } }`. Facts from TensorFlow's
+//! 5: Summary { 1: Value { 1: tag string, 2: simple_value float } }, 7: SessionLog { 1: status } }`. Facts from TensorFlow's
 //! `record_writer` and `event.proto`. Written here because the crates that do it bring an image stack and
 //! protocol-buffer code generation for these forty lines.
 
@@ -21,11 +21,12 @@ pub struct EventWriter {
 
 impl EventWriter {
     /// Starts a new event file in `folder`. `now` is in seconds since the epoch and makes the name unique
-    /// (TensorBoard reads all event files of a folder as one run).
+    /// (TensorBoard reads all event files of a folder as one run). `from` is the first step that will be written:
+    /// what earlier files say of it and of later ones is forgotten by TensorBoard.
     ///
     /// # Errors
     /// [`PlannerError::Io`].
-    pub fn create(folder: &Path, now: f64) -> Result<Self, PlannerError> {
+    pub fn create(folder: &Path, now: f64, from: u64) -> Result<Self, PlannerError> {
         let path = folder.join(format!("events.out.tfevents.{:.6}.forethought", now));
         let file = OpenOptions::new()
             .write(true)
@@ -37,6 +38,13 @@ impl EventWriter {
         let mut event = Vec::new();
         double(&mut event, 1, now);
         bytes(&mut event, 3, b"brain.Event:2");
+        writer.record(&event)?;
+        let mut event = Vec::new();
+        double(&mut event, 1, now);
+        event.push(2 << 3);
+        varint(&mut event, from);
+        // SessionLog { 1: status START }.
+        bytes(&mut event, 7, &[1 << 3, 1]);
         writer.record(&event)?;
         Ok(writer)
     }
@@ -114,7 +122,7 @@ mod tests {
     #[test]
     fn records_have_consistent_lengths_and_checksums() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = EventWriter::create(folder.path(), 12.5).unwrap();
+        let mut writer = EventWriter::create(folder.path(), 12.5, 300).unwrap();
         writer.scalars(13.0, 300, &[("loss", 0.25), ("rate", 1e-3)]).unwrap();
         let file = std::fs::read(&writer.path).unwrap();
         let (mut at, mut payloads) = (0, Vec::new());
@@ -127,12 +135,14 @@ mod tests {
             payloads.push(payload);
             at += 16 + length;
         }
-        assert_eq!(payloads.len(), 2);
+        assert_eq!(payloads.len(), 3);
         assert!(
-            payloads[1].windows(4).any(|w| w == b"loss")
-                && payloads[1].windows(4).any(|w| w == 0.25f32.to_le_bytes())
+            payloads[2].windows(4).any(|w| w == b"loss")
+                && payloads[2].windows(4).any(|w| w == 0.25f32.to_le_bytes())
         );
-        // Step 300 is the varint ac 02 behind the tag of field 2.
-        assert!(payloads[1].windows(3).any(|w| w == [0x10, 0xac, 0x02]));
+        // Step 300 is the varint ac 02 behind the tag of field 2. The session starts there, and so do the values.
+        let at_300 = |payload: &[u8]| payload.windows(3).any(|w| w == [0x10, 0xac, 0x02]);
+        assert!(at_300(payloads[1]) && at_300(payloads[2]));
+        assert!(payloads[1].ends_with(&[7 << 3 | 2, 2, 8, 1]));
     }
 }

@@ -36,26 +36,46 @@ impl Metrics {
     /// steps are about to be repeated.
     ///
     /// # Errors
-    /// [`PlannerError::Io`].
+    /// [`PlannerError::Io`]; [`PlannerError::Checkpoint`] for a line that is none, or out of order, among others: the
+    /// file is left as it is.
     pub fn open(path: &Path, step: u64) -> Result<Self, PlannerError> {
         let io = |source| PlannerError::Io { path: path.to_owned(), source };
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        let mut keep = 0u64;
+        let (mut keep, mut last, mut number) = (0u64, 0, 0);
         let mut reader = BufReader::new(&file);
-        let mut line = String::new();
-        while reader.read_line(&mut line).map_err(io)? > 0 {
-            let row: Option<MetricRow> =
-                line.ends_with('\n').then(|| serde_json::from_str(&line).ok()).flatten();
-            match row {
-                Some(row) if row.step <= step => keep += line.len() as u64,
-                _ => break,
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).map_err(io)? > 0 {
+            number += 1;
+            if !line.ends_with(b"\n") {
+                break;
+            }
+            match serde_json::from_slice::<MetricRow>(&line) {
+                Ok(row) if row.step > last => last = row.step,
+                _ => {
+                    let problem = format!(
+                        "line {number} is not the next line of metrics: it was changed or damaged; repair it, or move \
+                         the file away to go on without the lines so far"
+                    );
+                    return Err(PlannerError::Checkpoint { path: path.to_owned(), problem });
+                }
+            }
+            if last <= step {
+                keep += line.len() as u64;
             }
             line.clear();
         }
         file.set_len(keep).map_err(io)?;
         file.seek(SeekFrom::End(0)).map_err(io)?;
         Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Waits until all lines are on the disk.
+    ///
+    /// # Errors
+    /// [`PlannerError::Io`].
+    pub fn sync(&self) -> Result<(), PlannerError> {
+        self.file.sync_data().map_err(|source| PlannerError::Io { path: self.path.clone(), source })
     }
 
     /// Appends a line.
@@ -93,5 +113,31 @@ mod tests {
         metrics.append(&row(30)).unwrap();
         drop(metrics);
         assert_eq!(std::fs::read(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn a_damaged_line_among_others_is_refused_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut metrics = Metrics::open(&path, 0).unwrap();
+        for step in [10, 20, 30] {
+            metrics.append(&row(step)).unwrap();
+        }
+        metrics.sync().unwrap();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = whole.lines().collect();
+        let garbled = whole.replace(lines[1], "{\"step\": 2");
+        let twice = format!("{whole}{}\n", lines[0]);
+        for (text, line) in [(garbled, 2), (twice, 4)] {
+            std::fs::write(&path, &text).unwrap();
+            let message = Metrics::open(&path, 30).unwrap_err().to_string();
+            assert!(
+                message.contains("metrics.jsonl") && message.contains(&format!("line {line}")),
+                "{message}"
+            );
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        std::fs::write(&path, b"\xff\xfe\n").unwrap();
+        assert!(Metrics::open(&path, 30).is_err());
     }
 }

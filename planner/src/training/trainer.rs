@@ -136,7 +136,7 @@ impl Trainer {
         std::fs::create_dir_all(&self.folder)
             .map_err(|source| PlannerError::Io { path: self.folder.clone(), source })?;
         let mut metrics = Metrics::open(&self.folder.join("metrics.jsonl"), from)?;
-        let mut events = EventWriter::create(&self.folder, clock())?;
+        let mut events = EventWriter::create(&self.folder, clock(), from + 1)?;
         let (sender, receiver) = crossbeam::channel::bounded(PREFETCH);
         let Self { folder, manifest, parameters, optimizer, workers, batches, validation, .. } = self;
         let outcome = crossbeam::thread::scope(|scope| {
@@ -183,15 +183,15 @@ impl Trainer {
                     values.extend(row.validation_loss.map(|loss| ("validation_loss", loss)));
                     events.scalars(now, done, &values)?;
                     if !progress(Progress { step: done, steps: train.steps, loss: row.loss, now }) && !end {
-                        commit(folder, manifest, parameters, optimizer)?;
+                        commit(folder, &metrics, manifest, parameters, optimizer)?;
                         return Err(PlannerError::Interrupted);
                     }
                 }
                 if done.is_multiple_of(train.checkpoint_every) && !end {
-                    commit(folder, manifest, parameters, optimizer)?;
+                    commit(folder, &metrics, manifest, parameters, optimizer)?;
                 }
             }
-            commit(folder, manifest, parameters, optimizer)
+            commit(folder, &metrics, manifest, parameters, optimizer)
         });
         outcome.map_err(|_| PlannerError::Device("a training thread stopped unexpectedly".into()))?
     }
@@ -199,10 +199,13 @@ impl Trainer {
 
 fn commit(
     folder: &Path,
+    metrics: &Metrics,
     manifest: &mut Manifest,
     parameters: &ParameterLayout,
     optimizer: &Optimizer,
 ) -> Result<PathBuf, PlannerError> {
+    // A checkpoint that lasts has its lines.
+    metrics.sync()?;
     let state = optimizer.state()?;
     manifest.step = state.step;
     checkpoint::save(&folder.join("checkpoints"), manifest, parameters, &state)

@@ -31,8 +31,8 @@ pub use error::EnvError;
 pub use feature::{Feature, FeatureKind, FeatureRole, entries_of};
 pub use policy::Policy;
 pub use registry::{
-    catalogue, collect, dynamics, entry, file_name, known, make, policy, register, register_entry, resolve,
-    scene,
+    catalogue, collect, dynamics, entry, families, file_name, known, make, policy, register, register_entry,
+    resolve, scene,
 };
 pub use scene::{Area, Scene};
 pub use space::BoxSpace;

@@ -81,6 +81,11 @@ pub fn known() -> Vec<String> {
     catalogue().into_iter().map(|(id, _)| id).collect()
 }
 
+/// How names are written that stand in no list, such as those of mazes as text.
+pub fn families() -> Vec<&'static str> {
+    SUITES.iter().map(|suite| suite.also()).filter(|also| !also.is_empty()).collect()
+}
+
 /// Everything known of an environment.
 ///
 /// # Errors
@@ -197,7 +202,7 @@ pub(crate) fn unknown(id: &str) -> EnvError {
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(similarity, _)| *similarity >= HINT_SIMILARITY)
         .map_or_else(String::new, |(_, name)| format!(" (did you mean `{name}`?)"));
-    let also = SUITES.iter().map(|suite| suite.also()).filter(|also| !also.is_empty());
-    let known = known.into_iter().chain(also.map(str::to_owned)).collect::<Vec<_>>().join(", ");
+    let also = families().into_iter().map(str::to_owned);
+    let known = known.into_iter().chain(also).collect::<Vec<_>>().join(", ");
     EnvError::UnknownEnvironment { id: id.to_owned(), hint, known }
 }

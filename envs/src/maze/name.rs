@@ -80,7 +80,7 @@ impl MazeName {
                 "gymnasium-robotics' PointMaze: another goal in each episode, reward exp(-distance)"
             }
         };
-        format!("{what}; {} steps", self.steps())
+        what.to_owned()
     }
 
     fn steps(&self) -> usize {

@@ -1,6 +1,6 @@
 //! `forethought envs`: the environments there are.
 
-use forethought_envs::{known, make};
+use forethought_envs::{catalogue, entry, families, make};
 use serde_json::json;
 
 use super::print_json;
@@ -18,9 +18,10 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
         numbers("steps"),
         words("score"),
         words("comes with"),
+        words("what it is"),
     ]);
     let mut list = Vec::new();
-    for id in known() {
+    for (id, about) in catalogue() {
         let spec = make(&id)?.spec().clone();
         let (checkpoint, configuration) = (shipped::checkpoint(&id), shipped::configuration(&id).is_some());
         let steps = spec.max_episode_steps.map_or("-".into(), |steps| steps.to_string());
@@ -31,17 +32,23 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
         };
         let score = if spec.score.is_some() { "normalised" } else { "return" };
         let (observation, action) = (spec.observation.len(), spec.action.len());
-        let cells =
-            [id.clone(), observation.to_string(), action.to_string(), steps, score.into(), comes_with.into()];
-        table.row(cells);
-        list.push(json!({ "environment": id, "observation": observation, "action": action,
+        let [seen, done] = [observation, action].map(|size| size.to_string());
+        table.row([id.clone(), seen, done, steps, score.into(), comes_with.into(), about.clone()]);
+        let entry = entry(&id)?;
+        list.push(
+            json!({ "environment": id, "about": about, "policies": entry.policies(), "data": entry.has_data(),
+            "observation": observation, "action": action,
             "max_episode_steps": spec.max_episode_steps, "normalised": spec.score.is_some(),
-            "checkpoint": checkpoint, "configuration": configuration, "layout_hash": spec.layout_hash }));
+            "checkpoint": checkpoint, "configuration": configuration, "layout_hash": spec.layout_hash }),
+        );
     }
     if args.json {
         print_json(&json!({ "environments": list }));
     } else {
         print!("{table}");
+        for family in families() {
+            println!("\nAlso {family}.");
+        }
     }
     Ok(())
 }

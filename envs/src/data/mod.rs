@@ -1,9 +1,38 @@
 //! Offline data: rows of experience, the D4RL HDF5 layout, and what a sequence model trains on (windows
 //! and a normaliser).
 //!
-//! [`write_hdf5`] and [`read_hdf5`] carry a [`Dataset`] through a file,
-//! [`Dataset::repair_stale_observations`] makes every row follow from the one before, [`WindowIndex`]
-//! cuts it into windows and [`DatasetNormalizer`] scales it.
+//! [`read_hdf5`] reads anybody's file and [`write_hdf5`] writes one, [`Dataset::repair_stale_observations`] makes every
+//! row follow from the one before, [`DataReport`] tells what the rows hold, [`WindowIndex`] cuts them into windows and
+//! [`DatasetNormalizer`] scales them.
+//!
+//! # Files
+//! One row a step, arrays of one length:
+//!
+//! | key | shape | |
+//! |---|---|---|
+//! | `observations` | `[rows, entries]` | what was seen before the action |
+//! | `actions` | `[rows, entries]` | what was done; quantities, not choices |
+//! | `terminals` | `[rows]` | the task ended with this row; may be left out where `timeouts` is there |
+//! | `timeouts` | `[rows]` | the recording was cut after this row |
+//! | `rewards` | `[rows]` | of the row's action; may be left out |
+//! | `infos/goal`, `infos/qpos`, `infos/qvel` | `[rows, entries]` | as D4RL records them; may be left out |
+//!
+//! Numbers of any size and kind are read, flags as booleans or as numbers 0 and 1. What the entries mean, bounds of the
+//! actions, seconds per step and the task stand in a [`DataDescription`]: a TOML beside the file, or its text in the
+//! file's attribute `description`.
+//!
+//! ```no_run
+//! use forethought_envs::data::{DataReport, ReadOptions, read_hdf5};
+//!
+//! # fn main() -> Result<(), forethought_envs::EnvError> {
+//! let mut data = read_hdf5("arm.hdf5".as_ref(), &ReadOptions::default())?;
+//! data.repair_stale_observations()?;
+//! for line in DataReport::of(&data).lines() {
+//!     println!("{line}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod anomalies;
 mod dataset;

@@ -260,6 +260,19 @@ fn what_is_not_used_is_told_with_its_row() {
 }
 
 #[test]
+fn actions_that_the_environment_would_clip_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, model) = (dataset(&[30, 20]), model(false));
+    let spec = EnvSpec { action: BoxSpace::new(vec![0.0], vec![46.0]).unwrap(), ..spec() };
+    let source = TrainingData::new(&spec, &data);
+    let trainer = Trainer::new(folder.path(), &source, &model, &train(), &Device::flex(), Some(1)).unwrap();
+    let findings = &trainer.report().findings;
+    let outside = findings.iter().find(|finding| finding.kind == FindingKind::ActionOutside).unwrap();
+    assert_eq!((outside.row, outside.count), (Some(47), 3));
+    assert!(outside.message.contains("row 47"), "{}", outside.message);
+}
+
+#[test]
 fn batches_that_no_machine_can_hold_are_refused_before_they_are_made() {
     let (model, data) = (model(false), dataset(&[30]));
     let layout = model.layout(&spec()).unwrap();

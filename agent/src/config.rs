@@ -10,19 +10,20 @@ use crate::AgentError;
 #[serde(default, deny_unknown_fields)]
 pub struct RolloutConfig {
     /// Steps executed of each plan before the next one is made; a shorter plan is replaced at its end.
-    pub replan_every: usize,
+    /// [`forethought_policies::ControlConfig::execution_horizon`] has the reason for the default.
+    pub execution_horizon: usize,
     /// Steps after which an episode is cut; unset, or beyond the protocol's limit, the limit holds.
     pub max_steps: Option<usize>,
     /// Whether the planned frames are kept in the record. What a plan took and was worth always is.
     /// Off by default: a hundred long episodes with their plans take hundreds of megabytes.
     pub record_plans: bool,
-    /// Whether the denoising history of each plan is kept as well.
-    pub history: bool,
+    /// Whether each plan is kept as it was made, row by row, as well.
+    pub trace: bool,
 }
 
 impl Default for RolloutConfig {
     fn default() -> Self {
-        Self { replan_every: 20, max_steps: None, record_plans: false, history: false }
+        Self { execution_horizon: 5, max_steps: None, record_plans: false, trace: false }
     }
 }
 
@@ -32,19 +33,19 @@ impl RolloutConfig {
     /// # Errors
     /// [`AgentError::Setting`] naming the setting and the remedy.
     pub fn check(&self) -> Result<(), AgentError> {
-        if self.replan_every == 0 {
+        if self.execution_horizon == 0 {
             return Err(AgentError::Setting {
-                name: "rollout.replan_every",
+                name: "control.execution_horizon",
                 value: "0".to_owned(),
                 remedy: "give at least 1: a plan must be executed for a step before it is replaced"
                     .to_owned(),
             });
         }
-        if self.history && !self.record_plans {
+        if self.trace && !self.record_plans {
             return Err(AgentError::Setting {
-                name: "rollout.history",
+                name: "rollout.trace",
                 value: "true".to_owned(),
-                remedy: "set `rollout.record_plans` to true as well: the history is part of a recorded plan"
+                remedy: "set `rollout.record_plans` to true as well: the trace is part of a recorded plan"
                     .to_owned(),
             });
         }
@@ -83,9 +84,9 @@ mod tests {
         let ok = RolloutConfig::default();
         assert!(ok.check().is_ok());
         for (config, name, remedy) in [
-            (RolloutConfig { replan_every: 0, ..ok.clone() }, "rollout.replan_every", "at least 1"),
+            (RolloutConfig { execution_horizon: 0, ..ok.clone() }, "control.execution_horizon", "at least 1"),
             (RolloutConfig { max_steps: Some(0), ..ok.clone() }, "rollout.max_steps", "at least 1"),
-            (RolloutConfig { history: true, ..ok }, "rollout.history", "rollout.record_plans"),
+            (RolloutConfig { trace: true, ..ok }, "rollout.trace", "rollout.record_plans"),
         ] {
             let message = config.check().unwrap_err().to_string();
             assert!(message.contains(name) && message.contains(remedy), "{message}");

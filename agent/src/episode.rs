@@ -1,87 +1,51 @@
-//! One running episode: what it is set up from, its plan in force, and its record as it grows.
+//! One running episode in an environment, and its record as it grows.
 
-use std::sync::Arc;
+use forethought_envs::{Environment, SharedTask, Start};
 
-use forethought_envs::{Environment, NoTask, SharedTask, Start};
-use forethought_planner::random::stream;
-use forethought_planner::{Plan, PlanRequest};
-use forethought_policies::{Executor, PlanFrame, PolicyError};
-use rand::Rng;
-
-use crate::{AgentError, EpisodeRecord, EpisodeStep, PlanRecord};
-
-/// Names the stream of plan seeds apart from everything else that an episode's seed feeds.
-const PLAN_STREAM: u64 = 0x706c_616e;
-
-/// What an episode is run from.
-pub struct EpisodeSetup {
-    /// The environment. It is reset with `start`.
-    pub env: Box<dyn Environment>,
-    /// What turns plans into commands; each episode has its own, because some remember.
-    pub executor: Box<dyn Executor>,
-    /// How it begins. Its seed is the whole of the episode's randomness: start, goal, policy, and the noise of every
-    /// plan.
-    pub start: Start,
-}
+use crate::{AgentError, EpisodeRecord, EpisodeStep};
 
 /// A running episode.
 pub(crate) struct Episode<'a> {
     env: &'a mut dyn Environment,
-    executor: &'a mut dyn Executor,
-    task: SharedTask,
     max_steps: usize,
     ended: bool,
-    plan: Option<Plan>,
-    executed: usize,
-    plan_seed: u64,
-    action: Vec<f64>,
     pub(crate) record: EpisodeRecord,
 }
 
 impl<'a> Episode<'a> {
-    /// Resets environment and executor.
+    /// Resets the environment. `actor` names what will choose the actions.
     pub(crate) fn begin(
         env: &'a mut dyn Environment,
-        executor: &'a mut dyn Executor,
+        actor: &str,
         start: &Start,
         max_steps: usize,
     ) -> Result<Self, AgentError> {
         let record = EpisodeRecord {
             env_id: env.spec().id.clone(),
             seed: start.seed,
-            executor: executor.name().to_owned(),
+            controller: actor.to_owned(),
             ..EpisodeRecord::default()
         };
-        let action = vec![0.0; env.spec().action.len()];
-        let (plan, executed, ended, plan_seed) = (None, 0, false, 0);
-        let mut episode = Self {
-            env,
-            executor,
-            task: Arc::new(NoTask),
-            max_steps,
-            ended,
-            plan,
-            executed,
-            plan_seed,
-            action,
-            record,
-        };
+        let mut episode = Self { env, max_steps, ended: false, record };
         let begun = episode.env.reset(start);
         begun.map_err(|source| AgentError::Environment { at: episode.at(), source })?;
-        episode.task = episode.env.task();
-        if let Some(goal) = episode.task.condition() {
+        let task = episode.task();
+        if let Some(goal) = task.condition() {
             episode.record.goal = Some(goal.values.to_vec());
-            episode.record.goal_radius = Some(episode.task.tolerance());
+            episode.record.goal_radius = Some(task.tolerance());
         }
-        let begun = episode.executor.begin_episode(start.seed, episode.record.goal.as_deref());
-        begun.map_err(|source| episode.refused(source))?;
         episode.observe()?;
         Ok(episode)
     }
 
-    /// Steps taken.
-    pub(crate) fn steps(&self) -> usize {
-        self.record.rewards.len()
+    /// What the episode is for.
+    pub(crate) fn task(&self) -> SharedTask {
+        self.env.task()
+    }
+
+    /// Present observation.
+    pub(crate) fn observation(&self) -> &[f64] {
+        self.env.observation()
     }
 
     /// Steps taken, or the most there could have been once the episode ended.
@@ -99,77 +63,11 @@ impl<'a> Episode<'a> {
         !self.ended
     }
 
-    /// Whether the next step needs a new plan.
-    pub(crate) fn due(&self, replan_every: usize) -> bool {
-        self.running() && self.plan.as_ref().is_none_or(|plan| self.executed >= replan_every.min(plan.frames))
-    }
-
-    /// Whether something of the plan in force is left for a warm start.
-    pub(crate) fn warm(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| self.executed < plan.frames)
-    }
-
-    /// Names the noise of the next plan by the episode's seed and step, whatever else is planned with it.
-    pub(crate) fn seed_plan(&mut self) {
-        self.plan_seed = stream(self.record.seed, &[PLAN_STREAM, self.steps() as u64]).next_u64();
-    }
-
-    /// What the next plan is to start from.
-    pub(crate) fn request(&self) -> PlanRequest<'_> {
-        PlanRequest {
-            observation: self.env.observation(),
-            task: self.task.as_ref(),
-            previous: self.plan.as_ref().filter(|_| self.warm()).map(|plan| (plan, self.executed)),
-            seed: self.plan_seed,
-        }
-    }
-
-    /// Refuses what is no plan for this environment.
-    pub(crate) fn check_plan(&self, plan: &Plan) -> Result<(), AgentError> {
-        let spec = self.env.spec();
-        let malformed = |problem| AgentError::MalformedPlan { at: self.at(), problem };
-        if plan.frames == 0 {
-            return Err(malformed("it has no frames".to_owned()));
-        }
-        for (what, values, width) in [
-            ("observations", &plan.observations, spec.observation.len()),
-            ("actions", &plan.actions, spec.action.len()),
-        ] {
-            if plan.frames.checked_mul(width) != Some(values.len()) {
-                let (got, frames) = (values.len(), plan.frames);
-                return Err(malformed(format!("{got} numbers in its {what}, expected {frames} x {width}")));
-            }
-            if let Some(i) = values.iter().position(|value| !value.is_finite()) {
-                let (frame, entry) = (i / width, i % width);
-                return Err(malformed(format!("{what}[{frame}][{entry}] is {}", values[i])));
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts a plan in force.
-    pub(crate) fn accept(&mut self, plan: Plan, mut record: PlanRecord) {
-        record.first_step = self.steps();
-        record.value = plan.value;
-        record.rows = plan.rows;
-        self.record.plans.push(record);
-        self.plan = Some(plan);
-        self.executed = 0;
-    }
-
     /// Takes one step.
-    pub(crate) fn step(&mut self) -> Result<(), AgentError> {
-        let frame = self.plan.as_ref().and_then(|plan| {
-            let (observation, action) = (plan.observation(self.executed)?, plan.action(self.executed)?);
-            let ahead = plan.observations.get(self.executed * observation.len()..).unwrap_or_default();
-            Some(PlanFrame { observation, action, ahead })
-        });
-        let commanded = self.executor.command(self.env.observation(), frame, &mut self.action);
-        commanded.map_err(|source| self.refused(source))?;
-        let stepped = self.env.step(&self.action);
+    pub(crate) fn step(&mut self, action: &[f64]) -> Result<(), AgentError> {
+        let stepped = self.env.step(action);
         let transition = stepped.map_err(|source| AgentError::Environment { at: self.at(), source })?;
-        self.executed += 1;
-        self.record.actions.push(self.action.clone());
+        self.record.actions.push(action.to_vec());
         self.record.rewards.push(transition.reward);
         self.check_finite("reward", &[transition.reward])?;
         if transition.success && self.record.arrival.is_none() {
@@ -185,6 +83,10 @@ impl<'a> Episode<'a> {
         EpisodeStep { env_id: self.record.env_id.clone(), seed: self.record.seed, step: self.steps() }
     }
 
+    fn steps(&self) -> usize {
+        self.record.rewards.len()
+    }
+
     fn observe(&mut self) -> Result<(), AgentError> {
         self.check_finite("observation", self.env.observation())?;
         self.record.observations.push(self.env.observation().to_vec());
@@ -196,9 +98,5 @@ impl<'a> Episode<'a> {
             Some((index, &value)) => Err(AgentError::NonFinite { at: self.at(), what, index, value }),
             None => Ok(()),
         }
-    }
-
-    fn refused(&self, source: PolicyError) -> AgentError {
-        AgentError::Executor { at: self.at(), executor: self.executor.name(), source: Box::new(source) }
     }
 }

@@ -36,9 +36,23 @@ pub enum AgentError {
         /// What is accepted.
         remedy: String,
     },
-    /// An executor that does not suit the loop it was given to.
-    #[error("{0}")]
-    Mismatch(String),
+    /// A setting that there is not.
+    #[error("there is no setting `{key}`: known there are {known}")]
+    UnknownSetting {
+        /// What was asked for.
+        key: String,
+        /// Names that are there.
+        known: String,
+    },
+    /// Settings that do not fit together or have the wrong type.
+    #[error("settings: {0}")]
+    Settings(String),
+    /// A checkpoint that cannot be used, or planned with.
+    #[error(transparent)]
+    Checkpoint(#[from] PlannerError),
+    /// A controller that cannot act where it is to.
+    #[error(transparent)]
+    Control(#[from] PolicyError),
     /// The environment gave NaN or infinity.
     #[error(
         "{at}: {what}[{index}] is {value}: the environment's state is broken; lower its actions or fix its physics"
@@ -71,13 +85,13 @@ pub enum AgentError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The executor refused.
-    #[error("{at}, executor `{executor}`: {source}")]
-    Executor {
+    /// The controller refused.
+    #[error("{at}, controller `{controller}`: {source}")]
+    Controller {
         /// Where it happened.
         at: EpisodeStep,
-        /// Name of the executor.
-        executor: &'static str,
+        /// Name of the controller.
+        controller: &'static str,
         /// Its reason.
         source: Box<PolicyError>,
     },

@@ -1,21 +1,28 @@
-//! The control loop in evaluation: observe, plan, execute, replan.
+//! The control loop: observe, plan, execute, replan.
 //!
-//! [`rollout`] runs episodes planned together, [`run_policy`] those of a policy that needs no plan. Both
-//! leave an [`EpisodeRecord`] per episode, from which [`EpisodeOutcome`] computes the scores.
+//! [`Agent`] is a checkpoint that acts, for programs of one's own. For evaluation, [`rollout()`] runs episodes planned
+//! together and [`run_policy`] those of a policy that needs no plan. Both leave an [`EpisodeRecord`] per episode, from which [`EpisodeOutcome`] computes the scores.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+mod agent;
 mod config;
 mod episode;
 mod error;
+mod follower;
+mod loaded;
 mod outcome;
 mod record;
 mod reference;
 mod rollout;
+mod settings;
 
+pub use agent::{Agent, AgentBuilder};
 pub use config::RolloutConfig;
-pub use episode::EpisodeSetup;
 pub use error::{AgentError, EpisodeStep};
+pub use follower::Follower;
+pub use loaded::LoadedCheckpoint;
 pub use outcome::EpisodeOutcome;
-pub use record::{DenoisingFrame, EpisodeRecord, PlanRecord};
+pub use record::{EpisodeRecord, PlanRecord, PlanSnapshot};
 pub use reference::run_policy;
-pub use rollout::rollout;
+pub use rollout::{EpisodeSetup, rollout};
+pub use settings::AgentSettings;

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One denoising row of a plan, kept when the history was asked for.
+/// A plan while it was made, kept when the trace was asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DenoisingFrame {
-    /// Row of the scheduling matrix (0 = before the first network call).
+pub struct PlanSnapshot {
+    /// Evaluations of the model so far.
     pub row: usize,
-    /// Sampling level of each planned frame's token, from 0 (clean) to `levels` (pure noise).
-    pub level: Vec<u16>,
+    /// How uncertain each planned frame still was, from 0 (settled) to 1 (nothing known).
+    pub uncertainty: Vec<f64>,
     /// Observations `[frames][observation]` in environment units.
     pub observations: Vec<Vec<f64>>,
 }
@@ -23,15 +23,15 @@ pub struct PlanRecord {
     /// Planned actions `[frames][action]`.
     pub actions: Vec<Vec<f64>>,
     /// The plan's own score; comparable between plans of one planner only.
-    pub value: f64,
-    /// Network evaluations (rows) it took.
+    pub score: f64,
+    /// Evaluations of the model, one after the other, that it took.
     pub rows: usize,
+    /// Entry of the observation planned from that lay far outside the data.
+    pub out_of_data: Option<usize>,
     /// Wall-clock seconds; for a batch, the batch's time divided by its size.
     pub took_s: f64,
-    /// Highest sampling level of [`DenoisingFrame::level`] (0 when there is no history).
-    pub levels: u16,
-    /// Denoising history, first row first; empty unless asked for.
-    pub history: Vec<DenoisingFrame>,
+    /// The plan while it was made, first snapshot first; empty unless asked for.
+    pub trace: Vec<PlanSnapshot>,
 }
 
 /// One episode.
@@ -42,7 +42,7 @@ pub struct EpisodeRecord {
     /// Seed of the environment's reset.
     pub seed: u64,
     /// Name of what chose the actions, for example `diffused-action` or `random`.
-    pub executor: String,
+    pub controller: String,
     /// Goal of the episode, if the environment has one.
     pub goal: Option<Vec<f64>>,
     /// Distance to it that counts as there.

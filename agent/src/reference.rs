@@ -1,7 +1,6 @@
 //! Episodes of policies that need no plan: the references a planner is measured against.
 
-use forethought_envs::{Environment, Start};
-use forethought_policies::Executor;
+use forethought_envs::{Environment, Policy, Start};
 
 use crate::config::episode_steps;
 use crate::episode::Episode;
@@ -9,30 +8,32 @@ use crate::{AgentError, EpisodeRecord};
 
 /// Runs one episode per seed, in the order of the seeds.
 ///
-/// The order matters to `waypoint` alone, which remembers its route from episode to episode, as D4RL's
-/// reference scores have it. One after the other is no loss: such a policy and a maze take well under a
-/// microsecond a step. `progress` is told the episodes done and their total; answering `false` stops.
+/// The order matters to policies that remember from episode to episode, as the one does that D4RL's reference scores
+/// were made with. One after the other is no loss: such a policy and a maze take well under a microsecond a step.
+/// `progress` is told the episodes done and their total; answering `false` stops.
 ///
 /// # Errors
-/// [`AgentError::Mismatch`] for an executor that follows a plan, [`AgentError::Setting`] for a bad
-/// `max_steps`; later any other variant, which names environment, episode seed and step.
+/// [`AgentError::Setting`] for a bad `max_steps`; later any other variant, which names environment, episode seed and
+/// step.
 pub fn run_policy(
-    policy: &mut dyn Executor,
+    policy: &mut dyn Policy,
     env: &mut dyn Environment,
     seeds: &[u64],
     max_steps: Option<usize>,
     progress: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Vec<EpisodeRecord>, AgentError> {
-    if policy.needs_plan() {
-        let name = policy.name();
-        return Err(AgentError::Mismatch(format!("executor `{name}` follows a plan: run it with `rollout`")));
-    }
     let max_steps = episode_steps(max_steps, env.spec())?;
+    let mut action = vec![0.0; env.spec().action.len()];
     let mut records = Vec::with_capacity(seeds.len());
     for &seed in seeds {
-        let mut episode = Episode::begin(env, policy, &Start::seed(seed), max_steps)?;
+        let name = policy.name().to_owned();
+        let mut episode = Episode::begin(env, &name, &Start::seed(seed), max_steps)?;
+        let refused = |at, source| AgentError::Environment { at, source };
+        policy.reset(seed, &episode.task()).map_err(|source| refused(episode.at(), source))?;
         while episode.running() {
-            episode.step()?;
+            let acted = policy.act(episode.observation(), &mut action);
+            acted.map_err(|source| refused(episode.at(), source))?;
+            episode.step(&action)?;
         }
         records.push(episode.record);
         if !progress(records.len(), seeds.len()) {
@@ -47,11 +48,11 @@ mod tests {
     use super::*;
     use crate::EpisodeOutcome;
     use forethought_envs::make;
-    use forethought_policies::{ExecutorConfig, make_executor};
+    use forethought_policies::make_policy;
 
     fn run(name: &str, seeds: &[u64]) -> Vec<EpisodeRecord> {
         let mut env = make("maze2d-umaze-v1").unwrap();
-        let mut policy = make_executor(&ExecutorConfig::named(name), env.spec()).unwrap();
+        let mut policy = make_policy(name, env.spec()).unwrap();
         run_policy(policy.as_mut(), env.as_mut(), seeds, None, &mut |_, _| true).unwrap()
     }
 
@@ -95,12 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn plan_followers_are_refused_and_a_stop_is_heard() {
+    fn a_stop_is_heard() {
         let mut env = make("maze2d-umaze-v1").unwrap();
-        let mut pd = make_executor(&ExecutorConfig::named("pd"), env.spec()).unwrap();
-        let refused = run_policy(pd.as_mut(), env.as_mut(), &[1], None, &mut |_, _| true).unwrap_err();
-        assert!(refused.to_string().contains("`pd` follows a plan"), "{refused}");
-        let mut random = make_executor(&ExecutorConfig::named("random"), env.spec()).unwrap();
+        let mut random = make_policy("random", env.spec()).unwrap();
         let mut told = Vec::new();
         let stopped = run_policy(random.as_mut(), env.as_mut(), &[1, 2, 3], Some(4), &mut |done, total| {
             told.push((done, total));

@@ -1,10 +1,22 @@
-//! The receding-horizon loop: observe, plan, execute `n` steps, replan.
+//! The receding-horizon loop over a batch of episodes: observe, plan, execute a few steps, replan.
 
-use forethought_planner::{Plan, PlanRequest, Planner};
+use forethought_envs::{Environment, Start};
+use forethought_planner::{Plan, Planner, Request};
+use forethought_policies::Controller;
 
 use crate::config::episode_steps;
 use crate::episode::Episode;
-use crate::{AgentError, DenoisingFrame, EpisodeRecord, EpisodeSetup, PlanRecord, RolloutConfig};
+use crate::{AgentError, EpisodeRecord, Follower, PlanRecord, PlanSnapshot, RolloutConfig};
+
+/// What an episode is run from.
+pub struct EpisodeSetup {
+    /// The environment. It is reset with `start`.
+    pub env: Box<dyn Environment>,
+    /// What turns plans into commands; each episode has its own, because some remember.
+    pub controller: Box<dyn Controller>,
+    /// How it begins. Its seed is the whole of the episode's randomness: start, goal, and the noise of every plan.
+    pub start: Start,
+}
 
 /// Runs all episodes side by side, planning those that are due together in one call.
 ///
@@ -13,22 +25,35 @@ use crate::{AgentError, DenoisingFrame, EpisodeRecord, EpisodeSetup, PlanRecord,
 /// steps done and their total after every step; answering `false` stops the run.
 ///
 /// # Errors
-/// [`AgentError::Setting`] and [`AgentError::Mismatch`] before anything runs; later any other variant,
-/// which names environment, episode seed and step.
+/// [`AgentError::Setting`] before anything runs; later any other variant, which names environment, episode seed and
+/// step.
 pub fn rollout(
     planner: &mut dyn Planner,
-    setups: &mut [EpisodeSetup],
+    setups: Vec<EpisodeSetup>,
     config: &RolloutConfig,
     clock: &dyn Fn() -> f64,
     progress: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Vec<EpisodeRecord>, AgentError> {
     config.check()?;
-    let mut episodes = setups.iter_mut().map(|setup| begin(setup, config)).collect::<Result<Vec<_>, _>>()?;
+    let (mut envs, mut followers, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+    for EpisodeSetup { env, controller, start } in setups {
+        followers.push(Follower::new(controller, env.spec(), config.execution_horizon));
+        envs.push(env);
+        starts.push(start);
+    }
+    let mut episodes = Vec::with_capacity(envs.len());
+    for ((env, start), follower) in envs.iter_mut().zip(&starts).zip(&mut followers) {
+        let max_steps = episode_steps(config.max_steps, env.spec())?;
+        let episode = Episode::begin(env.as_mut(), follower.controller(), start, max_steps)?;
+        follower.reset(start.seed, episode.task());
+        episodes.push(episode);
+    }
     let total = episodes.iter().fold(0, |sum: usize, episode| sum.saturating_add(episode.max_steps()));
     while episodes.iter().any(Episode::running) {
-        plan_due(planner, &mut episodes, config, clock)?;
-        for episode in episodes.iter_mut().filter(|episode| episode.running()) {
-            episode.step()?;
+        plan_due(planner, &mut episodes, &mut followers, config, clock)?;
+        for (episode, follower) in episodes.iter_mut().zip(&mut followers).filter(|(e, _)| e.running()) {
+            let command = follower.command(episode.observation())?;
+            episode.step(command)?;
         }
         let done = episodes.iter().fold(0, |sum: usize, episode| sum.saturating_add(episode.progress()));
         if !progress(done, total) {
@@ -38,67 +63,62 @@ pub fn rollout(
     Ok(episodes.into_iter().map(|episode| episode.record).collect())
 }
 
-fn begin<'a>(setup: &'a mut EpisodeSetup, config: &RolloutConfig) -> Result<Episode<'a>, AgentError> {
-    let name = setup.executor.name();
-    if !setup.executor.needs_plan() {
-        return Err(AgentError::Mismatch(format!(
-            "executor `{name}` follows no plan: run it with `run_policy`"
-        )));
-    }
-    let max_steps = episode_steps(config.max_steps, setup.env.spec())?;
-    Episode::begin(setup.env.as_mut(), setup.executor.as_mut(), &setup.start, max_steps)
-}
-
-/// Plans for every episode that is due. Warm starts and fresh plans go in calls of their own: a planner
-/// may treat a whole call alike, and an episode must not depend on which others are due with it.
+/// Plans for every episode that is due, in one call.
 fn plan_due(
     planner: &mut dyn Planner,
     episodes: &mut [Episode<'_>],
+    followers: &mut [Follower],
     config: &RolloutConfig,
     clock: &dyn Fn() -> f64,
 ) -> Result<(), AgentError> {
-    for warm in [false, true] {
-        let mut due: Vec<&mut Episode<'_>> = episodes
-            .iter_mut()
-            .filter(|episode| episode.due(config.replan_every) && episode.warm() == warm)
-            .collect();
-        let Some(at) = due.first().map(|episode| episode.at()) else { continue };
-        due.iter_mut().for_each(|episode| episode.seed_plan());
-        let requests: Vec<PlanRequest<'_>> = due.iter().map(|episode| episode.request()).collect();
-        let count = requests.len();
-        let began = clock();
-        let planned = planner.plan(&requests, config.history);
-        let took_s = (clock() - began) / count as f64;
-        let plans = planned.map_err(|source| AgentError::Planning { at: at.clone(), count, source })?;
-        if plans.len() != count {
-            let problem = format!("{} plans for {count} requests", plans.len());
-            return Err(AgentError::MalformedPlan { at, problem });
+    let is_due = |(episode, follower): &(&Episode<'_>, &Follower)| episode.running() && follower.due();
+    let due: Vec<usize> = {
+        let both = episodes.iter().zip(followers.iter()).enumerate();
+        both.filter(|(_, pair)| is_due(pair)).map(|(i, _)| i).collect()
+    };
+    let Some(&first) = due.first() else { return Ok(()) };
+    let requests: Vec<Request<'_>> =
+        due.iter().map(|&i| followers[i].request(episodes[i].observation())).collect();
+    let (at, count) = (episodes[first].at(), due.len());
+    let began = clock();
+    let planned = planner.plan(&requests, config.trace);
+    let took_s = (clock() - began) / count as f64;
+    let plans = planned.map_err(|source| AgentError::Planning { at: at.clone(), count, source })?;
+    if plans.len() != count {
+        let problem = format!("{} plans for {count} requests", plans.len());
+        return Err(AgentError::MalformedPlan { at, problem });
+    }
+    for (i, mut plan) in due.into_iter().zip(plans) {
+        let trace = std::mem::take(&mut plan.trace);
+        let first_step = episodes[i].record.rewards.len();
+        let plan = followers[i].accept(plan)?;
+        let mut record = PlanRecord {
+            first_step,
+            score: plan.score,
+            rows: plan.stats.rows,
+            out_of_data: plan.out_of_data,
+            took_s,
+            ..PlanRecord::default()
+        };
+        if config.record_plans {
+            keep_frames(&mut record, plan, trace);
         }
-        for (episode, mut plan) in due.into_iter().zip(plans) {
-            episode.check_plan(&plan)?;
-            let mut record = PlanRecord { took_s, ..PlanRecord::default() };
-            if config.record_plans {
-                keep_frames(&mut record, &mut plan, planner.levels());
-            }
-            episode.accept(plan, record);
-        }
+        episodes[i].record.plans.push(record);
     }
     Ok(())
 }
 
-/// Copies the planned frames, and moves the history, into the record.
-fn keep_frames(record: &mut PlanRecord, plan: &mut Plan, levels: u16) {
+/// Copies the planned frames, and moves the trace, into the record.
+fn keep_frames(record: &mut PlanRecord, plan: &Plan, trace: Vec<forethought_planner::Snapshot>) {
     record.observations = (0..plan.frames).filter_map(|i| plan.observation(i)).map(<[f64]>::to_vec).collect();
     record.actions = (0..plan.frames).filter_map(|i| plan.action(i)).map(<[f64]>::to_vec).collect();
     let width = plan.observations.len().checked_div(plan.frames).unwrap_or(0).max(1);
-    let history = std::mem::take(&mut plan.history);
-    record.levels = if history.is_empty() { 0 } else { levels };
-    record.history = history
+    record.trace = trace
         .into_iter()
-        .map(|row| DenoisingFrame {
-            row: row.row,
-            level: row.level,
-            observations: row.observations.chunks_exact(width).map(<[f64]>::to_vec).collect(),
+        .map(|snapshot| PlanSnapshot {
+            row: snapshot.row,
+            uncertainty: snapshot.uncertainty,
+            observations: snapshot.observations.chunks_exact(width).map(<[f64]>::to_vec).collect(),
         })
         .collect();
 }

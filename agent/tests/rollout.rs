@@ -5,7 +5,6 @@ mod free_space;
 
 use forethought_agent::{AgentError, EpisodeOutcome, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout};
 use forethought_envs::Environment;
-use forethought_planner::{Plan, PlanRequest, Planner, PlannerError};
 use free_space::{FreeSpace, StraightLine, every, run, setup};
 
 fn plan_steps(record: &EpisodeRecord) -> Vec<usize> {
@@ -13,19 +12,19 @@ fn plan_steps(record: &EpisodeRecord) -> Vec<usize> {
 }
 
 #[test]
-fn both_executors_arrive_and_end_at_the_goal() {
-    for executor in ["diffused-action", "pd"] {
-        let setups = (0..8).map(|seed| setup(executor, seed, FreeSpace::new(200))).collect();
+fn both_controllers_arrive_and_end_at_the_goal() {
+    for controller in ["diffused-action", "pd"] {
+        let setups = (0..8).map(|seed| setup(controller, seed, FreeSpace::new(200))).collect();
         for record in run(&mut StraightLine::new(60), setups, &every(20)).unwrap() {
             let outcome = EpisodeOutcome::new(&record, FreeSpace::new(200).spec()).unwrap();
             // Two accelerations of 1 over 3 to 6 units take at least 2 sqrt(d) seconds, 35 steps and more.
             let arrival = outcome.steps_to_arrival.unwrap();
-            assert!((20..130).contains(&arrival), "{executor}: {arrival}");
-            assert_eq!(record.rewards.last(), Some(&1.0), "{executor}");
+            assert!((20..130).contains(&arrival), "{controller}: {arrival}");
+            assert_eq!(record.rewards.last(), Some(&1.0), "{controller}");
             // Tracking without the plan's accelerations lags behind, and so overshoots once.
             let stayed = outcome.episode_return == outcome.return_if_stayed;
-            assert!(stayed || executor == "pd", "{outcome:?}");
-            assert_eq!((record.executor.as_str(), record.env_id.as_str()), (executor, "free-space"));
+            assert!(stayed || controller == "pd", "{outcome:?}");
+            assert_eq!((record.controller.as_str(), record.env_id.as_str()), (controller, "free-space"));
             assert_eq!(
                 (record.observations.len(), record.actions.len(), record.rewards.len()),
                 (201, 200, 200)
@@ -36,13 +35,16 @@ fn both_executors_arrive_and_end_at_the_goal() {
 
 #[test]
 fn replanning_corrects_what_an_open_loop_cannot() {
-    let last_distance = |replan_every: usize| {
+    let last_distance = |execution_horizon: usize| {
         let mut env = FreeSpace::new(120);
         env.wind = [0.1, 0.05];
-        let record =
-            run(&mut StraightLine::new(120), vec![setup("diffused-action", 3, env)], &every(replan_every))
-                .unwrap()
-                .remove(0);
+        let record = run(
+            &mut StraightLine::new(120),
+            vec![setup("diffused-action", 3, env)],
+            &every(execution_horizon),
+        )
+        .unwrap()
+        .remove(0);
         let (end, goal) = (record.observations.last().unwrap(), record.goal.as_ref().unwrap());
         (end[0] - goal[0]).hypot(end[1] - goal[1])
     };
@@ -73,13 +75,13 @@ fn plans_are_made_exactly_when_due_and_handed_back() {
 
 #[test]
 fn the_executed_actions_are_those_of_the_plan_in_force() {
-    let config = RolloutConfig { record_plans: true, history: true, ..every(7) };
+    let config = RolloutConfig { record_plans: true, trace: true, ..every(7) };
     let mut planner = StraightLine { noise: 0.3, ..StraightLine::new(10) };
     let record =
         run(&mut planner, vec![setup("diffused-action", 5, FreeSpace::new(20))], &config).unwrap().remove(0);
     for plan in &record.plans {
-        assert_eq!((plan.observations.len(), plan.actions.len(), plan.rows, plan.levels), (10, 10, 3, 2));
-        assert_eq!(plan.history[0].observations, plan.observations);
+        assert_eq!((plan.observations.len(), plan.actions.len(), plan.rows), (10, 10, 3));
+        assert_eq!(plan.trace[0].observations, plan.observations);
         for frame in 0..7.min(20 - plan.first_step) {
             assert_eq!(record.actions[plan.first_step + frame], plan.actions[frame]);
             // The planner knows the physics: frame i is what step i + 1 observes.
@@ -91,9 +93,7 @@ fn the_executed_actions_are_those_of_the_plan_in_force() {
         .remove(0);
     assert_eq!((&lean.actions, plan_steps(&lean)), (&record.actions, plan_steps(&record)));
     assert!(
-        lean.plans
-            .iter()
-            .all(|plan| plan.observations.is_empty() && plan.history.is_empty() && plan.rows == 3)
+        lean.plans.iter().all(|plan| plan.observations.is_empty() && plan.trace.is_empty() && plan.rows == 3)
     );
 }
 
@@ -121,39 +121,6 @@ fn an_episode_does_not_depend_on_its_batch() {
     }
 }
 
-/// Plans of another length for each episode, so that warm starts and fresh plans fall due together.
-struct Uneven(StraightLine);
-
-impl Planner for Uneven {
-    fn plan(&mut self, requests: &[PlanRequest<'_>], history: bool) -> Result<Vec<Plan>, PlannerError> {
-        let warm = requests.iter().filter(|request| request.previous.is_some()).count();
-        assert!(warm == 0 || warm == requests.len(), "{warm} of {} are warm", requests.len());
-        self.0.calls.push(Vec::new());
-        let mut answer = Vec::new();
-        for request in requests {
-            self.0.frames = if request.observation[0] > 0.0 { 10 } else { 40 };
-            answer.extend(self.0.plan(&[*request], history)?);
-        }
-        Ok(answer)
-    }
-
-    fn levels(&self) -> u16 {
-        self.0.levels()
-    }
-}
-
-#[test]
-fn warm_starts_and_fresh_plans_never_share_a_call() {
-    let setups = (0..6).map(|seed| setup("pd", seed, FreeSpace::new(60))).collect();
-    let mut planner = Uneven(StraightLine::new(10));
-    run(&mut planner, setups, &every(10)).unwrap();
-    let executed: Vec<_> = planner.0.calls.iter().flatten().map(|asked| asked.executed).collect();
-    assert!(
-        executed.contains(&Some(10)) && executed.iter().skip(6).any(Option::is_none),
-        "both kinds must occur"
-    );
-}
-
 #[test]
 fn commands_stay_within_limits_for_absurd_plans() {
     // The environment of these tests refuses anything outside its action space.
@@ -174,8 +141,7 @@ fn a_goal_can_be_set_and_time_is_the_clocks() {
         ticks.set(ticks.get() + 3.0);
         ticks.get()
     };
-    let records =
-        rollout(&mut StraightLine::new(60), &mut setups, &every(50), &clock, &mut |_, _| true).unwrap();
+    let records = rollout(&mut StraightLine::new(60), setups, &every(50), &clock, &mut |_, _| true).unwrap();
     assert_eq!(records[0].goal.as_deref(), Some(&[-2.0, 2.0][..]));
     let end = records[0].observations.last().unwrap();
     assert!((end[0] + 2.0).hypot(end[1] - 2.0) < 0.1, "{end:?}");
@@ -196,10 +162,9 @@ fn progress_ends_at_its_total_and_can_stop() {
         told.push((done, total));
         true
     };
-    rollout(&mut StraightLine::new(30), &mut make(), &every(20), &|| 0.0, &mut note).unwrap();
+    rollout(&mut StraightLine::new(30), make(), &every(20), &|| 0.0, &mut note).unwrap();
     assert_eq!((told[0], *told.last().unwrap()), ((2, 280), (280, 280)));
     assert!(told.is_sorted());
-    let stopped =
-        rollout(&mut StraightLine::new(30), &mut make(), &every(20), &|| 0.0, &mut |done, _| done < 10);
+    let stopped = rollout(&mut StraightLine::new(30), make(), &every(20), &|| 0.0, &mut |done, _| done < 10);
     assert!(matches!(stopped, Err(AgentError::Interrupted)));
 }

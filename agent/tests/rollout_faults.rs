@@ -4,7 +4,7 @@
 mod free_space;
 
 use forethought_agent::RolloutConfig;
-use forethought_planner::{Plan, PlanRequest, Planner, PlannerError};
+use forethought_planner::{Plan, Planner, PlannerError, Request};
 use free_space::{FreeSpace, StraightLine, every, run, setup};
 
 #[test]
@@ -34,12 +34,8 @@ fn a_planner_error_surfaces_with_its_place() {
 struct Canned(Vec<Plan>);
 
 impl Planner for Canned {
-    fn plan(&mut self, _: &[PlanRequest<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
+    fn plan(&mut self, _: &[Request<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
         Ok(self.0.clone())
-    }
-
-    fn levels(&self) -> u16 {
-        1
     }
 }
 
@@ -70,12 +66,10 @@ fn what_is_no_plan_is_refused() {
 }
 
 #[test]
-fn settings_and_executors_are_checked_before_anything_runs() {
+fn settings_are_checked_before_anything_runs() {
     let mut planner = StraightLine::new(30);
     let refused = run(&mut planner, vec![setup("pd", 1, FreeSpace::new(9))], &every(0)).unwrap_err();
-    assert!(refused.to_string().contains("rollout.replan_every"), "{refused}");
-    let refused = run(&mut planner, vec![setup("random", 1, FreeSpace::new(9))], &every(5)).unwrap_err();
-    assert!(refused.to_string().contains("run_policy"), "{refused}");
+    assert!(refused.to_string().contains("control.execution_horizon"), "{refused}");
     assert!(planner.calls.is_empty());
     assert!(run(&mut planner, Vec::new(), &every(5)).unwrap().is_empty());
 }

@@ -20,6 +20,7 @@ mod scene;
 mod space;
 mod suites;
 mod task;
+mod task_config;
 mod time_limit;
 mod vector;
 
@@ -40,5 +41,6 @@ pub use task::{
     Condition, Frames, FramesGradient, GoalTask, NoTask, Progress, ReturnTask, Rows, ScoreTask, SharedTask,
     Task,
 };
+pub use task_config::{TaskConfig, TaskKind};
 pub use time_limit::TimeLimit;
 pub use vector::VectorEnv;

@@ -129,6 +129,11 @@ pub trait Task: Send + Sync + fmt::Debug {
         self.distance(observation).is_some_and(|distance| distance <= self.tolerance())
     }
 
+    /// Whether its score speaks of planned rewards, so that plans must carry them.
+    fn needs_rewards(&self) -> bool {
+        false
+    }
+
     /// What a network is shown of the task; `None` where there is nothing to show.
     fn condition(&self) -> Option<Condition<'_>> {
         None
@@ -263,6 +268,10 @@ impl Task for ReturnTask {
             }
         }
         score
+    }
+
+    fn needs_rewards(&self) -> bool {
+        true
     }
 }
 

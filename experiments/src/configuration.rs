@@ -2,11 +2,11 @@
 
 use forethought_planner::PlanConfig;
 use forethought_planner::training::{ModelConfig, TrainConfig};
-use forethought_policies::ExecutorConfig;
+use forethought_policies::ControlConfig;
 use serde::{Deserialize, Serialize};
 
 /// The setting that names what carries plans out.
-pub const CONTROLLER: &str = "executor.name";
+pub const CONTROLLER: &str = "control.controller";
 /// Tables that nothing but data and training reads: on a trained checkpoint they do not act.
 pub const OF_TRAINING: [&str; 4] = ["environment", "data", "model", "train"];
 
@@ -25,10 +25,8 @@ pub struct Configuration {
     pub train: TrainConfig,
     /// How plans are made.
     pub plan: PlanConfig,
-    /// What turns a plan into commands.
-    pub executor: ExecutorConfig,
-    /// The receding-horizon loop.
-    pub rollout: RolloutSettings,
+    /// How plans are carried out.
+    pub control: ControlConfig,
 }
 
 /// Data to make and to train on.
@@ -43,14 +41,6 @@ pub struct DataConfig {
     pub validation: f64,
 }
 
-/// The receding-horizon loop.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RolloutSettings {
-    /// Steps executed of each plan before the next is made.
-    pub replan_every: usize,
-}
-
 impl Default for Configuration {
     fn default() -> Self {
         Self {
@@ -59,8 +49,7 @@ impl Default for Configuration {
             model: ModelConfig::default(),
             train: TrainConfig::default(),
             plan: PlanConfig::default(),
-            executor: ExecutorConfig::default(),
-            rollout: RolloutSettings::default(),
+            control: ControlConfig::default(),
         }
     }
 }
@@ -71,17 +60,10 @@ impl Default for DataConfig {
     }
 }
 
-impl Default for RolloutSettings {
-    fn default() -> Self {
-        // Ten steps are one token: what is executed is the part of the plan that was denoised first.
-        Self { replan_every: 10 }
-    }
-}
-
 impl Configuration {
     /// What carries plans out.
     pub fn controller(&self) -> &str {
-        &self.executor.name
+        &self.control.controller
     }
 
     /// The settings that act on a trained checkpoint, as results keep them.

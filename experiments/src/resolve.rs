@@ -36,16 +36,21 @@ pub fn short(id: &str) -> String {
 pub fn experiment(shared: &Shared) -> Result<(Box<dyn Environment>, Configuration), Failure> {
     let id = environment_id(shared.typed())?;
     let environment = make(&id)?;
-    let own = configuration(&id, shared.config.as_deref(), &shared.overrides)?;
+    let own = configuration(&id, shipped::configuration(&id), shared.config.as_deref(), &shared.overrides)?;
     Ok((environment, own))
 }
 
-/// The configuration of an environment alone; without a name, of no environment in particular.
+/// The configuration of an environment: what is laid over `base`; without a name, of no environment in particular.
 ///
 /// # Errors
 /// [`Failure`] for an unusable configuration or override.
-pub fn configuration(id: &str, file: Option<&Path>, overrides: &[String]) -> Result<Configuration, Failure> {
-    let mut layers: Vec<Layer> = shipped::configuration(id).into_iter().collect();
+pub fn configuration(
+    id: &str,
+    base: Option<Layer>,
+    file: Option<&Path>,
+    overrides: &[String],
+) -> Result<Configuration, Failure> {
+    let mut layers: Vec<Layer> = base.into_iter().collect();
     if let Some(path) = file {
         let layer = Layer::read(path)?;
         let found = layer.word("environment").filter(|_| !id.is_empty());

@@ -11,7 +11,7 @@ use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::output::OutputDir;
 use crate::planning::{self, LoadedPlanner};
-use crate::resolve::{self, short};
+use crate::resolve::short;
 use crate::results::{self, COMMIT, Made, Record, Results, VERSION, canonical};
 use crate::scoring::{self, Episodes, Simulation};
 use crate::suite::Source;
@@ -342,18 +342,16 @@ impl Place {
         let controller = asked.controller.iter().map(|name| format!("{CONTROLLER}={name}"));
         let overrides: Vec<String> =
             request.overrides.iter().cloned().chain(controller).chain(asked.set.iter().cloned()).collect();
-        let mut configuration = resolve::configuration(&self.spec.id, request.config, &overrides)?;
         let at = match self.loaded.iter().position(|(own, _)| *own == path) {
             Some(at) => at,
             None => {
-                let loaded = planning::load(Some(&path), &self.spec, &configuration.plan, request.device)?;
+                let loaded = planning::load(Some(&path), &self.spec, request.device)?;
                 self.loaded.push((path, loaded));
                 self.loaded.len() - 1
             }
         };
         let loaded = &mut self.loaded[at].1;
-        planning::execution(&mut configuration, &self.spec, loaded)?;
-        loaded.planner.set_config(configuration.plan.clone())?;
+        let configuration = loaded.configure(&self.spec, request.config, &overrides)?;
         let made = Made {
             source: "checkpoint".into(),
             checkpoint: Some(loaded.hash.clone()),

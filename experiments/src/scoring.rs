@@ -3,7 +3,7 @@
 use forethought_agent::{EpisodeOutcome, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
 use forethought_envs::{EnvSpec, Start, dynamics, make};
 use forethought_planner::{MppiConfig, MppiPlanner, Planner};
-use forethought_policies::{DIFFUSED_ACTION, ExecutorConfig, make_executor};
+use forethought_policies::{ControlConfig, Controller, DIFFUSED_ACTION, make_controller, make_policy};
 use serde::Serialize;
 
 use crate::configuration::Configuration;
@@ -51,13 +51,13 @@ pub struct Simulation {
     /// What carries them out.
     pub controller: String,
     /// Steps executed of each plan before the next is made.
-    pub replan_every: usize,
+    pub execution_horizon: usize,
 }
 
 impl Default for Simulation {
     fn default() -> Self {
         // Every 5 steps scored no better and takes twice as long.
-        Self { mppi: MppiConfig::default(), controller: DIFFUSED_ACTION.into(), replan_every: 10 }
+        Self { mppi: MppiConfig::default(), controller: DIFFUSED_ACTION.into(), execution_horizon: 10 }
     }
 }
 
@@ -65,20 +65,19 @@ impl Default for Simulation {
 ///
 /// # Errors
 /// Those of the environment, the controller and the loop.
-pub fn planned(
+fn planned(
     planner: &mut dyn Planner,
     spec: &EnvSpec,
-    configuration: &Configuration,
+    controllers: impl Iterator<Item = Result<Box<dyn Controller>, Failure>>,
     config: &RolloutConfig,
     seeds: &[u64],
     progress: Progress<'_>,
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     let mut setups = Vec::new();
-    for &seed in seeds {
-        let executor = make_executor(&configuration.executor, spec)?;
-        setups.push(EpisodeSetup { env: make(&spec.id)?, executor, start: Start::seed(seed) });
+    for (&seed, controller) in seeds.iter().zip(controllers) {
+        setups.push(EpisodeSetup { env: make(&spec.id)?, controller: controller?, start: Start::seed(seed) });
     }
-    Ok(rollout(planner, &mut setups, config, &progress::clock, progress)?)
+    Ok(rollout(planner, setups, config, &progress::clock, progress)?)
 }
 
 /// The same with a checkpoint's planner under a configuration.
@@ -94,7 +93,8 @@ pub fn with_checkpoint(
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     loaded.planner.set_config(configuration.plan.clone())?;
     let config = planning::rollout_config(configuration)?;
-    planned(&mut loaded.planner, spec, configuration, &config, seeds, progress)
+    let controllers: Vec<_> = seeds.iter().map(|_| loaded.controller(configuration, spec)).collect();
+    planned(&mut loaded.planner, spec, controllers.into_iter(), &config, seeds, progress)
 }
 
 /// The same with the environment's own dynamics.
@@ -115,15 +115,16 @@ pub fn simulated(
         ))
     })?;
     let mut planner = MppiPlanner::new(dynamics, spec, simulation.mppi.clone(), threads)?;
-    let executor = ExecutorConfig::named(&simulation.controller);
-    let configuration = Configuration { executor, ..Configuration::default() };
-    let config = RolloutConfig { replan_every: simulation.replan_every, ..RolloutConfig::default() };
-    planned(&mut planner, spec, &configuration, &config, seeds, progress)
+    let control = ControlConfig::named(&simulation.controller);
+    let controllers = std::iter::repeat_with(|| Ok(make_controller(&control, spec, None)?));
+    let execution_horizon = simulation.execution_horizon;
+    let config = RolloutConfig { execution_horizon, ..RolloutConfig::default() };
+    planned(&mut planner, spec, controllers, &config, seeds, progress)
 }
 
 /// Whether a policy that needs no plan can act in an environment.
 pub fn knows(policy: &str, spec: &EnvSpec) -> bool {
-    make_executor(&ExecutorConfig::named(policy), spec).is_ok()
+    make_policy(policy, spec).is_ok()
 }
 
 /// Episodes of a policy that needs no plan. `progress` counts episodes.
@@ -137,7 +138,7 @@ pub fn reference(
     progress: Progress<'_>,
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     let mut environment = make(&spec.id)?;
-    let mut policy = make_executor(&ExecutorConfig::named(policy), spec)?;
+    let mut policy = make_policy(policy, spec)?;
     Ok(run_policy(policy.as_mut(), environment.as_mut(), seeds, None, progress)?)
 }
 

@@ -57,6 +57,19 @@ impl Layer {
         Ok(Self { name: path.to_owned(), text })
     }
 
+    /// The same for settings that an earlier version wrote: those that have another name now are found under it, those
+    /// that are gone are left out.
+    ///
+    /// # Errors
+    /// [`SettingsError::Syntax`] for what is no TOML.
+    pub fn of_an_earlier_version(&self) -> Result<Self, SettingsError> {
+        let table: toml::Table = toml::from_str(&self.text).map_err(|error| SettingsError::Syntax {
+            path: self.name.clone(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        Ok(Self { name: self.name.clone(), text: render(&renamed::upgrade(&table))? })
+    }
+
     /// The text of a top-level key, where the layer has it.
     pub fn word(&self, key: &str) -> Option<String> {
         let table: toml::Table = toml::from_str(&self.text).ok()?;

@@ -94,6 +94,7 @@ fn bench(
     effort: Effort,
     device: DeviceName,
 ) -> Result<PlanBench, Failure> {
-    let loaded = planning::load(Some(path), spec, &configuration.plan, device)?;
+    let mut loaded = planning::load(Some(path), spec, device)?;
+    loaded.planner.set_config(configuration.plan.clone())?;
     PlanBench::of(loaded, spec, configuration, effort.episodes, effort.replans)
 }

@@ -159,7 +159,7 @@ fn with_controllers(
     asked: &Asked,
 ) -> Result<Vec<SuiteVariant>, Failure> {
     let Some(controllers) = &asked.controllers else { return Ok(rows) };
-    let known = forethought_policies::KNOWN;
+    let known = forethought_policies::CONTROLLERS;
     if let Some(typed) = controllers.iter().find(|typed| !known.contains(&typed.as_str())) {
         return Err(unknown("--controller", "controller", typed, &known));
     }

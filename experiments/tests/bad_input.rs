@@ -70,16 +70,19 @@ fn what_the_program_does_not_know() {
 fn settings() {
     let home = Home::new();
     for (setting, says) in [
-        ("plan.guidence=2", &["unknown setting `plan.guidence`", "did you mean `plan.guidance`?"][..]),
-        ("guidance=2", &["unknown setting `guidance`", "did you mean `plan.guidance`?"]),
+        (
+            "plan.guidance.scal=2",
+            &["unknown setting `plan.guidance.scal`", "did you mean `plan.guidance.scale`?"][..],
+        ),
+        ("plan.levels=2", &["`plan.levels`", "is now called `plan.sampler.steps`"]),
         ("train.zzzzzzzzzz=1", &["unknown setting `train.zzzzzzzzzz`", "`train` has:", "batch"]),
         ("train.batch=large", &["`train.batch`", "a whole number", "\"large\""]),
-        ("plan.guidance=[1]", &["`plan.guidance`", "a finite number"]),
-        ("plan.levels=-3", &["`plan.levels`", "--set plan.levels=-3"]),
-        ("plan.levels=70000", &["`plan.levels`", "--set plan.levels=70000"]),
+        ("plan.guidance.scale=[1]", &["`plan.guidance.scale`", "a finite number"]),
+        ("plan.sampler.steps=-3", &["`plan.sampler.steps`", "--set plan.sampler.steps=-3"]),
+        ("plan.sampler.steps=70000", &["`plan.sampler.steps`", "--set plan.sampler.steps=70000"]),
         ("model.network.kind=mamba", &["`model.network.kind`", "transformer", "gru"]),
-        ("plan.matrix.kind=piramid", &["`plan.matrix.kind`", "pyramid"]),
-        ("plan.guidance", &["--set plan.guidance", "key=value"]),
+        ("plan.sampler.schedule=piramid", &["`plan.sampler.schedule`", "pyramid"]),
+        ("plan.guidance.scale", &["--set plan.guidance.scale", "key=value"]),
         ("=2", &["--set =2", "key=value"]),
     ] {
         for command in ["collect", "train", "plan", "eval"] {
@@ -88,14 +91,14 @@ fn settings() {
     }
     let command = |config: &str| words(&["eval", "maze2d-umaze", "--config", config]);
     refused(&home, &command("none.toml"), 2, &["none.toml", "cannot read the configuration"]);
-    fs::write(home.path("broken.toml"), "[plan]\nlevels = = 3\n").unwrap();
+    fs::write(home.path("broken.toml"), "[plan.sampler]\nsteps = = 3\n").unwrap();
     refused(&home, &command("broken.toml"), 2, &["broken.toml", "line 2"]);
-    fs::write(home.path("unknown.toml"), "[plan]\nlevel = 3\n").unwrap();
+    fs::write(home.path("unknown.toml"), "[plan.sampler]\nstep = 3\n").unwrap();
     refused(
         &home,
         &command("unknown.toml"),
         2,
-        &["unknown.toml", "`plan.level`", "did you mean `plan.levels`?"],
+        &["unknown.toml", "`plan.sampler.step`", "did you mean `plan.sampler.steps`?"],
     );
     fs::write(home.path("medium.toml"), "environment = \"maze2d-medium-v1\"\n").unwrap();
     refused(
@@ -110,20 +113,17 @@ fn settings() {
 fn zeroes_and_other_impossible_sizes() {
     let home = Home::new();
     for (setting, says) in [
-        ("plan.horizons=[0]", &["`plan.horizons` is 0", "between 1 and 4"][..]),
-        ("plan.horizons=[4, 5]", &["`plan.horizons` is 5", "between 1 and 4"]),
-        ("plan.completions=0", &["`plan.completions` is 0", "between 1 and"]),
-        ("plan.samples=0", &["`plan.samples` is 0", "between 1 and"]),
-        ("plan.levels=0", &["`plan.levels` is 0", "between 1 and 50"]),
-        ("plan.levels=51", &["`plan.levels` is 51", "between 1 and 50"]),
-        ("plan.stabilization=51", &["`plan.stabilization` is 51", "at most 50"]),
-        ("plan.guidance=-1", &["`plan.guidance` is -1", "zero or a positive number"]),
-        ("plan.reach=0", &["`plan.reach` is 0", "positive number"]),
+        ("plan.horizon.lengths=[0]", &["`plan.horizon.lengths` is 0", "between 1 and 4"][..]),
+        ("plan.horizon.lengths=[4, 5]", &["`plan.horizon.lengths` is 5", "between 1 and 4"]),
+        ("plan.guidance.mc_samples=0", &["`plan.guidance.mc_samples` is 0", "between 1 and"]),
+        ("plan.rank.candidates=0", &["`plan.rank.candidates` is 0", "between 1 and"]),
+        ("plan.sampler.steps=0", &["`plan.sampler.steps` is 0", "between 1 and 50"]),
+        ("plan.sampler.steps=51", &["`plan.sampler.steps` is 51", "between 1 and 50"]),
+        ("plan.sampler.stabilization_level=51", &["`plan.sampler.stabilization_level` is 51", "at most 50"]),
+        ("plan.guidance.scale=-1", &["`plan.guidance.scale` is -1", "zero or a positive number"]),
         ("plan.warm_start=1.5", &["`plan.warm_start` is 1.5", "between 0 and 1"]),
-        ("plan.objective=reward", &["reward", "model.reward"]),
-        ("rollout.replan_every=0", &["`rollout.replan_every` is 0", "at least 1"]),
-        ("executor.name=diffused-acton", &["`diffused-acton`", "did you mean `diffused-action`?"]),
-        ("executor.name=waypoint", &["`waypoint`", "follows no plan"]),
+        ("control.execution_horizon=0", &["`control.execution_horizon` is 0", "at least 1"]),
+        ("control.controller=diffused-acton", &["`diffused-acton`", "did you mean `diffused-action`?"]),
     ] {
         for command in ["plan", "eval"] {
             refused(&home, &planned(command, "out", &["--set", setting]), 2, says);
@@ -131,9 +131,13 @@ fn zeroes_and_other_impossible_sizes() {
     }
     refused(
         &home,
-        &planned("plan", "out", &["--set", "executor.name=pd", "--set", "executor.positions=[9, 0]"]),
+        &planned(
+            "plan",
+            "out",
+            &["--set", "control.controller=path-following", "--set", "control.path.smoothing=-1"],
+        ),
         2,
-        &["`executor.positions`", "below 4"],
+        &["`control.path.smoothing` is -1", "zero or a positive number"],
     );
     refused(&home, &planned("eval", "out", &["--episodes", "0"]), 2, &["--episodes is 0", "at least 1"]);
     for (setting, says) in [
@@ -200,7 +204,7 @@ fn checkpoints_that_are_missing_damaged_or_of_something_else() {
     rewrite("cut/manifest.json", &|bytes| bytes.truncate(bytes.len() / 2));
     copy("newer");
     rewrite("newer/manifest.json", &|bytes| {
-        *bytes = text(bytes).replace("\"format\": 1", "\"format\": 2").into_bytes()
+        *bytes = text(bytes).replace("\"format\": 2", "\"format\": 3").into_bytes()
     });
     copy("other");
     rewrite("other/manifest.json", &|bytes| {
@@ -221,7 +225,7 @@ fn checkpoints_that_are_missing_damaged_or_of_something_else() {
         ("gone", &["gone/model.safetensors"]),
         ("garbage", &["garbage/manifest.json", "corrupted"]),
         ("cut", &["cut/manifest.json", "corrupted"]),
-        ("newer", &["newer/manifest.json", "format 2", "program version that wrote it"]),
+        ("newer", &["newer/manifest.json", "format 3", "program version that wrote it"]),
         ("other", &["other/manifest.json", "its own SHA-256"]),
         ("stale", &["stale/manifest.json", "its own SHA-256"]),
     ] {

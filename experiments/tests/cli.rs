@@ -36,7 +36,7 @@ fn a_complete_run_is_left_alone_by_the_same_command() {
     let first = home.run(train("run", &["--export", "export"]));
     assert!(first.status.success(), "{}", text(&first.stderr));
     let (run, export) = (home.files("run"), home.files("export"));
-    assert_eq!(export.keys().collect::<Vec<_>>(), ["manifest.json", "model.safetensors"]);
+    assert_eq!(export.keys().collect::<Vec<_>>(), ["manifest.json", "model.safetensors", "test_vector.json"]);
     assert_eq!(
         run.keys().map(String::as_str).filter(|name| name.ends_with("manifest.json")).collect::<Vec<_>>(),
         ["checkpoints/step-00000020/manifest.json", "checkpoints/step-00000030/manifest.json"]
@@ -146,7 +146,7 @@ fn a_plan_is_drawn_and_recorded() {
     assert_eq!((&record["seed"], record["rewards"].as_array().unwrap().len()), (&Value::from(7), 300));
     let plans = record["plans"].as_array().unwrap();
     assert_eq!(plans.len(), 300_usize.div_ceil(16));
-    assert!(plans.iter().all(|plan| plan["history"].as_array().is_some_and(|rows| !rows.is_empty())));
+    assert!(plans.iter().all(|plan| plan["trace"].as_array().is_some_and(|rows| !rows.is_empty())));
 
     let summary = parse(&home.succeed(planned("plan", "again", &["--seed", "7", "--json"])));
     assert_eq!(summary["files"].as_array().unwrap().len(), 4);
@@ -256,7 +256,8 @@ fn the_program_works_away_from_its_sources() {
     assert!(!home.path("out").exists());
     // With a checkpoint of one's own nothing is missing.
     let own = checkpoint().to_str().unwrap();
-    let one = ["plan", "maze2d-umaze", "--checkpoint", own, "--out", "out", "--set", "plan.horizons=[4]"];
+    let one =
+        ["plan", "maze2d-umaze", "--checkpoint", own, "--out", "out", "--set", "plan.horizon.lengths=[4]"];
     assert_eq!(away(&one).0, Some(0), "{}", away(&one).2);
 }
 

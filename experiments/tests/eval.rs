@@ -105,25 +105,25 @@ fn the_same_seed_gives_the_same_bytes_alone_and_in_company() {
 #[test]
 fn a_second_run_scores_only_what_is_missing_or_of_other_settings() {
     let home = Home::new();
-    let varied = |more: &[&str]| eval(&[&["--vary", "plan.completions=1,2,3"][..], more].concat());
+    let varied = |more: &[&str]| eval(&[&["--vary", "plan.guidance.mc_samples=1,2,3"][..], more].concat());
     let (first, counts) = counted(&home, &varied(&[]));
     assert_eq!(counts, [3, 0], "one completion is as configured");
     let (again, counts) = counted(&home, &varied(&[]));
     assert_eq!((counts, &again["results"]), ([0, 3], &first["results"]));
     // What one question scored serves another, and stays.
     let (both, counts) =
-        counted(&home, &eval(&["--vary", "plan.completions=3", "--vary", "plan.levels=2,4"]));
+        counted(&home, &eval(&["--vary", "plan.guidance.mc_samples=3", "--vary", "plan.sampler.steps=2,4"]));
     assert_eq!(counts, [1, 2]);
     assert_eq!(both["results"].as_array().unwrap().len(), 6);
     // Without the lines of one variant, that one is scored again, to the same lines.
-    let before = lines(&home, "out", "plan.completions=2");
+    let before = lines(&home, "out", "plan.guidance.mc_samples=2");
     let whole = fs::read_to_string(home.path("out/episodes.csv")).unwrap();
-    let rest: Vec<&str> = whole.lines().filter(|line| !line.contains("plan.completions=2")).collect();
+    let rest: Vec<&str> = whole.lines().filter(|line| !line.contains("plan.guidance.mc_samples=2")).collect();
     fs::write(home.path("out/episodes.csv"), rest.join("\n") + "\n").unwrap();
     assert_eq!(counted(&home, &varied(&[])).1, [1, 2]);
-    assert_eq!(lines(&home, "out", "plan.completions=2"), before);
+    assert_eq!(lines(&home, "out", "plan.guidance.mc_samples=2"), before);
     // Other settings under all variants: nothing can be kept.
-    let (other, counts) = counted(&home, &varied(&["--set", "plan.guidance=9"]));
+    let (other, counts) = counted(&home, &varied(&["--set", "plan.guidance.scale=9"]));
     assert_eq!(counts, [3, 0]);
     assert!(other["notes"][0].as_str().unwrap().contains("other settings"), "{other}");
     // Other seeds would leave the folder half of one and half of the other.
@@ -186,14 +186,14 @@ fn checkpoints_controllers_and_settings_meet_the_same_episodes() {
 #[test]
 fn a_configuration_of_one_line_changes_that_one_line() {
     let home = Home::new();
-    fs::write(home.path("one.toml"), "[plan]\nguidance = 7.5\n").unwrap();
+    fs::write(home.path("one.toml"), "[plan.guidance]\nscale = 7.5\n").unwrap();
     let base = eval(&["--planners", "diffusion-forcing"]);
     counted(&home, &base);
     let settings = |home: &Home| protocol(home, "out")["environments"]["maze2d-umaze-v1"]["settings"].clone();
     let mut before = settings(&home);
     assert_eq!(counted(&home, &[base, words(&["--config", "one.toml"])].concat()).1, [1, 0]);
-    assert_ne!(before["plan"]["guidance"], 7.5);
-    before["plan"]["guidance"] = 7.5.into();
+    assert_ne!(before["plan"]["guidance"]["scale"], 7.5);
+    before["plan"]["guidance"]["scale"] = 7.5.into();
     assert_eq!(settings(&home), before);
 }
 
@@ -201,7 +201,7 @@ fn a_configuration_of_one_line_changes_that_one_line() {
 fn a_suite_is_a_file() {
     let home = Home::new();
     let suite = "title = 'Mine'\nenvironments = ['maze2d-umaze', 'multi2d-umaze']\nbaseline = 'still'\n\
-                 [[variants]]\nplanner = 'still'\nset = ['plan.guidance=0']\n\
+                 [[variants]]\nplanner = 'still'\nset = ['plan.guidance.scale=0']\n\
                  [[variants]]\nplanner = 'random'\nsource = 'policy'\n\
                  [published]\nremark = 'elsewhere'\n[[published.rows]]\nmethod = 'Theirs'\nsource = 'a paper'\n\
                  scores = { maze2d-umaze-v1 = 12.5 }\n";
@@ -223,7 +223,7 @@ fn a_suite_is_a_file() {
 fn single_plans_are_timed_once() {
     let home = Home::new();
     // Half of each plan is followed, so that the other half is in force when the next is made.
-    let half = ["--preset", "solver", "--time", "1", "--quick", "--set", "rollout.replan_every=8"];
+    let half = ["--preset", "solver", "--time", "1", "--quick", "--set", "control.execution_horizon=8"];
     let (first, _) = counted(&home, &eval(&half));
     assert_eq!(first["timed"], 2);
     for one in first["results"].as_array().unwrap() {
@@ -245,14 +245,29 @@ fn what_cannot_be_asked_is_refused_with_the_remedy() {
     let home = Home::new();
     let alone = |more: &[&str]| eval(more);
     refused(&home, &alone(&["--preset", "schedul"]), 2, &["`schedul`", "did you mean `schedule`?"]);
-    refused(&home, &alone(&["--vary", "plan.completion=1"]), 2, &["did you mean `plan.completions`?"]);
-    refused(&home, &alone(&["--vary", "plan.levels"]), 2, &["no `=`", "KEY=V1,V2"]);
-    refused(&home, &alone(&["--vary", "plan.levels=2,,3"]), 2, &["a value is empty"]);
-    refused(&home, &alone(&["--vary", "plan.levels=2,many"]), 2, &["plan.levels", "whole number", "many"]);
-    refused(&home, &alone(&["--vary", "plan.levels=2,0"]), 2, &["plan.levels", "between 1 and"]);
+    refused(
+        &home,
+        &alone(&["--vary", "plan.guidance.mc_sample=1"]),
+        2,
+        &["did you mean `plan.guidance.mc_samples`?"],
+    );
+    refused(&home, &alone(&["--vary", "plan.sampler.steps"]), 2, &["no `=`", "KEY=V1,V2"]);
+    refused(&home, &alone(&["--vary", "plan.sampler.steps=2,,3"]), 2, &["a value is empty"]);
+    refused(
+        &home,
+        &alone(&["--vary", "plan.sampler.steps=2,many"]),
+        2,
+        &["plan.sampler.steps", "whole number", "many"],
+    );
+    refused(
+        &home,
+        &alone(&["--vary", "plan.sampler.steps=2,0"]),
+        2,
+        &["plan.sampler.steps", "between 1 and"],
+    );
     refused(&home, &alone(&["--vary", "model.width=8"]), 2, &["model.width", "trained checkpoint"]);
     refused(&home, &alone(&["--planners", "mpp"]), 2, &["`mpp`", "did you mean `mppi`?"]);
-    refused(&home, &alone(&["--planners", "random", "--vary", "plan.levels=2"]), 2, &["--vary"]);
+    refused(&home, &alone(&["--planners", "random", "--vary", "plan.sampler.steps=2"]), 2, &["--vary"]);
     refused(&home, &alone(&["--controller", "pdd"]), 2, &["`pdd`", "did you mean `pd`?"]);
     refused(&home, &alone(&["--suite", "maze"]), 2, &["`maze`", "did you mean `maze2d`?"]);
     refused(&home, &alone(&["--time", "0"]), 2, &["--time is 0"]);

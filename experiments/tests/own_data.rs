@@ -112,7 +112,7 @@ fn a_description_beside_the_data_or_named_makes_the_environment() {
         assert_eq!((&spec["id"], &spec["step_seconds"]), (&"my-arm".into(), &0.05.into()), "{run}");
         assert_eq!(spec["action"]["high"], serde_json::json!([1.0, 1.0, 1.0]));
         assert_eq!(spec["features"][0]["name"], "tip");
-        assert_eq!(manifest["layout"]["goal_indices"], serde_json::json!([0, 1, 2]));
+        assert_eq!(manifest["layout"]["condition"], serde_json::json!([0, 1, 2]));
         assert!(!manifest["support"].is_null() && !manifest["inverse"].is_null());
     }
 }

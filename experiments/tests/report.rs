@@ -51,7 +51,9 @@ fn tables_plots_and_page_come_from_the_two_files_alone() {
     }
     let shown = home.succeed(["report", "in", "--out", "out"]);
     let files = home.files("out");
-    for name in ["table.txt", "report.html", "support.svg", "plan.levels.svg", "score-against-time.svg"] {
+    for name in
+        ["table.txt", "report.html", "support.svg", "plan.sampler.steps.svg", "score-against-time.svg"]
+    {
         assert!(files.contains_key(name), "{name} is not there: {:?}", files.keys());
     }
     assert!(shown.contains(text(&files["table.txt"]).trim_end()));

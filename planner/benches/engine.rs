@@ -23,7 +23,7 @@ fn layout() -> TokenLayout {
         reward: false,
         frame_stack: 10,
         chunks: CHUNKS,
-        goal_indices: vec![0, 1],
+        condition: vec![0, 1],
     }
 }
 
@@ -168,7 +168,7 @@ fn row(group: &mut BenchmarkGroup<'_, WallTime>, denoiser: &mut dyn Denoiser, ba
     });
     let score = |_: usize, x0: &[f64], g: &mut [f64]| g.copy_from_slice(x0);
     group.bench_function(format!("{name} guided"), |bench| {
-        bench.iter(|| denoiser.denoise_and_pull(&view, &mut x0, &score, &mut pulled).unwrap());
+        bench.iter(|| denoiser.denoise_vjp(&view, &mut x0, &score, &mut pulled).unwrap());
     });
 }
 

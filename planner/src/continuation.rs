@@ -14,7 +14,7 @@ use crate::denoiser::{Denoiser, on_pool};
 use crate::error::{check_finite, check_len};
 use crate::layout::{FIRST_CHUNK, STATE};
 use crate::noise::NoiseSchedule;
-use crate::{MatrixKind, PlannerError, Sampler, SchedulingMatrix, Sequences, Solver, TokenLayout, random};
+use crate::{MatrixKind, PlannerError, Sampler, SchedulingMatrix, Solver, TokenLayout, Tokens, random};
 
 /// Name the streams of a window's initial noise and of the noise put on a replaced history.
 const NOISE_STREAM: u64 = 2;
@@ -141,7 +141,8 @@ impl<'a> Continuation<'a> {
                     SchedulingMatrix::new(self.config.matrix, self.config.ahead, self.config.levels)?
                         .until_settled(self.config.keep)
                         .after_known(known);
-                self.sampler(&matrix).run(denoiser, None, &mut sequences, &mut |_, _| true).map(|_| ())
+                let sampler = self.sampler(&matrix);
+                sampler.run(denoiser, None, &mut sequences, sampler.all(), &mut |_, _| true).map(|_| ())
             }
             HistoryForm::Replaced => {
                 let tokens = self.layout.tokens(chunks);
@@ -149,8 +150,8 @@ impl<'a> Continuation<'a> {
                 for m in 0..matrix.steps() {
                     let level = matrix.row(m).first().copied().unwrap_or_default();
                     self.replace(trajectories, &clean_btd, known, so_far, level, &mut sequences);
-                    let step = matrix.only_step(m);
-                    self.sampler(&step).run(denoiser, None, &mut sequences, &mut |_, _| true)?;
+                    let sampler = self.sampler(&matrix);
+                    sampler.run(denoiser, None, &mut sequences, m..m + 1, &mut |_, _| true)?;
                 }
                 Ok(())
             }
@@ -173,7 +174,7 @@ impl<'a> Continuation<'a> {
     }
 
     /// `[state, no goal, history, noise]` of every trajectory.
-    fn window(&self, trajectories: &[Trajectory], so_far: usize, history: usize) -> Sequences {
+    fn window(&self, trajectories: &[Trajectory], so_far: usize, history: usize) -> Tokens {
         let (layout, width) = (&self.layout, self.layout.width());
         let chunks = history + self.config.ahead;
         let per = layout.tokens(chunks) * width;
@@ -192,13 +193,8 @@ impl<'a> Continuation<'a> {
                 random::fill_normal(&mut random::stream(trajectory.seed, &path), chunk);
             }
         }
-        Sequences {
-            batch: trajectories.len(),
-            x0_btd: x_btd.clone(),
-            x_btd,
-            chunks_b: vec![chunks; trajectories.len()],
-            goal_b: vec![false; trajectories.len()],
-        }
+        let count = trajectories.len();
+        Tokens::new(layout.tokens(chunks), x_btd, vec![chunks; count], vec![false; count])
     }
 
     /// Puts the known tokens at a row's level: `x^k = sqrt(abar) x + sqrt(1 - abar) e`, `e` fresh in every row.
@@ -209,7 +205,7 @@ impl<'a> Continuation<'a> {
         known: usize,
         so_far: usize,
         level: u16,
-        sequences: &mut Sequences,
+        sequences: &mut Tokens,
     ) {
         let (width, per) = (self.layout.width(), clean_btd.len() / trajectories.len().max(1));
         let k = self.schedule.training_level(usize::from(level), usize::from(self.config.levels));

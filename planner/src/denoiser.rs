@@ -86,7 +86,7 @@ pub trait Denoiser: Send {
     ///
     /// # Errors
     /// [`PlannerError::Length`] where arrays do not fit.
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         batch: &NoisyBatch<'_>,
         x0_btd: &mut [f64],

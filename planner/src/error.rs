@@ -45,6 +45,17 @@ pub enum PlannerError {
         /// Token index.
         token: usize,
     },
+    /// An observation that nothing in the data is like.
+    #[error(
+        "observation[{entry}] is {value}, far outside the training data: a plan from there would be a guess; \
+         bring the robot back, train on data that have been there, or set plan.out_of_data to \"flag\""
+    )]
+    OutOfData {
+        /// Entry of the observation.
+        entry: usize,
+        /// Its value.
+        value: f64,
+    },
     /// Training diverged.
     #[error("the loss is {loss} at step {step}: lower `train.learning_rate` or check the data for outliers")]
     Diverged {

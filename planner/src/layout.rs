@@ -31,8 +31,9 @@ pub struct TokenLayout {
     pub frame_stack: usize,
     /// Chunks in the longest sequence, `C`.
     pub chunks: usize,
-    /// Observation entries that the goal speaks of.
-    pub goal_indices: Vec<usize>,
+    /// Observation entries that goals speak of.
+    #[serde(alias = "goal_indices")]
+    pub condition: Vec<usize>,
 }
 
 impl TokenLayout {
@@ -61,7 +62,7 @@ impl TokenLayout {
             reward,
             frame_stack,
             chunks,
-            goal_indices: spec.condition.clone(),
+            condition: spec.condition.clone(),
         })
     }
 
@@ -105,14 +106,9 @@ impl TokenLayout {
         let last = self.last_observation();
         match t {
             STATE => (last..last + self.observation).contains(&d),
-            GOAL => d >= last && self.goal_indices.contains(&(d - last)),
+            GOAL => d >= last && self.condition.contains(&(d - last)),
             _ => true,
         }
-    }
-
-    /// Those entries of an observation that the goal speaks of, in the goal's order.
-    pub(crate) fn goal_entries(&self, observation: &[f64]) -> Vec<f64> {
-        self.goal_indices.iter().map(|&i| observation[i]).collect()
     }
 
     /// Writes a normalised observation into a state token of `width` zeros.
@@ -121,10 +117,10 @@ impl TokenLayout {
         token[last..last + self.observation].copy_from_slice(observation);
     }
 
-    /// Writes a goal, in normalised units and the order of `goal_indices`, into a goal token.
+    /// Writes a goal, in normalised units and the order of `condition`, into a goal token.
     pub fn write_goal(&self, goal: &[f64], token: &mut [f64]) {
         let last = self.last_observation();
-        for (&index, &value) in self.goal_indices.iter().zip(goal) {
+        for (&index, &value) in self.condition.iter().zip(goal) {
             token[last + index] = value;
         }
     }

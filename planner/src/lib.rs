@@ -7,12 +7,12 @@
 //! [`training`] and [`checkpoint`]. [`MppiPlanner`] is a baseline.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
-mod commitment;
 mod continuation;
 mod denoiser;
 pub mod engine;
 mod error;
 mod layout;
+mod levels;
 mod likelihood;
 mod matrix;
 mod monte_carlo;
@@ -23,6 +23,7 @@ mod plan_config;
 mod planner;
 mod sampler;
 mod solver;
+mod tokens;
 
 pub mod checkpoint;
 pub mod guidance;
@@ -37,12 +38,15 @@ pub use engine::EngineDenoiser;
 pub use error::PlannerError;
 pub use layout::{FIRST_CHUNK, GOAL, STATE, TokenLayout};
 pub use likelihood::LikelihoodBound;
-pub use matrix::{MatrixKind, SchedulingMatrix};
+pub use matrix::{MatrixKind, ScheduleName, SchedulingMatrix};
 pub use monte_carlo::Guidance;
 pub use mppi::MppiPlanner;
 pub use mppi_config::{MppiConfig, MppiObjective};
-pub use plan::{Plan, PlanRequest, PlanRow, Planner};
-pub use plan_config::{ObjectiveKind, PlanConfig};
+pub use plan::{InForce, Memory, Plan, PlanStats, Planner, Request, Snapshot};
+pub use plan_config::{
+    GuidanceConfig, HorizonConfig, Lengths, OutOfData, PlanConfig, RankConfig, SamplerConfig,
+};
 pub use planner::DiffusionPlanner;
-pub use sampler::{OnRow, Sampler, Sequences};
+pub use sampler::{OnRow, Sampler};
 pub use solver::Solver;
+pub use tokens::Tokens;

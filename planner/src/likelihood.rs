@@ -12,7 +12,7 @@
 use crate::denoiser::{Denoiser, NoisyBatch};
 use crate::layout::FIRST_CHUNK;
 use crate::noise::NoiseSchedule;
-use crate::{PlannerError, Sequences, random};
+use crate::{PlannerError, Tokens, random};
 
 /// The bound over a range of training levels, estimated with one draw of noise per band.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +66,7 @@ impl LikelihoodBound {
         &self,
         denoiser: &mut dyn Denoiser,
         schedule: &NoiseSchedule,
-        sequences: &Sequences,
+        sequences: &Tokens,
         seeds: &[u64],
         counts: &dyn Fn(usize) -> bool,
     ) -> Result<Vec<f64>, PlannerError> {

@@ -7,9 +7,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::PlannerError;
 
+/// Orders of denoising by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleName {
+    /// [`MatrixKind::FullSequence`].
+    FullSequence,
+    /// [`MatrixKind::Autoregressive`].
+    Autoregressive,
+    /// [`MatrixKind::Pyramid`].
+    #[default]
+    Pyramid,
+    /// [`MatrixKind::Trapezoid`].
+    Trapezoid,
+}
+
+impl ScheduleName {
+    /// The order with `uncertainty` rows between the starts of neighbouring tokens, where it has some.
+    pub fn with(self, uncertainty: f64) -> MatrixKind {
+        match self {
+            Self::FullSequence => MatrixKind::FullSequence,
+            Self::Autoregressive => MatrixKind::Autoregressive,
+            Self::Pyramid => MatrixKind::Pyramid { uncertainty },
+            Self::Trapezoid => MatrixKind::Trapezoid { uncertainty },
+        }
+    }
+}
+
 /// Order in which tokens are denoised.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MatrixKind {
     /// All tokens together: ordinary diffusion, as in Diffuser.
     FullSequence,
@@ -63,13 +89,17 @@ impl SchedulingMatrix {
             Err(PlannerError::Setting { name, value, remedy: remedy.into() })
         };
         if tokens == 0 {
-            return bad("plan.horizons", "0".into(), "a plan needs at least one token");
+            return bad("plan.horizon.lengths", "0".into(), "a plan needs at least one token");
         }
         if levels == 0 {
-            return bad("plan.levels", "0".into(), "sampling needs at least one level");
+            return bad("plan.sampler.steps", "0".into(), "sampling needs at least one level");
         }
         if let Some(level) = start.iter().find(|&&level| level > levels) {
-            return bad("plan.warm_start", level.to_string(), "a start level cannot exceed plan.levels");
+            return bad(
+                "plan.warm_start",
+                level.to_string(),
+                "a start level cannot exceed plan.sampler.steps",
+            );
         }
         let uncertainty = match kind {
             MatrixKind::FullSequence => 0.0,
@@ -79,7 +109,7 @@ impl SchedulingMatrix {
         // The upper bound keeps the row count in range; beyond S rows apart nothing changes any more.
         if uncertainty.is_nan() || uncertainty < 0.0 {
             return bad(
-                "plan.matrix.uncertainty",
+                "plan.sampler.uncertainty_scale",
                 uncertainty.to_string(),
                 "give a number of rows, zero or more",
             );
@@ -130,13 +160,6 @@ impl SchedulingMatrix {
             entries.extend_from_slice(row);
         }
         Self { tokens, levels: self.levels, entries }
-    }
-
-    /// Step `m` alone: a matrix of two rows.
-    #[must_use]
-    pub fn only_step(&self, m: usize) -> Self {
-        let entries = [self.row(m), self.row(m + 1)].concat();
-        Self { tokens: self.tokens, levels: self.levels, entries }
     }
 
     /// Number of tokens.

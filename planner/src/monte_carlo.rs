@@ -10,26 +10,64 @@
 use crate::denoiser::{Denoiser, NoisyBatch};
 use crate::guidance::Objective;
 use crate::layout::FIRST_CHUNK;
-use crate::sampler::{Sampler, Sequences};
-use crate::{PlannerError, random};
+use crate::levels::Levels;
+use crate::{PlannerError, Tokens, random};
 
 /// How to guide a sampling run.
 pub struct Guidance<'a> {
     /// One objective per sequence.
-    pub objectives: &'a [Box<dyn Objective>],
+    pub objectives: &'a [&'a dyn Objective],
     /// Strength. The clean estimate moves by `scale * Var(x0 | x) * dJ/dx0`.
     pub scale: f64,
     /// Sampling level at and below which a token is no longer pushed, so that its last steps are the model's own
     /// and join what was pushed apart; 0 guides to the end.
-    pub floor: u16,
+    pub end: u16,
     /// Completions, `N`; 1 is ordinary guidance.
-    pub completions: usize,
+    pub mc_samples: usize,
     /// Seed of the redrawn noise of each sequence.
     pub seeds: &'a [u64],
 }
 
+/// A sampling run's guidance, if any: what turns the network's answer into the clean estimate that is stepped to.
+pub(crate) struct Guide<'a>(Option<MonteCarlo<'a>>);
+
+impl<'a> Guide<'a> {
+    pub(crate) fn new(guidance: Option<&'a Guidance<'a>>, x: &Tokens, width: usize) -> Self {
+        Self(guidance.map(|guidance| MonteCarlo::new(guidance, x, width)))
+    }
+
+    /// Clean estimate of every token, those that move in row `m` moved uphill by the mean gradient.
+    pub(crate) fn estimate(
+        &mut self,
+        levels: Levels<'_>,
+        m: usize,
+        denoiser: &mut dyn Denoiser,
+        shown: &NoisyBatch<'_>,
+        x: &Tokens,
+        x0_btd: &mut [f64],
+    ) -> Result<(), PlannerError> {
+        let (now, next) = (levels.matrix.row(m), levels.matrix.row(m + 1));
+        let Some(mc) = self.0.as_mut().filter(|mc| mc.pushes(now, next)) else {
+            return denoiser.denoise(shown, x0_btd);
+        };
+        mc.estimate(levels, m, denoiser, shown, &x.x0_btd, x0_btd)?;
+        let width = x0_btd.len() / (shown.batch * shown.tokens).max(1);
+        let moved = x0_btd.chunks_exact_mut(width).zip(mc.gradient_btd.chunks_exact(width));
+        for (i, (x0_d, gradient_d)) in moved.enumerate() {
+            let (from, to) = (now[i % now.len()], next[i % now.len()]);
+            if from == to || from <= mc.guidance.end {
+                continue;
+            }
+            let abar = levels.abar(from);
+            let push = (1.0 - abar) / abar.sqrt() * mc.guidance.scale;
+            x0_d.iter_mut().zip(gradient_d).for_each(|(x0, gradient)| *x0 += push * gradient);
+        }
+        Ok(())
+    }
+}
+
 /// Buffers and results of Monte Carlo guidance over one sampling run.
-pub(crate) struct MonteCarlo<'a> {
+struct MonteCarlo<'a> {
     guidance: &'a Guidance<'a>,
     x_ntd: Vec<f64>,
     level_nt: Vec<u16>,
@@ -37,61 +75,47 @@ pub(crate) struct MonteCarlo<'a> {
     goal_n: Vec<bool>,
     x0_ntd: Vec<f64>,
     pulled_ntd: Vec<f64>,
+    /// Mean gradient `dJ/dx` of the latest row, `[batch, tokens, width]`.
     gradient_btd: Vec<f64>,
     /// Noise of one redrawn token, `[width]`.
     noise_d: Vec<f64>,
 }
 
 impl<'a> MonteCarlo<'a> {
-    pub(crate) fn new(
-        guidance: &'a Guidance<'a>,
-        sequences: &Sequences,
-        tokens: usize,
-        width: usize,
-    ) -> Self {
-        let rows = sequences.batch * guidance.completions.max(1);
-        let repeat = |b: usize| b / guidance.completions.max(1);
+    fn new(guidance: &'a Guidance<'a>, x: &Tokens, width: usize) -> Self {
+        let samples = guidance.mc_samples.max(1);
+        let (rows, tokens) = (x.batch * samples, x.tokens());
         Self {
             guidance,
             x_ntd: vec![0.0; rows * tokens * width],
             level_nt: vec![0; rows * tokens],
-            chunks_n: (0..rows).map(|n| sequences.chunks_b[repeat(n)]).collect(),
-            goal_n: (0..rows).map(|n| sequences.goal_b[repeat(n)]).collect(),
+            chunks_n: (0..rows).map(|n| x.chunks_b[n / samples]).collect(),
+            goal_n: (0..rows).map(|n| x.goal_b[n / samples]).collect(),
             x0_ntd: vec![0.0; rows * tokens * width],
             pulled_ntd: vec![0.0; rows * tokens * width],
-            gradient_btd: vec![0.0; sequences.batch * tokens * width],
+            gradient_btd: vec![0.0; x.batch * tokens * width],
             noise_d: vec![0.0; width],
         }
     }
 
-    /// Guidance scale for a token at sampling level `level`.
-    pub(crate) fn scale(&self, level: u16) -> f64 {
-        if level > self.guidance.floor { self.guidance.scale } else { 0.0 }
-    }
-
     /// Whether any token that changes between two rows is pushed.
-    pub(crate) fn pushes(&self, now: &[u16], next: &[u16]) -> bool {
-        now.iter().zip(next).any(|(&from, to)| from != *to && from > self.guidance.floor)
-    }
-
-    /// Mean gradient `dJ/dx` of the latest row, `[batch, tokens, width]`.
-    pub(crate) fn gradient_btd(&self) -> &[f64] {
-        &self.gradient_btd
+    fn pushes(&self, now: &[u16], next: &[u16]) -> bool {
+        now.iter().zip(next).any(|(&from, to)| from != *to && from > self.guidance.end)
     }
 
     /// Clean estimate of the sequences as they stand, and the mean gradient over all completions.
-    pub(crate) fn estimate(
+    fn estimate(
         &mut self,
-        sampler: &Sampler<'_>,
+        levels: Levels<'_>,
         row: usize,
         denoiser: &mut dyn Denoiser,
         batch: &NoisyBatch<'_>,
         latest_x0_btd: &[f64],
         x0_btd: &mut [f64],
     ) -> Result<(), PlannerError> {
-        let completions = self.guidance.completions.max(1);
+        let completions = self.guidance.mc_samples.max(1);
         let size = x0_btd.len() / batch.batch;
-        self.complete(sampler, row, batch, latest_x0_btd);
+        self.complete(levels, row, batch, latest_x0_btd);
         let inner = NoisyBatch {
             batch: batch.batch * completions,
             tokens: batch.tokens,
@@ -106,7 +130,7 @@ impl<'a> MonteCarlo<'a> {
                 objective.value_and_gradient(x0_td, chunks_n[n], gradient_td);
             }
         };
-        denoiser.denoise_and_pull(&inner, &mut self.x0_ntd, &cotangent, &mut self.pulled_ntd)?;
+        denoiser.denoise_vjp(&inner, &mut self.x0_ntd, &cotangent, &mut self.pulled_ntd)?;
         for b in 0..batch.batch {
             let first = b * completions * size;
             x0_btd[b * size..(b + 1) * size].copy_from_slice(&self.x0_ntd[first..first + size]);
@@ -119,9 +143,9 @@ impl<'a> MonteCarlo<'a> {
     }
 
     /// Lays out the completions: the sequence itself, then copies with the uncertain tokens redrawn.
-    fn complete(&mut self, sampler: &Sampler<'_>, row: usize, batch: &NoisyBatch<'_>, latest_x0_btd: &[f64]) {
-        let completions = self.guidance.completions.max(1);
-        let (now, next) = (sampler.matrix.row(row), sampler.matrix.row(row + 1));
+    fn complete(&mut self, levels: Levels<'_>, row: usize, batch: &NoisyBatch<'_>, latest_x0_btd: &[f64]) {
+        let completions = self.guidance.mc_samples.max(1);
+        let (now, next) = (levels.matrix.row(row), levels.matrix.row(row + 1));
         let decided = (0..now.len()).filter(|&t| now[t] != next[t]).map(|t| now[t]).min().unwrap_or(0);
         let size = self.gradient_btd.len() / batch.batch;
         let width = size / batch.tokens;
@@ -130,15 +154,16 @@ impl<'a> MonteCarlo<'a> {
             for n in 0..completions {
                 let at = (b * completions + n) * size;
                 self.x_ntd[at..at + size].copy_from_slice(&batch.x_btd[b * size..(b + 1) * size]);
-                let levels = &batch.level_bt[b * batch.tokens..(b + 1) * batch.tokens];
-                self.level_nt[(b * completions + n) * batch.tokens..][..batch.tokens].copy_from_slice(levels);
+                let level_t = &batch.level_bt[b * batch.tokens..(b + 1) * batch.tokens];
+                self.level_nt[(b * completions + n) * batch.tokens..][..batch.tokens]
+                    .copy_from_slice(level_t);
                 if n == 0 {
                     continue;
                 }
                 for t in (FIRST_CHUNK..batch.tokens).filter(|&t| now[t] > decided) {
                     random::fill_normal(&mut rng, &mut self.noise_d);
                     // Before a token's first step there is no estimate yet; at that level none would show.
-                    let abar = sampler.schedule.abar(usize::from(levels[t]));
+                    let abar = levels.schedule.abar(usize::from(level_t[t]));
                     let estimate = &latest_x0_btd[b * size + t * width..][..width];
                     for ((x, e), x0) in
                         self.x_ntd[at + t * width..].iter_mut().zip(&self.noise_d).zip(estimate)

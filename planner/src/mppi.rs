@@ -19,7 +19,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use crate::error::{check_finite, check_len};
 use crate::mppi_config::{MppiConfig, MppiObjective};
 use crate::network::thread_pool;
-use crate::plan::{Plan, PlanRequest, Planner};
+use crate::plan::{Plan, PlanStats, Planner, Request};
 use crate::{PlannerError, random};
 
 /// Plans by rolling out known dynamics of a fully observed environment, towards a task with a goal.
@@ -53,7 +53,7 @@ impl MppiPlanner {
     }
 
     /// Rounds of sampling, each around the weighted mean of the one before.
-    fn plan_one(&self, request: &PlanRequest<'_>, aim: &Aim<'_>) -> Plan {
+    fn plan_one(&self, request: &Request<'_>, aim: &Aim<'_>) -> Plan {
         let MppiConfig { samples, horizon, noise, temperature, iterations, .. } = self.config;
         let (space, width) = (&self.spec.action, self.spec.action.len());
         let mut nominal_ha = shifted(request, horizon, width);
@@ -117,24 +117,19 @@ impl MppiPlanner {
             frame += 1;
         });
         // Among plans that never arrive the one that comes closest, as the diffusion planner has it.
-        let value = inside - closest / (1.0 + closest);
-        let (rows, candidates) = (self.config.iterations, self.config.samples);
-        Plan { observations, actions, frames, value, arrival, rows, candidates, ..Plan::default() }
+        let score = inside - closest / (1.0 + closest);
+        let stats = PlanStats { rows: self.config.iterations, candidates: self.config.samples };
+        Plan { observations, actions, frames, score, arrival, stats, ..Plan::default() }
     }
 }
 
 impl Planner for MppiPlanner {
-    fn plan(&mut self, requests: &[PlanRequest<'_>], _history: bool) -> Result<Vec<Plan>, PlannerError> {
+    fn plan(&mut self, requests: &[Request<'_>], _trace: bool) -> Result<Vec<Plan>, PlannerError> {
         let aims =
             requests.iter().map(|request| Aim::new(request, &self.spec)).collect::<Result<Vec<_>, _>>()?;
         let due: Vec<_> = requests.iter().zip(&aims).collect();
         let this = &*self;
         Ok(this.pool.install(|| due.par_iter().map(|(request, aim)| this.plan_one(request, aim)).collect()))
-    }
-
-    /// There is no noise level to read: plans have no history.
-    fn levels(&self) -> u16 {
-        0
     }
 }
 
@@ -147,7 +142,7 @@ struct Aim<'a> {
 }
 
 impl<'a> Aim<'a> {
-    fn new(request: &PlanRequest<'a>, spec: &EnvSpec) -> Result<Self, PlannerError> {
+    fn new(request: &Request<'a>, spec: &EnvSpec) -> Result<Self, PlannerError> {
         check_len("observation", spec.observation.len(), request.observation.len())?;
         check_finite("observation", request.observation)?;
         let Some(goal) = request.task.condition() else {
@@ -171,9 +166,10 @@ impl<'a> Aim<'a> {
 }
 
 /// The nominal sequence to begin from: what is left of the plan in force, then rest; rest throughout without one.
-fn shifted(request: &PlanRequest<'_>, horizon: usize, width: usize) -> Vec<f64> {
-    let left = request.previous.and_then(|(plan, executed)| {
-        (plan.actions.len() == plan.frames * width).then(|| plan.actions.get(executed * width..))?
+fn shifted(request: &Request<'_>, horizon: usize, width: usize) -> Vec<f64> {
+    let left = request.in_force.and_then(|now| {
+        (now.plan.actions.len() == now.plan.frames * width)
+            .then(|| now.plan.actions.get(now.executed * width..))?
     });
     let mut nominal_ha = left.unwrap_or_default().to_vec();
     nominal_ha.resize(horizon * width, 0.0);

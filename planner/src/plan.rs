@@ -1,6 +1,10 @@
 //! Plans, and the interface of everything that makes them.
 
-use forethought_envs::Task;
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use forethought_envs::{Condition, Frames, Rows, Task};
 
 use crate::PlannerError;
 
@@ -13,77 +17,125 @@ pub struct Plan {
     pub actions: Vec<f64>,
     /// Number of frames.
     pub frames: usize,
-    /// Estimated return over the longest horizon: frames within the goal radius, a plan that ends at the
-    /// goal counting as staying there. Without a goal, the objective's value, or 0.
-    pub value: f64,
-    /// First frame within the goal radius, if any.
+    /// What the planner expects of it; comparable between plans of one planner for one task.
+    pub score: f64,
+    /// First frame in which the task is done, if any.
     pub arrival: Option<usize>,
-    /// Nats of the plan's least likely chunk ([`crate::LikelihoodBound`]); 0 where it was not asked for.
-    pub surprise: f64,
-    /// Frames at positions where the data have never been; 0 where [`crate::PlanConfig::support`] is 0.
+    /// Frames at positions where the data have never been; 0 where that does not count.
     pub unsupported: usize,
-    /// Rows of the scheduling matrix that were walked.
+    /// Entry of the observation planned from that lies far outside the data, if any: such a plan is a guess.
+    pub out_of_data: Option<usize>,
+    /// What making it took.
+    pub stats: PlanStats,
+    /// The plan while it was made, when asked for; first snapshot first.
+    pub trace: Vec<Snapshot>,
+    /// What the planner wants to know of it when it makes the next one.
+    pub memory: Memory,
+}
+
+/// What making a plan took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanStats {
+    /// Evaluations of the model, one after the other.
     pub rows: usize,
     /// Candidates it was chosen from.
     pub candidates: usize,
-    /// The plan at every row, when asked for; first row first.
-    pub history: Vec<PlanRow>,
-    /// Clean estimate of every chunk, normalised, `[chunks, width]`: what a warm start begins from.
-    pub(crate) x0_cd: Vec<f64>,
-    /// Whether it was made to stay at the goal.
-    pub(crate) staying: bool,
-    /// Whether it ends where it was to end.
-    pub(crate) ends: bool,
-    /// Frames after which it is to have arrived, for the length of the plans after it.
-    pub(crate) due: Option<usize>,
-    /// Positions from which this plan and those before it were made, while away from the goal.
-    pub(crate) visited: Vec<f64>,
 }
 
-/// A plan while it is being denoised.
+/// A plan while it is made.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PlanRow {
-    /// Row of the scheduling matrix.
+pub struct Snapshot {
+    /// Evaluations of the model so far.
     pub row: usize,
-    /// Sampling level of each frame.
-    pub level: Vec<u16>,
-    /// Clean estimate of the observations `[frames, observation]`, environment units; what the noisy
-    /// tokens themselves show before the first estimate.
+    /// How uncertain each frame still is, from 0 (settled) to 1 (nothing known).
+    pub uncertainty: Vec<f64>,
+    /// Observations as they would be, `[frames, observation]`, environment units.
     pub observations: Vec<f64>,
+}
+
+/// A planner's own notes on a plan. Nobody else reads them, and plans that differ in nothing else are equal.
+#[derive(Clone, Default)]
+pub struct Memory(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Memory {
+    /// Notes of any type.
+    pub fn new<T: Any + Send + Sync>(notes: T) -> Self {
+        Self(Some(Arc::new(notes)))
+    }
+
+    /// The notes, where they are of this type.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.as_ref()?.downcast_ref()
+    }
+}
+
+impl PartialEq for Memory {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Memory(..)" } else { "Memory(none)" })
+    }
+}
+
+/// The plan that is being executed.
+#[derive(Clone, Copy, Debug)]
+pub struct InForce<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// How many of its frames were executed.
+    pub executed: usize,
 }
 
 /// What to plan for.
 #[derive(Clone, Copy, Debug)]
-pub struct PlanRequest<'a> {
+pub struct Request<'a> {
     /// Present observation, environment units.
     pub observation: &'a [f64],
     /// What the plan is for.
     pub task: &'a dyn Task,
-    /// The plan in force and how many of its frames were executed, for a warm start.
-    pub previous: Option<(&'a Plan, usize)>,
-    /// Seed of this plan's noise.
+    /// The plan in force, where there is one.
+    pub in_force: Option<InForce<'a>>,
+    /// Seed of all that is random in this plan.
     pub seed: u64,
 }
 
-impl<'a> PlanRequest<'a> {
-    /// Values that the task's condition asks for.
-    pub(crate) fn goal(&self) -> Option<&'a [f64]> {
-        self.task.condition().map(|condition| condition.values)
+impl<'a> Request<'a> {
+    /// A first plan.
+    pub fn new(observation: &'a [f64], task: &'a dyn Task, seed: u64) -> Self {
+        Self { observation, task, in_force: None, seed }
+    }
+
+    /// The same with a plan in force.
+    #[must_use]
+    pub fn after(self, plan: &'a Plan, executed: usize) -> Self {
+        Self { in_force: Some(InForce { plan, executed }), ..self }
+    }
+
+    /// What the task's condition asks for.
+    pub(crate) fn condition(&self) -> Option<Condition<'a>> {
+        self.task.condition()
     }
 }
 
 /// Makes plans.
 pub trait Planner: Send {
     /// Plans for all requests together; plan `i` answers request `i` and depends on nothing else.
-    /// `history` asks for every row.
+    /// `trace` asks for every snapshot.
     ///
     /// # Errors
     /// [`PlannerError::Length`] and [`PlannerError::NonFinite`] for malformed requests;
-    /// [`PlannerError::BrokenOutput`] when the network's answer is not finite.
-    fn plan(&mut self, requests: &[PlanRequest<'_>], history: bool) -> Result<Vec<Plan>, PlannerError>;
+    /// [`PlannerError::BrokenOutput`] when a model's answer is not finite.
+    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError>;
+}
 
-    /// Sampling level of pure noise, for reading [`PlanRow::level`].
-    fn levels(&self) -> u16;
+impl<P: Planner + ?Sized> Planner for Box<P> {
+    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
+        (**self).plan(requests, trace)
+    }
 }
 
 impl Plan {
@@ -95,6 +147,18 @@ impl Plan {
     /// Action of frame `i`, if there is one.
     pub fn action(&self, i: usize) -> Option<&[f64]> {
         row(&self.actions, self.frames, i)
+    }
+
+    /// The plan as a task sees it, each frame counting `weight`.
+    pub fn frames(&self, weight: f64) -> Frames<'_> {
+        let width = |values: &[f64]| values.len().checked_div(self.frames).unwrap_or(0);
+        Frames {
+            len: self.frames,
+            observations: Rows::dense(&self.observations, width(&self.observations)),
+            actions: Rows::dense(&self.actions, width(&self.actions)),
+            weight,
+            ..Frames::default()
+        }
     }
 }
 

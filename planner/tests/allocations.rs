@@ -14,8 +14,8 @@ use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::network::{Network, NetworkConfig, NetworkKind, ParameterLayout};
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::{
-    Cotangent, Denoiser, DiffusionPlanner, EngineDenoiser, NoisyBatch, PlanConfig, PlanRequest, Planner,
-    PlannerError, TokenLayout,
+    Cotangent, Denoiser, DiffusionPlanner, EngineDenoiser, InForce, NoisyBatch, PlanConfig, Planner,
+    PlannerError, Request, TokenLayout,
 };
 
 thread_local! {
@@ -42,14 +42,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 fn layout() -> TokenLayout {
-    TokenLayout {
-        observation: 2,
-        action: 1,
-        reward: false,
-        frame_stack: 3,
-        chunks: 6,
-        goal_indices: vec![0, 1],
-    }
+    TokenLayout { observation: 2, action: 1, reward: false, frame_stack: 3, chunks: 6, condition: vec![0, 1] }
 }
 
 fn schedule() -> NoiseSchedule {
@@ -72,7 +65,7 @@ impl Denoiser for Shrink {
         Ok(())
     }
 
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         batch: &NoisyBatch<'_>,
         x0_btd: &mut [f64],
@@ -98,17 +91,18 @@ fn counted(denoiser: Box<dyn Denoiser>, levels: u16) -> [(usize, usize); 2] {
         |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
-    let config = PlanConfig { levels, completions: 3, warm_start: 0.5, ..PlanConfig::default() };
-    let mut planner = DiffusionPlanner::new(denoiser, schedule(), normalizer, &limits, config, None).unwrap();
+    let mut config = PlanConfig { warm_start: 0.5, goal_conditioning: false, ..PlanConfig::default() };
+    (config.sampler.steps, config.guidance.mc_samples, config.rank.ood_penalty) = (levels, 3, 0.0);
+    let mut planner = DiffusionPlanner::new(denoiser, schedule(), normalizer, limits, config, None).unwrap();
     let goal = GoalTask::new(&[0, 1], &[5.0, 5.0], 0.1);
-    let cold = PlanRequest { observation: &[0.0, 0.2], task: &goal, previous: None, seed: 5 };
+    let cold = Request { observation: &[0.0, 0.2], task: &goal, in_force: None, seed: 5 };
     let first = planner.plan(&[cold], false).unwrap().remove(0);
-    let warm = PlanRequest { previous: Some((&first, 2)), ..cold };
+    let warm = Request { in_force: Some(InForce { plan: &first, executed: 2 }), ..cold };
     planner.plan(&[warm], false).unwrap();
     [cold, warm].map(|request| {
         let before = ALLOCATIONS.get();
         let plans = planner.plan(&[request], false).unwrap();
-        (ALLOCATIONS.get() - before, plans[0].rows)
+        (ALLOCATIONS.get() - before, plans[0].stats.rows)
     })
 }
 

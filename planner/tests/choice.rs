@@ -13,8 +13,8 @@ use forethought_envs::data::{
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
 use forethought_planner::{
-    Cotangent, Denoiser, DiffusionPlanner, FIRST_CHUNK, NoisyBatch, Plan, PlanConfig, PlanRequest, Planner,
-    PlannerError, TokenLayout,
+    Cotangent, Denoiser, DiffusionPlanner, FIRST_CHUNK, HorizonConfig, InForce, Lengths, NoisyBatch, Plan,
+    PlanConfig, Planner, PlannerError, RankConfig, Request, SamplerConfig, Solver, TokenLayout,
 };
 
 const START: [f64; 2] = [0.0, 0.0];
@@ -28,7 +28,7 @@ fn layout() -> TokenLayout {
         reward: false,
         frame_stack: 2,
         chunks: CHUNKS,
-        goal_indices: vec![0, 1],
+        condition: vec![0, 1],
     }
 }
 
@@ -66,7 +66,7 @@ impl Denoiser for Bows {
         Ok(())
     }
 
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         batch: &NoisyBatch<'_>,
         x0_btd: &mut [f64],
@@ -107,11 +107,18 @@ fn planner(config: PlanConfig, below: &Arc<AtomicBool>) -> DiffusionPlanner {
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 100).unwrap();
     let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(below) });
-    DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, config, Some(support())).unwrap()
+    DiffusionPlanner::new(denoiser, schedule, normalizer, limits.clone(), config, Some(support())).unwrap()
 }
 
 fn config(support: f64, samples: usize) -> PlanConfig {
-    PlanConfig { goal_token: true, guidance: 0.0, support, samples, ..PlanConfig::default() }
+    let mut config = PlanConfig::default();
+    config.sampler =
+        SamplerConfig { solver: Solver::Ddim, uncertainty_scale: 1.0, clean_tokens: 0, ..config.sampler };
+    config.guidance.scale = 0.0;
+    config.horizon =
+        HorizonConfig { lengths: Lengths::These(vec![layout().chunks]), shrink: 0, terminal_chunks: 3 };
+    config.rank = RankConfig { candidates: samples, ood_penalty: support };
+    config
 }
 
 /// A goal that lives as long as the test.
@@ -119,8 +126,8 @@ fn goal(values: &[f64]) -> &'static GoalTask {
     Box::leak(Box::new(GoalTask::new(&[0, 1], values, 0.5)))
 }
 
-fn request(seed: u64) -> PlanRequest<'static> {
-    PlanRequest { observation: &START, task: goal(&END), previous: None, seed }
+fn request(seed: u64) -> Request<'static> {
+    Request { observation: &START, task: goal(&END), in_force: None, seed }
 }
 
 fn highest_and_lowest(plan: &Plan) -> (f64, f64) {
@@ -139,7 +146,7 @@ fn of_several_plans_one_is_kept_that_stays_where_the_data_have_been() {
     for plan in &judged {
         let (highest, lowest) = highest_and_lowest(plan);
         assert!(highest > 0.9 && lowest > -0.1, "{highest} and {lowest}");
-        assert_eq!((plan.unsupported, plan.candidates), (0, 8));
+        assert_eq!((plan.unsupported, plan.stats.candidates), (0, 8));
     }
     // Together or alone, a request's plan is the same.
     let alone = planner(config(1.0, 8), &below).plan(&requests[5..6], false).unwrap();
@@ -157,7 +164,8 @@ fn where_no_new_plan_will_do_the_one_in_force_is_kept() {
     let first = planner.plan(&[request(3)], false).unwrap().remove(0);
     below.store(true, Ordering::Relaxed);
     let again = |planner: &mut DiffusionPlanner, observation: &[f64]| {
-        let next = PlanRequest { observation, previous: Some((&first, 2)), ..request(4) };
+        let next =
+            Request { observation, in_force: Some(InForce { plan: &first, executed: 2 }), ..request(4) };
         planner.plan(&[next], false).unwrap().remove(0)
     };
     let on_the_way = again(&mut planner, &first.observations[2..4]);
@@ -185,11 +193,11 @@ fn a_support_that_is_asked_for_and_missing_is_refused() {
     let without = |support: f64| {
         let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(&below) });
         let (normalizer, schedule) = (normalizer.clone(), schedule.clone());
-        DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, config(support, 1), None)
+        DiffusionPlanner::new(denoiser, schedule, normalizer, limits.clone(), config(support, 1), None)
     };
     let message = without(1.0).map(|_| ()).unwrap_err().to_string();
-    assert!(message.contains("plan.support") && message.contains("train again"), "{message}");
+    assert!(message.contains("plan.rank.ood_penalty") && message.contains("train again"), "{message}");
     let mut planner = without(0.0).unwrap();
     assert!(planner.set_config(config(1.0, 1)).is_err());
-    assert!(planner.config().support.abs() < f64::EPSILON, "the old settings stay");
+    assert!(planner.config().rank.ood_penalty.abs() < f64::EPSILON, "the old settings stay");
 }

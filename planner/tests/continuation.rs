@@ -196,7 +196,7 @@ impl Denoiser for Witness {
         Ok(())
     }
 
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         _: &NoisyBatch<'_>,
         _: &mut [f64],
@@ -285,7 +285,7 @@ fn what_cannot_be_continued_is_refused() {
     refused(ContinuationConfig { keep: 0, ..config(1) }, "continuation.keep");
     refused(ContinuationConfig { keep: 5, ..config(1) }, "continuation.keep");
     refused(ContinuationConfig { stabilization: 1001, ..config(1) }, "continuation.stabilization");
-    refused(ContinuationConfig { levels: 0, ..config(1) }, "plan.levels");
+    refused(ContinuationConfig { levels: 0, ..config(1) }, "plan.sampler.steps");
     refused(ContinuationConfig { levels: 1001, ..config(1) }, "continuation.levels");
     refused(ContinuationConfig { form: HistoryForm::Replaced, ..config(1) }, "continuation.form");
 

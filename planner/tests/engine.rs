@@ -80,7 +80,7 @@ impl Case {
             reward: false,
             frame_stack: self.frame_stack,
             chunks: self.chunks,
-            goal_indices: vec![0, 2],
+            condition: vec![0, 2],
         };
         let network = Network::new(&config, &layout, 3, &Device::flex()).unwrap();
         let parameters = ParameterLayout::of(&network);
@@ -153,7 +153,7 @@ impl Made {
                 *g = if self.visible(b * x0.len() + i) { x * 0.3 } else { 0.0 };
             }
         };
-        denoiser.denoise_and_pull(&self.view(), &mut x0, &cotangent, &mut pulled).unwrap();
+        denoiser.denoise_vjp(&self.view(), &mut x0, &cotangent, &mut pulled).unwrap();
         for i in (0..x0.len()).filter(|&i| !self.visible(i)) {
             (x0[i], pulled[i]) = (0.0, 0.0);
         }
@@ -238,7 +238,7 @@ proptest! {
     }
 }
 
-/// Sequences that would see chunks past their end, or longer than the network's tables, are refused by both.
+/// Tokens that would see chunks past their end, or longer than the network's tables, are refused by both.
 #[test]
 fn sequences_that_do_not_fit_are_refused() {
     let case = Case {

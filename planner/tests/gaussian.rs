@@ -66,9 +66,7 @@ fn the_pullback_is_the_transpose_of_the_jacobian() {
             goal_b: &[false],
         };
         let (mut x0, mut pulled) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        denoiser
-            .denoise_and_pull(&batch, &mut x0, &|_, _, out| out.copy_from_slice(&g), &mut pulled)
-            .unwrap();
+        denoiser.denoise_vjp(&batch, &mut x0, &|_, _, out| out.copy_from_slice(&g), &mut pulled).unwrap();
         let score: f64 = x0.iter().zip(&g).skip(2 * width).map(|(a, b)| a * b).sum();
         (score, pulled)
     };

@@ -34,7 +34,7 @@ fn networks_agree_with_the_equations() {
         reward: false,
         frame_stack: integer(&fixture["frame_stack"]),
         chunks: integer(&fixture["chunks"]),
-        goal_indices: vec![0, 1],
+        condition: vec![0, 1],
     };
     let x_btd = numbers(&fixture["x_btd"]);
     let level_bt: Vec<u16> = numbers(&fixture["level_bt"]).iter().map(|&v| v as u16).collect();

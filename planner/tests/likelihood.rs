@@ -3,7 +3,7 @@
 
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
 use forethought_planner::{
-    Cotangent, Denoiser, LikelihoodBound, NoisyBatch, PlannerError, Sequences, TokenLayout,
+    Cotangent, Denoiser, LikelihoodBound, NoisyBatch, PlannerError, TokenLayout, Tokens,
 };
 
 const STABLE: u16 = 10;
@@ -27,7 +27,7 @@ impl Denoiser for Unit {
         Ok(())
     }
 
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         batch: &NoisyBatch<'_>,
         x0_btd: &mut [f64],
@@ -45,21 +45,15 @@ fn unit() -> Unit {
         reward: false,
         frame_stack: 2,
         chunks: 3,
-        goal_indices: vec![0],
+        condition: vec![0],
     };
     Unit { layout, schedule: NoiseSchedule::new(ScheduleKind::Cosine, 1000).unwrap() }
 }
 
 /// Many copies of one sequence whose slots all hold `value`.
-fn sequences(layout: &TokenLayout, value: f64, chunks: usize, batch: usize) -> Sequences {
+fn sequences(layout: &TokenLayout, value: f64, chunks: usize, batch: usize) -> Tokens {
     let size = layout.tokens(3) * layout.width();
-    Sequences {
-        batch,
-        x_btd: vec![value; batch * size],
-        x0_btd: vec![value; batch * size],
-        chunks_b: vec![chunks; batch],
-        goal_b: vec![false; batch],
-    }
+    Tokens::new(layout.tokens(3), vec![value; batch * size], vec![chunks; batch], vec![false; batch])
 }
 
 #[test]
@@ -89,7 +83,7 @@ fn what_the_data_do_not_hold_costs_nats_in_its_own_token() {
     let bound = LikelihoodBound::new(&schedule, (0.4, 0.7), 4, STABLE).unwrap();
     let mut sequences = sequences(&unit.layout, 0.1, 2, 1);
     sequences.x0_btd[3 * width..4 * width].fill(4.0);
-    let mut nats = |sequences: &Sequences, counts: &dyn Fn(usize) -> bool| {
+    let mut nats = |sequences: &Tokens, counts: &dyn Fn(usize) -> bool| {
         bound.nats(&mut unit, &schedule, sequences, &[7], counts).unwrap()
     };
     let all = nats(&sequences, &|_| true);

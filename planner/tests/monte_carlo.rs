@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::{GaussianDenoiser, KINDS, noise, schedule, sequences};
+use common::{GaussianDenoiser, KINDS, noise, refs, schedule, sequences};
 use forethought_planner::guidance::Objective;
 use forethought_planner::{
     Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler,
@@ -49,7 +49,7 @@ impl Denoiser for Watched {
         self.inner.denoise(batch, x0_btd)
     }
 
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         batch: &NoisyBatch<'_>,
         x0_btd: &mut [f64],
@@ -57,7 +57,7 @@ impl Denoiser for Watched {
         pulled_btd: &mut [f64],
     ) -> Result<(), PlannerError> {
         self.shown.lock().unwrap().push((batch.batch, batch.x_btd.to_vec()));
-        self.inner.denoise_and_pull(batch, x0_btd, cotangent, pulled_btd)
+        self.inner.denoise_vjp(batch, x0_btd, cotangent, pulled_btd)
     }
 }
 
@@ -88,9 +88,10 @@ fn guided(
         solver: Solver::Ddim,
     };
     let objectives = waves(inner, starts.len());
-    let guidance = Guidance { objectives: &objectives, scale: SCALE, floor: 0, completions, seeds };
+    let guidance =
+        Guidance { objectives: &refs(&objectives), scale: SCALE, end: 0, mc_samples: completions, seeds };
     let mut state = sequences(&inner.layout, starts);
-    sampler.run(denoiser, Some(&guidance), &mut state, &mut |_, _| true).unwrap();
+    sampler.run(denoiser, Some(&guidance), &mut state, sampler.all(), &mut |_, _| true).unwrap();
     state.x_btd
 }
 
@@ -122,7 +123,7 @@ fn plain_guidance(denoiser: &mut GaussianDenoiser, kind: MatrixKind, start: &[f6
         let score = |_: usize, x0: &[f64], g: &mut [f64]| {
             Wave { known }.value_and_gradient(x0, CHUNKS, g);
         };
-        denoiser.denoise_and_pull(&batch, &mut x0, &score, &mut gradient).unwrap();
+        denoiser.denoise_vjp(&batch, &mut x0, &score, &mut gradient).unwrap();
         for i in known..x.len() {
             let (from, to) = (matrix.row(m)[i / width], matrix.row(m + 1)[i / width]);
             if from != to {
@@ -237,14 +238,20 @@ fn gradients(completions: usize, count: usize, fresh: bool) -> Vec<Vec<f64>> {
         .collect();
     let mut one_row = |guidance: Option<&Guidance<'_>>| {
         let mut state = sequences(&denoiser.layout, &starts);
-        sampler.run(&mut denoiser, guidance, &mut state, &mut |row, _| row == 0).unwrap();
+        sampler.run(&mut denoiser, guidance, &mut state, sampler.all(), &mut |row, _| row == 0).unwrap();
         let size = state.x0_btd.len() / count;
         let first = FIRST_CHUNK * width;
         state.x0_btd.chunks_exact(size).map(|x0| x0[first..first + width].to_vec()).collect::<Vec<_>>()
     };
     let objectives = waves(&self::denoiser(), count);
     let seeds: Vec<u64> = (0..count as u64).map(|i| i * 1000 + completions as u64).collect();
-    let guidance = Guidance { objectives: &objectives, scale: SCALE, floor: 0, completions, seeds: &seeds };
+    let guidance = Guidance {
+        objectives: &refs(&objectives),
+        scale: SCALE,
+        end: 0,
+        mc_samples: completions,
+        seeds: &seeds,
+    };
     let (plain, guided) = (one_row(None), one_row(Some(&guidance)));
     // The estimate moved by (1 - abar) / sqrt(abar) * scale * gradient.
     let abar = schedule.abar(250);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use forethought_envs::maze::make_maze;
 use forethought_envs::{Environment, GoalTask, ReturnTask, Simulator, Start};
-use forethought_planner::{MppiConfig, MppiObjective, MppiPlanner, Plan, PlanRequest, Planner, PlannerError};
+use forethought_planner::{
+    InForce, MppiConfig, MppiObjective, MppiPlanner, Plan, Planner, PlannerError, Request,
+};
 
 const UMAZE: &str = "maze2d-umaze-v1";
 /// In the lower right corner of the U, with two free cells to its left.
@@ -25,9 +27,9 @@ fn small() -> MppiConfig {
     MppiConfig { samples: 32, horizon: 20, noise: 0.5, ..MppiConfig::default() }
 }
 
-fn request<'a>(observation: &'a [f64], goal: &[f64], seed: u64) -> PlanRequest<'a> {
+fn request<'a>(observation: &'a [f64], goal: &[f64], seed: u64) -> Request<'a> {
     let task = Box::leak(Box::new(GoalTask::new(&[0, 1], goal, 0.5)));
-    PlanRequest { observation, task, previous: None, seed }
+    Request { observation, task, in_force: None, seed }
 }
 
 #[test]
@@ -42,8 +44,8 @@ fn it_reaches_a_goal_in_free_space_and_stays() {
         let (mut previous, mut rewards): (Option<Plan>, Vec<f64>) = (None, Vec::new());
         for seed in 0..30 {
             let observation = maze.observation().to_vec();
-            let request = PlanRequest {
-                previous: previous.as_ref().map(|plan| (plan, 5)),
+            let request = Request {
+                in_force: previous.as_ref().map(|plan| InForce { plan, executed: 5 }),
                 ..request(&observation, &[3.0, 1.6], seed)
             };
             let plan = planner.plan(&[request], false).unwrap().remove(0);
@@ -58,8 +60,8 @@ fn it_reaches_a_goal_in_free_space_and_stays() {
         assert!((20..80).contains(&arrival), "{arrival}");
         assert!(rewards[100..].iter().all(|reward| *reward == 1.0), "{objective:?}: {rewards:?}");
         let plan = previous.unwrap();
-        assert_eq!((plan.arrival, plan.candidates, plan.rows), (Some(0), 128, 1));
-        assert!(plan.value > 0.9 * plan.frames as f64, "{}", plan.value);
+        assert_eq!((plan.arrival, plan.stats.candidates, plan.stats.rows), (Some(0), 128, 1));
+        assert!(plan.score > 0.9 * plan.frames as f64, "{}", plan.score);
     }
 }
 
@@ -88,15 +90,18 @@ fn a_warm_start_goes_on_with_what_is_left_of_the_plan_in_force() {
     let actions: Vec<f64> = (0..40).map(|i| 0.02 * f64::from(i)).collect();
     let mut previous = Plan::default();
     (previous.actions, previous.frames) = (actions.clone(), 20);
-    let warm = PlanRequest { previous: Some((&previous, 15)), ..request(&CORNER, &[1.0, 1.0], 0) };
+    let warm = Request {
+        in_force: Some(InForce { plan: &previous, executed: 15 }),
+        ..request(&CORNER, &[1.0, 1.0], 0)
+    };
     let plan = planner.plan(&[warm], false).unwrap().remove(0);
     let expected = actions[30..].iter().copied().chain([0.0; 30]);
     assert!(plan.actions.iter().zip(expected).all(|(found, wanted)| (found - wanted).abs() < 1e-10));
     // Nothing is left of it, or it is not a plan of this environment: a fresh start.
     let mut shorter = previous.clone();
     shorter.actions.truncate(19);
-    for previous in [(&previous, 20), (&previous, 21), (&shorter, 0)] {
-        let warm = PlanRequest { previous: Some(previous), ..warm };
+    for (plan, executed) in [(&previous, 20), (&previous, 21), (&shorter, 0)] {
+        let warm = Request { in_force: Some(InForce { plan, executed }), ..warm };
         let plan = planner.plan(&[warm], false).unwrap().remove(0);
         assert!(plan.actions.iter().all(|action| action.abs() < 1e-10), "{plan:?}");
     }
@@ -107,7 +112,7 @@ fn more_rounds_score_better_than_one() {
     let value = |iterations| {
         let mut planner = planner(MppiConfig { iterations, horizon: 60, ..small() }, 1);
         let plans = (0..8).map(|seed| planner.plan(&[request(&CORNER, &[3.0, 1.6], seed)], false).unwrap());
-        plans.map(|plans| plans[0].value).sum::<f64>() / 8.0
+        plans.map(|plans| plans[0].score).sum::<f64>() / 8.0
     };
     let (one, ten) = (value(1), value(10));
     assert!(ten > one + 5.0, "{ten} frames at the goal after ten rounds, {one} after one");
@@ -121,7 +126,7 @@ fn a_sparse_objective_gives_no_direction_far_from_the_goal() {
     let plan = planner.plan(&[request(&CORNER, &[1.0, 1.0], 3)], false).unwrap().remove(0);
     assert!(plan.actions.iter().all(|action| action.abs() < 0.35), "{:?}", plan.actions);
     assert_eq!(plan.arrival, None);
-    assert!(plan.value < 0.0 && plan.value > -1.0);
+    assert!(plan.score < 0.0 && plan.score > -1.0);
 }
 
 #[test]
@@ -130,7 +135,7 @@ fn malformed_requests_and_settings_are_refused() {
     let mut refused = |observation: &[f64], goal: Option<&[f64]>| {
         let request = match goal {
             Some(goal) => self::request(observation, goal, 0),
-            None => PlanRequest { observation, task: &ReturnTask, previous: None, seed: 0 },
+            None => Request { observation, task: &ReturnTask, in_force: None, seed: 0 },
         };
         let sound = self::request(&CORNER, &[1.0, 1.0], 0);
         planner.plan(&[sound, request], false).unwrap_err()

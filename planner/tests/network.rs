@@ -6,13 +6,14 @@
 #![allow(clippy::float_cmp, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use burn::tensor::Device;
-use forethought_envs::data::{Normalizer, NormalizerKind};
-use forethought_planner::guidance::{Objective, PlannedReward, ReachGoal};
+use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
+use forethought_envs::{GoalTask, ReturnTask};
+use forethought_planner::guidance::{Objective, TaskObjective};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::{
     Denoiser, EngineDenoiser, FIRST_CHUNK, GOAL, Guidance, MatrixKind, NoisyBatch, Sampler, SchedulingMatrix,
-    Sequences, Solver, TokenLayout, random,
+    Solver, TokenLayout, Tokens, random,
 };
 use proptest::prelude::*;
 
@@ -20,14 +21,7 @@ const CHUNKS: usize = 5;
 const LEVELS: usize = 1000;
 
 fn layout(reward: bool) -> TokenLayout {
-    TokenLayout {
-        observation: 3,
-        action: 2,
-        reward,
-        frame_stack: 2,
-        chunks: CHUNKS,
-        goal_indices: vec![0, 2],
-    }
+    TokenLayout { observation: 3, action: 2, reward, frame_stack: 2, chunks: CHUNKS, condition: vec![0, 2] }
 }
 
 fn normals(count: usize, path: &[u64]) -> Vec<f64> {
@@ -142,7 +136,7 @@ fn estimate_and_pull(denoiser: &mut dyn Denoiser, batch: &Batch) -> (Vec<f64>, V
     let cotangent = |_: usize, x0: &[f64], g: &mut [f64]| {
         g.iter_mut().zip(x0).zip(&weights).for_each(|((g, x), w)| *g = w * x);
     };
-    denoiser.denoise_and_pull(&batch.view(), &mut x0, &cotangent, &mut pulled).unwrap();
+    denoiser.denoise_vjp(&batch.view(), &mut x0, &cotangent, &mut pulled).unwrap();
     (x0, pulled)
 }
 
@@ -228,7 +222,7 @@ fn what_is_not_visible_changes_nothing() {
                 }
             };
             let (mut x0, mut pulled) = (vec![0.0; batch.x_btd.len()], vec![0.0; batch.x_btd.len()]);
-            denoiser.denoise_and_pull(&batch.view(), &mut x0, &score, &mut pulled).unwrap();
+            denoiser.denoise_vjp(&batch.view(), &mut x0, &score, &mut pulled).unwrap();
             both.push((x0, pulled));
         }
         let mut seen = 0;
@@ -250,6 +244,13 @@ fn what_is_not_visible_changes_nothing() {
         }
         assert!(seen > 60 && seen < 20 * tokens);
     }
+}
+
+/// Scaling of observations; actions are as they are.
+fn scaling(shift: Vec<f64>, scale: Vec<f64>) -> DatasetNormalizer {
+    let observation = Normalizer::from_parts(NormalizerKind::Standard, shift, scale).unwrap();
+    let action = Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; 2], vec![1.0; 2]).unwrap();
+    DatasetNormalizer { observation, action }
 }
 
 /// Samples two plans of `horizon` chunks inside sequences of `CHUNKS`, with the given values past the end.
@@ -275,20 +276,16 @@ fn sample(denoiser: &mut dyn Denoiser, horizon: usize, chunks: usize, tail: f64)
             x_btd[at + GOAL * width..at + FIRST_CHUNK * width].fill(tail);
         }
     }
-    let normalizer = Normalizer::from_parts(NormalizerKind::Standard, vec![0.1; 3], vec![2.0; 3]).unwrap();
-    let objective =
-        || Box::new(ReachGoal::new(&layout, &normalizer, &[1.0, -1.0], 0.5).unwrap()) as Box<dyn Objective>;
-    let objectives = vec![objective(), objective()];
+    let normalizer = scaling(vec![0.1; 3], vec![2.0; 3]);
+    let task = GoalTask::new(&[0, 2], &[1.0, -1.0], 0.125);
+    let objective = || TaskObjective::new(&task, &layout, &normalizer, 0.0);
+    let objectives = [objective(), objective()];
+    let objectives: Vec<&dyn Objective> = objectives.iter().map(|objective| objective as _).collect();
     let completions = if chunks == horizon || horizon == CHUNKS { 1 } else { 3 };
-    let guidance = Guidance { objectives: &objectives, scale: 0.5, floor: 0, completions, seeds: &[1, 2] };
-    let mut state = Sequences {
-        batch: 2,
-        x0_btd: x_btd.clone(),
-        x_btd,
-        chunks_b: vec![horizon; 2],
-        goal_b: vec![false; 2],
-    };
-    sampler.run(denoiser, Some(&guidance), &mut state, &mut |_, _| true).unwrap();
+    let guidance =
+        Guidance { objectives: &objectives, scale: 0.5, end: 0, mc_samples: completions, seeds: &[1, 2] };
+    let mut state = Tokens::new(matrix.tokens(), x_btd, vec![horizon; 2], vec![false; 2]);
+    sampler.run(denoiser, Some(&guidance), &mut state, sampler.all(), &mut |_, _| true).unwrap();
     (0..2)
         .flat_map(|b| {
             let at = b * tokens * width;
@@ -419,8 +416,9 @@ proptest! {
         chunks in 1usize..=CHUNKS,
     ) {
         let layout = layout(false);
-        let normalizer = Normalizer::from_parts(NormalizerKind::Standard, vec![0.3, 9.0, -0.2], vec![1.7, 9.0, 0.6]).unwrap();
-        let objective = ReachGoal::new(&layout, &normalizer, &goal, radius).unwrap();
+        let normalizer = scaling(vec![0.3, 9.0, -0.2], vec![1.7, 9.0, 0.6]);
+        let task = GoalTask::new(&[0, 2], &goal, radius).with_width(radius);
+        let objective = TaskObjective::new(&task, &layout, &normalizer, 0.0);
         let near = (FIRST_CHUNK..FIRST_CHUNK + chunks).any(|t| (0..2).any(|frame| {
             let at = t * layout.width() + layout.observation_at(frame);
             (x0[at] * 1.7 + 0.3 - goal[0]).hypot(x0[at + 2] * 0.6 - 0.2 - goal[1]) < 1e-2
@@ -434,7 +432,8 @@ proptest! {
         x0 in prop::collection::vec(-3.0..3.0f64, 7 * 12),
         chunks in 1usize..=CHUNKS,
     ) {
-        check_objective(&PlannedReward::new(&layout(true)).unwrap(), &x0, chunks)?;
+        let (layout, normalizer) = (layout(true), scaling(vec![0.0; 3], vec![1.0; 3]));
+        check_objective(&TaskObjective::new(&ReturnTask, &layout, &normalizer, 0.0), &x0, chunks)?;
     }
 }
 
@@ -443,12 +442,12 @@ proptest! {
 #[test]
 fn objectives_are_sums_over_chunks_of_means_over_frames() {
     let goal = [0.5, -0.5];
-    let normalizer = Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; 3], vec![1.0; 3]).unwrap();
+    let normalizer = scaling(vec![0.0; 3], vec![1.0; 3]);
+    let task = GoalTask::new(&[0, 2], &goal, 0.7).with_width(0.7);
     let value = |frame_stack: usize, chunks: usize| {
         let layout = TokenLayout { frame_stack, ..layout(false) };
         let x0 = vec![0.25; layout.tokens(chunks) * layout.width()];
-        let objective = ReachGoal::new(&layout, &normalizer, &goal, 0.7).unwrap();
-        objective.value_and_gradient(&x0, chunks, &mut vec![0.0; x0.len()])
+        TaskObjective::new(&task, &layout, &normalizer, 0.0).value(&x0, chunks)
     };
     let each = -(f64::hypot(0.25, 0.75) / 1.4).tanh();
     for (frame_stack, chunks) in [(1, 1), (2, 3), (10, 5)] {

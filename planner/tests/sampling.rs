@@ -6,14 +6,15 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::{GaussianDenoiser, KINDS, Quadratic, chunks_of, layout, noise, schedule, sequences, walk};
-use forethought_envs::GoalTask;
+use common::{GaussianDenoiser, KINDS, Quadratic, chunks_of, layout, noise, refs, schedule, sequences, walk};
 use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
+use forethought_envs::{Frames, FramesGradient, GoalTask, ScoreTask, Task};
 use forethought_planner::checkpoint::SlotLimits;
-use forethought_planner::guidance::{Objective, Tied, Unvisited};
+use forethought_planner::guidance::{Objective, TaskObjective};
 use forethought_planner::{
-    Cotangent, Denoiser, DiffusionPlanner, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlanConfig,
-    PlanRequest, Planner, PlannerError, Sampler, SchedulingMatrix, Sequences, Solver, TokenLayout,
+    Cotangent, Denoiser, DiffusionPlanner, FIRST_CHUNK, Guidance, GuidanceConfig, InForce, MatrixKind,
+    NoisyBatch, PlanConfig, Planner, PlannerError, RankConfig, Request, Sampler, SamplerConfig,
+    SchedulingMatrix, Solver, TokenLayout, Tokens,
 };
 use nalgebra::{DMatrix, DVector};
 
@@ -43,14 +44,15 @@ fn rows(kind: MatrixKind, guided: bool) -> (SchedulingMatrix, Vec<Vec<f64>>) {
     let c = DVector::from_element(denoiser.size(), 0.3);
     let objective = Quadratic::linear(&denoiser, c);
     let objectives: Vec<Box<dyn Objective>> = vec![Box::new(objective.clone()), Box::new(objective)];
-    let guidance = Guidance { objectives: &objectives, scale: 1.0, floor: 0, completions: 3, seeds: &[4, 5] };
+    let guidance =
+        Guidance { objectives: &refs(&objectives), scale: 1.0, end: 0, mc_samples: 3, seeds: &[4, 5] };
     let mut seen = Vec::new();
-    let mut on_row = |row: usize, sequences: &Sequences| {
+    let mut on_row = |row: usize, sequences: &Tokens| {
         assert_eq!(row, seen.len());
         seen.push(sequences.x_btd.clone());
         true
     };
-    sampler.run(&mut denoiser, guided.then_some(&guidance), &mut state, &mut on_row).unwrap();
+    sampler.run(&mut denoiser, guided.then_some(&guidance), &mut state, sampler.all(), &mut on_row).unwrap();
     assert_eq!(seen.len(), matrix.steps() + 1);
     (matrix, seen)
 }
@@ -139,38 +141,37 @@ fn near_tokens_of_a_pyramid_are_final_after_their_own_rows() {
     }
 }
 
-/// Stopped at any row, the sequences can be taken up again from the levels they have, to the same bits.
+/// Stopped at any row, the tokens can be taken up again to the same bits, by every solver and with guidance; and so can
+/// a copy of them.
 #[test]
-fn stopping_early_leaves_sequences_that_can_be_taken_up_again() {
-    for kind in KINDS {
+fn stopping_early_leaves_tokens_that_can_be_taken_up_again() {
+    for (kind, solver) in KINDS.into_iter().flat_map(|kind| [(kind, Solver::Ddim), (kind, Solver::Dpm2M)]) {
         let mut denoiser = denoiser();
-        let (schedule, whole) = (denoiser.schedule.clone(), matrix(kind));
+        let (schedule, matrix) = (denoiser.schedule.clone(), matrix(kind));
         let starts = noise(denoiser.size(), 2, 1);
-        let unbroken = walk(&mut denoiser, kind, LEVELS, 10, &starts, None);
-        for stop in [0, 1, 7, whole.steps() - 1, whole.steps()] {
-            let sampler = Sampler {
-                schedule: &schedule,
-                matrix: &whole,
-                stabilization: 10,
-                limits: None,
-                solver: Solver::Ddim,
-            };
-            let mut state = sequences(&denoiser.layout, &starts);
-            let walked = sampler.run(&mut denoiser, None, &mut state, &mut |row, _| row < stop).unwrap();
-            assert_eq!(walked, stop);
-            assert!(state.x_btd.iter().chain(&state.x0_btd).all(|v| v.is_finite()));
-            let left = &whole.row(stop)[FIRST_CHUNK..];
-            let rest = SchedulingMatrix::from_levels(kind, left, LEVELS).unwrap().after_known(FIRST_CHUNK);
-            let sampler = Sampler {
-                schedule: &schedule,
-                matrix: &rest,
-                stabilization: 10,
-                limits: None,
-                solver: Solver::Ddim,
-            };
-            let walked = sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true).unwrap();
-            assert_eq!(walked + stop, whole.steps());
-            assert_eq!(chunks_of(&denoiser.layout, &state.x_btd, 2), unbroken, "{kind:?} stopped at {stop}");
+        let sampler =
+            Sampler { schedule: &schedule, matrix: &matrix, stabilization: 10, limits: None, solver };
+        let objective = Quadratic::linear(&denoiser, DVector::from_element(denoiser.size(), 0.3));
+        let objectives: Vec<Box<dyn Objective>> = vec![Box::new(objective.clone()), Box::new(objective)];
+        let views = refs(&objectives);
+        let guidance = Guidance { objectives: &views, scale: 1.0, end: 0, mc_samples: 3, seeds: &[4, 5] };
+        let begun = sequences(&denoiser.layout, &starts);
+        let mut unbroken = begun.clone();
+        let guide = Some(&guidance);
+        sampler.run(&mut denoiser, guide, &mut unbroken, sampler.all(), &mut |_, _| true).unwrap();
+        for stop in [0, 1, 7, matrix.steps() - 1, matrix.steps()] {
+            let mut x = begun.clone();
+            let stood =
+                sampler.run(&mut denoiser, guide, &mut x, sampler.all(), &mut |row, _| row < stop).unwrap();
+            assert_eq!(stood, stop);
+            assert!(x.x_btd.iter().chain(&x.x0_btd).all(|v| v.is_finite()));
+            let mut copy = x.clone();
+            for tokens in [&mut x, &mut copy] {
+                let rows = stop..matrix.steps();
+                let stood = sampler.run(&mut denoiser, guide, tokens, rows, &mut |_, _| true).unwrap();
+                assert_eq!(stood, matrix.steps());
+                assert_eq!(tokens.x_btd, unbroken.x_btd, "{kind:?} {solver:?} stopped at {stop}");
+            }
         }
     }
 }
@@ -199,7 +200,7 @@ impl Denoiser for Broken {
         Ok(())
     }
 
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         batch: &NoisyBatch<'_>,
         x0_btd: &mut [f64],
@@ -225,7 +226,7 @@ fn a_broken_estimate_is_refused_naming_row_and_token() {
                 solver: Solver::Ddim,
             };
             let mut state = sequences(denoiser.layout(), &noise(denoiser.inner.size(), 2, 1));
-            match sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true) {
+            match sampler.run(&mut denoiser, None, &mut state, sampler.all(), &mut |_, _| true) {
                 Err(PlannerError::BrokenOutput { row, token }) => assert_eq!((row, token), (call, broken)),
                 other => panic!("{value} was accepted: {other:?}"),
             }
@@ -243,7 +244,7 @@ fn a_broken_estimate_is_refused_naming_row_and_token() {
     };
     let mut state = sequences(denoiser.layout(), &noise(denoiser.inner.size(), 2, 1));
     state.chunks_b = vec![CHUNKS, CHUNKS - 1];
-    let walked = sampler.run(&mut denoiser, None, &mut state, &mut |row, _| row < 3).unwrap();
+    let walked = sampler.run(&mut denoiser, None, &mut state, sampler.all(), &mut |row, _| row < 3).unwrap();
     assert_eq!(walked, 3);
 }
 
@@ -260,7 +261,7 @@ fn arrays_that_do_not_fit_are_refused() {
     };
     let mut state = sequences(&denoiser.layout, &noise(denoiser.size(), 2, 1));
     state.x_btd.pop();
-    let outcome = sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true);
+    let outcome = sampler.run(&mut denoiser, None, &mut state, sampler.all(), &mut |_, _| true);
     assert!(matches!(outcome, Err(PlannerError::Length { .. })));
 }
 
@@ -277,7 +278,7 @@ fn the_clean_estimate_stays_within_its_limits() {
         solver: Solver::Ddim,
     };
     let mut state = sequences(&denoiser.layout, &noise(denoiser.size(), 4, 1));
-    sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true).unwrap();
+    sampler.run(&mut denoiser, None, &mut state, sampler.all(), &mut |_, _| true).unwrap();
     let ends = chunks_of(&denoiser.layout, &state.x_btd, 4);
     let (mut at_limit, mut inside) = (0, 0);
     for end in &ends {
@@ -321,7 +322,7 @@ fn a_walk_from_given_levels_gives_the_law_of_the_data() {
                 solver: Solver::Ddim,
             };
             let mut state = sequences(&denoiser.layout, &starts);
-            sampler.run(&mut denoiser, None, &mut state, &mut |_, _| true).unwrap();
+            sampler.run(&mut denoiser, None, &mut state, sampler.all(), &mut |_, _| true).unwrap();
             let ends = chunks_of(&denoiser.layout, &state.x_btd, n + 1);
             let map = DMatrix::from_fn(n, n, |i, j| ends[j + 1][i] - ends[0][i]);
             let of_mean = (&ends[0] - &denoiser.mean).amax();
@@ -350,7 +351,7 @@ impl Denoiser for Recorder {
         Ok(())
     }
 
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         batch: &NoisyBatch<'_>,
         x0_btd: &mut [f64],
@@ -375,23 +376,23 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
         |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
-    let config = PlanConfig { warm_start: 0.5, completions: 64, ..PlanConfig::default() };
+    let config = PlanConfig { warm_start: 0.5, ..guided(64) };
     let mut planner =
-        DiffusionPlanner::new(Box::new(denoiser), schedule(1000), normalizer, &limits, config, None).unwrap();
-    let request = PlanRequest { observation: &[0.0, 0.0], task: goal(&[1.0, 1.0]), previous: None, seed: 5 };
+        DiffusionPlanner::new(Box::new(denoiser), schedule(1000), normalizer, limits, config, None).unwrap();
+    let request = Request { observation: &[0.0, 0.0], task: goal(&[1.0, 1.0]), in_force: None, seed: 5 };
     let first = planner.plan(&[request], false).unwrap().remove(0);
     assert!(first.observations.iter().all(|v| (v - CLEAN).abs() < 1e-9), "the plan is the estimate");
     shown.lock().unwrap().clear();
-    let request = PlanRequest { previous: Some((&first, 2)), ..request };
+    let request = Request { in_force: Some(InForce { plan: &first, executed: 2 }), ..request };
     let warm = planner.plan(&[request], false).unwrap().remove(0);
-    assert!(warm.rows < first.rows);
+    assert!(warm.stats.rows < first.stats.rows);
     // A plan that has arrived is not continued.
-    let at_goal = PlanRequest { task: goal(&[CLEAN, CLEAN]), previous: None, ..request };
+    let at_goal = Request { task: goal(&[CLEAN, CLEAN]), in_force: None, ..request };
     let arrived = planner.plan(&[at_goal], false).unwrap().remove(0);
     assert_eq!(arrived.arrival, Some(0));
     shown.lock().unwrap().clear();
-    let again = PlanRequest { previous: Some((&arrived, 2)), ..at_goal };
-    assert!(planner.plan(&[again], false).unwrap()[0].rows > warm.rows);
+    let again = Request { in_force: Some(InForce { plan: &arrived, executed: 2 }), ..at_goal };
+    assert!(planner.plan(&[again], false).unwrap()[0].stats.rows > warm.stats.rows);
     shown.lock().unwrap().clear();
     planner.plan(&[request], false).unwrap();
     // At the second row chunks 2.. still wait at half of all levels, and every completion but the first has
@@ -419,16 +420,32 @@ fn goal(values: &[f64]) -> &'static GoalTask {
     Box::leak(Box::new(GoalTask::new(&[0, 1], values, 0.5)))
 }
 
+/// Settings under which nothing but guidance leads, with so many Monte Carlo samples.
+fn guided(mc_samples: usize) -> PlanConfig {
+    let mut config = PlanConfig { goal_conditioning: false, ..PlanConfig::default() };
+    config.sampler = SamplerConfig {
+        steps: 20,
+        solver: Solver::Ddim,
+        uncertainty_scale: 1.0,
+        clean_tokens: 0,
+        ..SamplerConfig::default()
+    };
+    config.guidance = GuidanceConfig { scale: 4.0, end: 0.3, mc_samples, start_weight: 0.0 };
+    config.horizon.terminal_chunks = 3;
+    config.rank = RankConfig { candidates: 1, ood_penalty: 0.0 };
+    config
+}
+
 fn planner(config: PlanConfig) -> DiffusionPlanner {
     let identity =
         |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
-    DiffusionPlanner::new(Box::new(denoiser()), schedule(1000), normalizer, &limits, config, None).unwrap()
+    DiffusionPlanner::new(Box::new(denoiser()), schedule(1000), normalizer, limits, config, None).unwrap()
 }
 
 fn plan(config: PlanConfig) -> forethought_planner::Plan {
-    let request = PlanRequest { observation: &[0.3, -0.7], task: goal(&[1.0, 1.0]), previous: None, seed: 5 };
+    let request = Request { observation: &[0.3, -0.7], task: goal(&[1.0, 1.0]), in_force: None, seed: 5 };
     planner(config).plan(&[request], true).unwrap().remove(0)
 }
 
@@ -436,88 +453,41 @@ fn plan(config: PlanConfig) -> forethought_planner::Plan {
 /// whole walk would have estimated at that row.
 #[test]
 fn a_plan_may_be_handed_over_once_its_first_chunks_are_settled() {
-    let matrix = MatrixKind::Pyramid { uncertainty: 2.0 };
     for solver in [Solver::Ddim, Solver::Dpm2M] {
-        let config =
-            PlanConfig { matrix, solver, levels: LEVELS, guidance: 0.5, tie: 0.2, ..PlanConfig::default() };
+        let mut config = guided(4);
+        (config.guidance.scale, config.guidance.start_weight) = (0.5, 0.2);
+        config.sampler = SamplerConfig { solver, steps: LEVELS, uncertainty_scale: 2.0, ..config.sampler };
         let whole = plan(config.clone());
-        let early = plan(PlanConfig { settle: 2, ..config });
+        config.sampler.clean_tokens = 2;
+        let early = plan(config);
         // The second chunk is clean after two more rows than the first; the last begins after eight.
-        assert_eq!((early.rows, whole.rows), (usize::from(LEVELS) + 2, usize::from(LEVELS) + 8));
+        assert_eq!((early.stats.rows, whole.stats.rows), (usize::from(LEVELS) + 2, usize::from(LEVELS) + 8));
         assert_eq!(early.frames, whole.frames);
         assert_eq!(early.observations[..4], whole.observations[..4]);
         assert_eq!(early.actions[..2], whole.actions[..2]);
         assert_ne!(early.observations[4..], whole.observations[4..]);
-        assert_eq!(early.observations, whole.history[early.rows].observations);
+        assert_eq!(early.observations, whole.trace[early.stats.rows].observations);
     }
 }
 
 #[test]
-fn the_tie_draws_the_first_frame_to_the_present_and_its_gradient_is_its_slope() {
-    let config = PlanConfig { levels: 40, guidance: 1.0, guidance_floor: 0.0, ..PlanConfig::default() };
-    let missed = |tie: f64| {
-        let first = plan(PlanConfig { tie, ..config.clone() }).observations;
+fn the_start_weight_draws_the_first_frame_to_the_present_and_its_gradient_is_its_slope() {
+    let mut config = guided(4);
+    config.sampler.steps = 40;
+    (config.guidance.scale, config.guidance.end) = (1.0, 0.0);
+    let missed = |start_weight: f64| {
+        let mut config = config.clone();
+        config.guidance.start_weight = start_weight;
+        let first = plan(config).observations;
         ((first[0] - 0.3).powi(2) + (first[1] + 0.7).powi(2)).sqrt()
     };
     let found = [0.0, 0.5, 2.0].map(missed);
     assert!(found[1] < 0.95 * found[0] && found[2] < 0.95 * found[1], "{found:?}");
 
-    let denoiser = denoiser();
-    let inner = Quadratic::linear(&denoiser, DVector::from_element(denoiser.size(), 0.3));
-    let tied = Tied::new(Box::new(inner), &denoiser.layout, 1.7);
-    let x = noise((FIRST_CHUNK + CHUNKS) * denoiser.layout.width(), 1, 3).remove(0);
-    let mut gradient = vec![0.0; x.len()];
-    tied.value_and_gradient(&x, CHUNKS, &mut gradient);
-    let known = FIRST_CHUNK * denoiser.layout.width();
-    for i in known..x.len() {
-        let value = |step: f64| {
-            let mut moved = x.clone();
-            moved[i] += step;
-            tied.value_and_gradient(&moved, CHUNKS, &mut vec![0.0; x.len()])
-        };
-        let slope = (value(1e-5) - value(-1e-5)) / 2e-5;
-        assert!((slope - gradient[i]).abs() < 1e-8, "slot {i}: {slope} and {}", gradient[i]);
-    }
-}
-
-#[test]
-fn plans_keep_from_where_the_episode_has_been() {
-    let config =
-        PlanConfig { levels: 40, guidance: 2.0, guidance_floor: 0.0, tie: 1.0, ..PlanConfig::default() };
-    // Made once more from the same place, as when the first plan led nowhere.
-    let distance = |unvisited: f64, executed: usize| {
-        let mut planner = planner(PlanConfig { unvisited, ..config.clone() });
-        let request =
-            PlanRequest { observation: &[0.3, -0.7], task: goal(&[3.0, 1.0]), previous: None, seed: 5 };
-        let mut plan = planner.plan(&[request], false).unwrap().remove(0);
-        for _ in 0..executed {
-            let next = PlanRequest { previous: Some((&plan, 1)), ..request };
-            plan = planner.plan(&[next], false).unwrap().remove(0);
-        }
-        (plan.observations[0] - 0.3).hypot(plan.observations[1] + 0.7)
-    };
-    assert_eq!(distance(0.0, 0), distance(0.0, 3), "without it a plan does not depend on those before");
-    let found = [distance(0.0, 0), distance(0.3, 0), distance(0.3, 3)];
-    assert!(found[1] > found[0] && found[2] > found[1], "{found:?}");
-
-    // Near the goal, staying is what is wanted.
-    let stay = |unvisited: f64| {
-        let mut planner = planner(PlanConfig { unvisited, ..config.clone() });
-        let request =
-            PlanRequest { observation: &[0.3, -0.7], task: goal(&[0.4, -0.6]), previous: None, seed: 5 };
-        planner.plan(&[request], false).unwrap().remove(0).observations
-    };
-    assert_eq!(stay(0.5), stay(0.0));
-}
-
-#[test]
-fn the_gradient_of_what_was_visited_is_its_slope() {
-    let denoiser = denoiser();
-    let layout = &denoiser.layout;
-    let normalizer =
-        Normalizer::from_parts(NormalizerKind::Standard, vec![0.4, -0.2], vec![1.5, 0.7]).unwrap();
-    let inner = Quadratic::linear(&denoiser, DVector::from_element(denoiser.size(), 0.3));
-    let objective = Unvisited::new(Box::new(inner), layout, &normalizer, &[0.2, 0.1, -0.5, 0.6], 0.8, 0.9);
+    let layout = layout(CHUNKS);
+    let task = GoalTask::new(&[0, 1], &[0.4, -0.2], 0.3);
+    let normalizer = scaled();
+    let objective = TaskObjective::new(&task, &layout, &normalizer, 1.7);
     let x = noise((FIRST_CHUNK + CHUNKS) * layout.width(), 1, 3).remove(0);
     let mut gradient = vec![0.0; x.len()];
     objective.value_and_gradient(&x, CHUNKS, &mut gradient);
@@ -530,4 +500,36 @@ fn the_gradient_of_what_was_visited_is_its_slope() {
         let slope = (value(1e-5) - value(-1e-5)) / 2e-5;
         assert!((slope - gradient[i]).abs() < 1e-8, "slot {i}: {slope} and {}", gradient[i]);
     }
+}
+
+/// Scaling that is not the identity.
+fn scaled() -> DatasetNormalizer {
+    let parts = |shift: &[f64], scale: &[f64]| {
+        Normalizer::from_parts(NormalizerKind::Standard, shift.to_vec(), scale.to_vec()).unwrap()
+    };
+    DatasetNormalizer { observation: parts(&[0.4, -0.2], &[1.5, 0.7]), action: parts(&[0.1], &[2.0]) }
+}
+
+/// A task that is nothing but a closure pulls plans where it wants them.
+#[test]
+fn plans_follow_any_score() {
+    let wants = |action: f64| {
+        ScoreTask(move |frames: Frames<'_>, gradient: Option<&mut FramesGradient<'_>>| {
+            let missed = |i: usize| frames.actions.get(i)[0] - action;
+            if let Some(gradient) = gradient {
+                (0..frames.len).for_each(|i| gradient.action(i)[0] -= frames.weight * 2.0 * missed(i));
+            }
+            -(0..frames.len).map(|i| frames.weight * missed(i).powi(2)).sum::<f64>()
+        })
+    };
+    let mean = |task: &dyn Task, scale: f64| {
+        let mut config = guided(1);
+        config.guidance.scale = scale;
+        let plan = planner(config).plan(&[Request::new(&[0.3, -0.7], task, 5)], false).unwrap().remove(0);
+        (plan.actions.iter().sum::<f64>() / plan.frames as f64, plan.score)
+    };
+    let (low, high) = (mean(&wants(-2.0), 2.0), mean(&wants(2.0), 2.0));
+    let unguided = mean(&wants(2.0), 0.0);
+    assert!(low.0 < unguided.0 - 0.2 && high.0 > unguided.0 + 0.2, "{low:?} {unguided:?} {high:?}");
+    assert!(high.1 > unguided.1, "its own score says so");
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor, TensorData};
 use forethought_envs::data::{Dataset, DatasetMetadata, DatasetNormalizer, NormalizerKind};
 use forethought_envs::{BoxSpace, EnvSpec};
-use forethought_planner::checkpoint::{self, Checkpoint, Manifest};
+use forethought_planner::checkpoint::{self, Checkpoint, Manifest, Precision};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::training::{
     BatchMaker, GradientWorkers, MetricRow, ModelConfig, TrainConfig, TrainState, Trainer, TrainingData,
@@ -336,14 +336,28 @@ fn a_checkpoint_reads_back_as_the_same_network_and_state() {
     let again = checkpoint::save(&folder.path().join("again"), &manifest, &parameters, &state).unwrap();
     assert_eq!(files(&again), files(&last));
     let exported = folder.path().join("exported");
-    checkpoint::save_model(&exported, &manifest, &parameters, &state.average).unwrap();
-    let exported_checkpoint = checkpoint::load(&exported, &device).unwrap();
-    assert_eq!(exported_checkpoint.hash, loaded.hash);
-    assert_eq!(estimate(exported_checkpoint.network, &manifest), wanted);
-    assert!(
-        checkpoint::save_model(&exported, &manifest, &parameters, &state.average).is_err(),
-        "never overwritten"
-    );
+    let export = |to: &Path, precision| {
+        checkpoint::save_model(to, &manifest, &parameters, &state.average, precision, &device)
+    };
+    export(&exported, Precision::Single).unwrap();
+    let whole = checkpoint::load(&exported, &device).unwrap();
+    assert_eq!(whole.hash, loaded.hash);
+    assert_eq!(estimate(whole.network, &manifest), wanted);
+    assert!(export(&exported, Precision::Single).is_err(), "never overwritten");
+    // At half precision every weight is the nearest of 16 bits, and the file half as long.
+    let small = folder.path().join("small");
+    export(&small, Precision::Half).unwrap();
+    let half = checkpoint::load(&small, &device).unwrap();
+    for (half, whole) in half.weights.iter().zip(&whole.weights) {
+        assert!((half - whole).abs() <= whole.abs() / 2048.0 + 3.1e-8, "{whole} became {half}");
+    }
+    let bytes = |folder: &Path| fs::metadata(folder.join("model.safetensors")).unwrap().len() as f64;
+    assert!(bytes(&small) < 0.6 * bytes(&exported));
+    // Either answers its own test vector, and another's weights do not.
+    for folder in [&exported, &small] {
+        assert!(checkpoint::verify(folder, &device).unwrap().unwrap() < 1e-4);
+    }
+    assert_eq!(checkpoint::verify(&last, &device).unwrap(), None, "a training run carries none");
     let message = checkpoint::load_training(&exported, &parameters).unwrap_err().to_string();
     assert!(message.contains("training.safetensors"), "{message}");
 }

@@ -3,7 +3,7 @@
 use forethought_envs::{BoxSpace, EnvSpec};
 
 use crate::error::{check, check_len};
-use crate::{DIFFUSED_ACTION, Executor, PlanFrame, PolicyError};
+use crate::{Controller, DIFFUSED_ACTION, PlanView, PolicyError};
 
 /// Executes the action that the plan holds for the present step, clipped to the action space.
 #[derive(Clone, Debug)]
@@ -12,28 +12,23 @@ pub struct DiffusedAction {
 }
 
 impl DiffusedAction {
-    /// Executor for an environment.
+    /// Controller for an environment.
     pub fn new(spec: &EnvSpec) -> Self {
         Self { space: spec.action.clone() }
     }
 }
 
-impl Executor for DiffusedAction {
+impl Controller for DiffusedAction {
     fn name(&self) -> &'static str {
         DIFFUSED_ACTION
     }
 
-    fn command(
-        &mut self,
-        _observation: &[f64],
-        frame: Option<PlanFrame<'_>>,
-        action: &mut [f64],
-    ) -> Result<(), PolicyError> {
-        let frame = frame.ok_or(PolicyError::NeedsPlan(DIFFUSED_ACTION))?;
-        check("planned action", frame.action, self.space.len())?;
-        check_len("command", action, self.space.len())?;
-        action.copy_from_slice(frame.action);
-        self.space.clip(action);
+    fn command(&mut self, _now: &[f64], ahead: PlanView<'_>, command: &mut [f64]) -> Result<(), PolicyError> {
+        let planned = ahead.next_action(self.space.len());
+        check("planned action", planned, self.space.len())?;
+        check_len("command", command, self.space.len())?;
+        command.copy_from_slice(planned);
+        self.space.clip(command);
         Ok(())
     }
 }

@@ -5,9 +5,9 @@ use forethought_envs::BoxSpace;
 /// What can go wrong in this crate. Each message names the thing and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// No executor of this name.
-    #[error("unknown executor `{name}`{hint}; known executors: {known}")]
-    UnknownExecutor {
+    /// No controller of this name.
+    #[error("unknown controller `{name}`{hint}; known controllers: {known}")]
+    UnknownController {
         /// What was asked for.
         name: String,
         /// ` (did you mean ...?)` or empty.
@@ -26,23 +26,15 @@ pub enum PolicyError {
         remedy: String,
     },
     /// A policy that cannot act in this environment.
-    #[error("executor `{executor}` cannot act in `{env}`: {reason}")]
+    #[error("`{name}` cannot act in `{env}`: {reason}")]
     Unsuitable {
-        /// Name of the executor.
-        executor: &'static str,
+        /// Name of the controller or policy.
+        name: &'static str,
         /// Environment id.
         env: String,
         /// Why, and what to do about it.
         reason: String,
     },
-    /// An executor that follows a plan was given none.
-    #[error(
-        "executor `{0}` follows a plan and was given no frame of one: plan first, or choose a plan-free policy"
-    )]
-    NeedsPlan(&'static str),
-    /// A policy that drives to a goal was given none.
-    #[error("policy `{0}` drives to a goal and the episode has none: choose an environment with a goal")]
-    NeedsGoal(&'static str),
     /// An array of the wrong length.
     #[error("{what} has {got} entries, expected {want}")]
     Length {

@@ -4,7 +4,7 @@ use forethought_envs::data::InverseModel;
 use forethought_envs::{BoxSpace, EnvSpec};
 
 use crate::error::{check, check_len, finish};
-use crate::{Executor, ExecutorConfig, INVERSE_DYNAMICS, PlanFrame, PolicyError};
+use crate::{Controller, INVERSE_DYNAMICS, PlanView, PolicyError};
 
 /// `a = g(o, o_plan)`: the present observation is the real one, so that errors of the past are corrected.
 /// `g` was fitted to the data and comes with the checkpoint (Ajay et al., *Is Conditional Generative Modeling all
@@ -17,17 +17,17 @@ pub struct InverseDynamics {
 }
 
 impl InverseDynamics {
-    /// Executor with the model of `config`.
+    /// Controller with this model.
     ///
     /// # Errors
     /// [`PolicyError::Unsuitable`] without a model, or for one of another environment.
-    pub fn new(spec: &EnvSpec, config: &ExecutorConfig) -> Result<Self, PolicyError> {
+    pub fn new(spec: &EnvSpec, inverse: Option<&InverseModel>) -> Result<Self, PolicyError> {
         let unsuitable = |reason: &str| PolicyError::Unsuitable {
-            executor: INVERSE_DYNAMICS,
+            name: INVERSE_DYNAMICS,
             env: spec.id.clone(),
             reason: reason.to_owned(),
         };
-        let Some(model) = &config.inverse else {
+        let Some(model) = inverse else {
             return Err(unsuitable(
                 "no model of the inverse dynamics was given; one comes with every checkpoint trained by this version",
             ));
@@ -39,7 +39,7 @@ impl InverseDynamics {
     }
 }
 
-impl Executor for InverseDynamics {
+impl Controller for InverseDynamics {
     fn name(&self) -> &'static str {
         INVERSE_DYNAMICS
     }
@@ -47,14 +47,14 @@ impl Executor for InverseDynamics {
     fn command(
         &mut self,
         observation: &[f64],
-        frame: Option<PlanFrame<'_>>,
+        ahead: PlanView<'_>,
         action: &mut [f64],
     ) -> Result<(), PolicyError> {
-        let frame = frame.ok_or(PolicyError::NeedsPlan(INVERSE_DYNAMICS))?;
+        let planned = ahead.next_observation(self.observation);
         check("observation", observation, self.observation)?;
-        check("planned observation", frame.observation, self.observation)?;
+        check("planned observation", planned, self.observation)?;
         check_len("command", action, self.space.len())?;
-        self.model.action(observation, frame.observation, action);
+        self.model.action(observation, planned, action);
         finish(action, &self.space)
     }
 }

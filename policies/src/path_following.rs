@@ -1,11 +1,11 @@
 //! The planned path, driven as fast as the actuators allow.
 
-use forethought_envs::{BoxSpace, EnvSpec};
+use forethought_envs::{BoxSpace, EnvSpec, FeatureKind};
 
 use crate::error::{check, check_len, finish};
 use crate::path::{Actuators, Path, SPACING};
-use crate::pd::tracked_entries;
-use crate::{Executor, ExecutorConfig, PATH_FOLLOWING, PlanFrame, PolicyError};
+use crate::pd::tracked;
+use crate::{Controller, PATH_FOLLOWING, PathConfig, PlanView, PolicyError};
 
 /// Time over which the executor looks ahead along the path, in seconds.
 const LOOK_AHEAD: f64 = 0.08;
@@ -27,45 +27,53 @@ pub struct PathFollowing {
 }
 
 impl PathFollowing {
-    /// Executor with the actuators and observation entries of `config`.
+    /// Controller with these settings; what they leave open is what the environment says of its actuators. Positions
+    /// and velocities are the observation's features of those kinds.
     ///
     /// # Errors
-    /// [`PolicyError::Setting`] for actuators that cannot drive, for entries outside the observation, and unless
-    /// there are one position and one velocity per action entry.
-    pub fn new(spec: &EnvSpec, config: &ExecutorConfig) -> Result<Self, PolicyError> {
-        for (name, value, zero) in [
-            ("executor.acceleration", config.acceleration, false),
-            ("executor.speed", config.speed, false),
-            ("executor.step", config.step, false),
-            ("executor.damping", config.damping, true),
-            ("executor.smoothing", config.smoothing, true),
-        ] {
-            if !(value.is_finite() && (value > 0.0 || (zero && value == 0.0))) {
+    /// [`PolicyError::Setting`] for what is neither given nor known, or cannot drive; [`PolicyError::Unsuitable`]
+    /// unless the environment observes one position and one velocity per action entry, and says how long a step is.
+    pub fn new(spec: &EnvSpec, config: &PathConfig) -> Result<Self, PolicyError> {
+        let positions = tracked(spec, PATH_FOLLOWING, FeatureKind::Position)?;
+        let velocities = tracked(spec, PATH_FOLLOWING, FeatureKind::Velocity)?;
+        let known = |given: Option<f64>, of: fn(&forethought_envs::Actuators) -> f64| {
+            given.or_else(|| spec.actuators.as_ref().map(of))
+        };
+        let setting = |name, value: Option<f64>, zero: bool| {
+            value.filter(|v| v.is_finite() && (*v > 0.0 || (zero && *v == 0.0))).ok_or_else(|| {
                 let remedy = if zero { "give zero or a positive number" } else { "give a positive number" };
-                return Err(PolicyError::Setting {
-                    name,
-                    value: value.to_string(),
-                    remedy: remedy.to_owned(),
-                });
-            }
-        }
-        tracked_entries(spec, "executor.positions", &config.positions, false)?;
-        tracked_entries(spec, "executor.velocities", &config.velocities, false)?;
+                let value =
+                    value.map_or("neither given nor known of the environment".into(), |v| v.to_string());
+                PolicyError::Setting { name, value, remedy: remedy.into() }
+            })
+        };
+        let acceleration =
+            setting("control.path.acceleration", known(config.acceleration, |a| a.acceleration), false)?;
+        let speed = setting("control.path.speed", known(config.speed, |a| a.speed), false)?;
+        let damping = setting("control.path.damping", known(config.damping, |a| a.damping), true)?;
+        let smoothing = setting("control.path.smoothing", Some(config.smoothing), true)?;
+        let Some(step) = spec.step_seconds.filter(|step| step.is_finite() && *step > 0.0) else {
+            return Err(PolicyError::Unsuitable {
+                name: PATH_FOLLOWING,
+                env: spec.id.clone(),
+                reason: "it needs to know how long a step is: give `step_seconds`".into(),
+            });
+        };
         Ok(Self {
             space: spec.action.clone(),
             observation: spec.observation.len(),
-            positions: config.positions.clone(),
-            velocities: config.velocities.clone(),
-            actuators: Actuators { acceleration: config.acceleration, speed: config.speed },
-            damping: config.damping,
-            step: config.step,
-            smoothing: config.smoothing,
+            positions,
+            velocities,
+            actuators: Actuators { acceleration, speed },
+            damping,
+            step,
+            smoothing,
             path: Path::default(),
         })
     }
 }
 
-impl Executor for PathFollowing {
+impl Controller for PathFollowing {
     fn name(&self) -> &'static str {
         PATH_FOLLOWING
     }
@@ -73,18 +81,18 @@ impl Executor for PathFollowing {
     fn command(
         &mut self,
         observation: &[f64],
-        frame: Option<PlanFrame<'_>>,
+        ahead: PlanView<'_>,
         action: &mut [f64],
     ) -> Result<(), PolicyError> {
-        let frame = frame.ok_or(PolicyError::NeedsPlan(PATH_FOLLOWING))?;
         check("observation", observation, self.observation)?;
-        check("planned observations", frame.ahead, frame.ahead.len() / self.observation * self.observation)?;
+        let rows = ahead.observations.len() / self.observation;
+        check("planned observations", ahead.observations, rows.max(1) * self.observation)?;
         check_len("command", action, self.space.len())?;
         let away = |planned: &[f64]| -> f64 {
             self.positions.iter().map(|&i| (planned[i] - observation[i]).powi(2)).sum()
         };
         // The ball is ahead of the plan's clock: what is behind it is done.
-        let planned = frame.ahead.chunks_exact(self.observation);
+        let planned = ahead.observations.chunks_exact(self.observation);
         let nearest = planned.clone().enumerate().min_by(|a, b| away(a.1).total_cmp(&away(b.1)));
         let done = nearest.map_or(0, |(index, _)| index);
         // The command is not read before it is written: it holds the present position while the path is laid.

@@ -1,14 +1,11 @@
 //! Planned positions and velocities, tracked.
 
-use forethought_envs::{BoxSpace, EnvSpec};
+use forethought_envs::{BoxSpace, EnvSpec, FeatureKind};
 
 use crate::error::{check, check_len, finish};
-use crate::{Executor, ExecutorConfig, PD, PlanFrame, PolicyError};
+use crate::{Controller, PD, PdConfig, PlanView, PolicyError};
 
 /// `kp (p_plan - p) + kv (v_plan - v)`, clipped to the action space: one action entry per position.
-///
-/// The gains of [`ExecutorConfig::default`] are those of the reference implementation of Diffusion
-/// Forcing, version 1.5.
 #[derive(Clone, Debug)]
 pub struct PdTracking {
     space: BoxSpace,
@@ -20,59 +17,57 @@ pub struct PdTracking {
 }
 
 impl PdTracking {
-    /// Executor with the gains and observation entries of `config`.
+    /// Controller with these gains. Positions and velocities are the observation's features of those kinds.
     ///
     /// # Errors
-    /// [`PolicyError::Setting`] for gains that are not finite, for entries outside the observation, and
-    /// unless there is one position per action entry and as many velocities or none.
-    pub fn new(spec: &EnvSpec, config: &ExecutorConfig) -> Result<Self, PolicyError> {
-        for (name, value) in [
-            ("executor.position_gain", config.position_gain),
-            ("executor.velocity_gain", config.velocity_gain),
-        ] {
-            if !value.is_finite() {
-                let remedy = "give a finite number".to_owned();
-                return Err(PolicyError::Setting { name, value: value.to_string(), remedy });
-            }
-        }
-        tracked_entries(spec, "executor.positions", &config.positions, false)?;
-        tracked_entries(spec, "executor.velocities", &config.velocities, true)?;
-        Ok(Self {
-            space: spec.action.clone(),
-            observation: spec.observation.len(),
-            position_gain: config.position_gain,
-            velocity_gain: config.velocity_gain,
-            positions: config.positions.clone(),
-            velocities: config.velocities.clone(),
-        })
+    /// [`PolicyError::Setting`] for gains that are missing or not finite, [`PolicyError::Unsuitable`] unless the
+    /// environment observes one position per action entry, and as many velocities or none.
+    pub fn new(spec: &EnvSpec, config: &PdConfig) -> Result<Self, PolicyError> {
+        let positions = tracked(spec, PD, FeatureKind::Position)?;
+        let velocities = spec.entries(FeatureKind::Velocity);
+        let velocities =
+            if velocities.is_empty() { velocities } else { tracked(spec, PD, FeatureKind::Velocity)? };
+        let gain = |name, value: Option<f64>| {
+            value.filter(|gain| gain.is_finite()).ok_or_else(|| PolicyError::Setting {
+                name,
+                value: value.map_or("not given".into(), |gain| gain.to_string()),
+                remedy: "give the action per unit of error: no gain suits every robot".into(),
+            })
+        };
+        let position_gain = gain("control.pd.position_gain", config.position_gain)?;
+        let velocity_gain = match velocities.is_empty() {
+            true => 0.0,
+            false => gain("control.pd.velocity_gain", config.velocity_gain)?,
+        };
+        let (space, observation) = (spec.action.clone(), spec.observation.len());
+        Ok(Self { space, observation, position_gain, velocity_gain, positions, velocities })
     }
 }
 
-/// Refuses a list of observation entries unless there is one per action entry, or none where that is allowed.
-pub(crate) fn tracked_entries(
+/// Observation entries of the features of a kind, one per action entry: what a controller that works axis by axis
+/// needs.
+pub(crate) fn tracked(
     spec: &EnvSpec,
     name: &'static str,
-    list: &[usize],
-    may_be_empty: bool,
-) -> Result<(), PolicyError> {
-    let (entries, actions) = (spec.observation.len(), spec.action.len());
-    let fits = list.len() == actions || (may_be_empty && list.is_empty());
-    if fits && list.iter().all(|&index| index < entries) {
-        return Ok(());
+    kind: FeatureKind,
+) -> Result<Vec<usize>, PolicyError> {
+    let (entries, actions) = (spec.entries(kind), spec.action.len());
+    if entries.len() == actions && entries.iter().all(|&entry| entry < spec.observation.len()) {
+        return Ok(entries);
     }
-    let or_none = if may_be_empty { ", or an empty list to track positions alone" } else { "" };
-    Err(PolicyError::Setting {
+    let word = if kind == FeatureKind::Position { "position" } else { "velocity" };
+    Err(PolicyError::Unsuitable {
         name,
-        value: format!("{list:?}"),
-        remedy: format!(
-            "`{}` has {actions} action and {entries} observation entries: give {actions} observation entries below \
-             {entries}{or_none}",
-            spec.id
+        env: spec.id.clone(),
+        reason: format!(
+            "it needs one {word} per action entry ({actions}), and the observation's features of kind `{word}` have {} \
+             entries: describe the features, or choose `diffused-action`",
+            entries.len()
         ),
     })
 }
 
-impl Executor for PdTracking {
+impl Controller for PdTracking {
     fn name(&self) -> &'static str {
         PD
     }
@@ -80,14 +75,14 @@ impl Executor for PdTracking {
     fn command(
         &mut self,
         observation: &[f64],
-        frame: Option<PlanFrame<'_>>,
+        ahead: PlanView<'_>,
         action: &mut [f64],
     ) -> Result<(), PolicyError> {
-        let frame = frame.ok_or(PolicyError::NeedsPlan(PD))?;
+        let planned = ahead.next_observation(self.observation);
         check("observation", observation, self.observation)?;
-        check("planned observation", frame.observation, self.observation)?;
+        check("planned observation", planned, self.observation)?;
         check_len("command", action, self.space.len())?;
-        let error = |index: usize| frame.observation[index] - observation[index];
+        let error = |index: usize| planned[index] - observation[index];
         for (i, command) in action.iter_mut().enumerate() {
             let velocity = self.velocities.get(i).map_or(0.0, |&index| self.velocity_gain * error(index));
             *command = self.position_gain * error(self.positions[i]) + velocity;

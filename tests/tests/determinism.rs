@@ -9,29 +9,36 @@ use forethought_envs::{EnvError, EnvSpec, Environment, SharedTask, Start, Transi
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::training::ModelConfig;
-use forethought_planner::{Denoiser, DiffusionPlanner, EngineDenoiser, PlanConfig, PlannerError, random};
-use forethought_policies::{ExecutorConfig, make_executor};
+use forethought_planner::{
+    Denoiser, DiffusionPlanner, EngineDenoiser, GuidanceConfig, HorizonConfig, Lengths, PlanConfig,
+    PlannerError, RankConfig, SamplerConfig, random,
+};
+use forethought_policies::{ControlConfig, make_controller};
 
 const MAZE: &str = "maze2d-umaze-v1";
 
 /// Everything on that could let one episode reach into another.
 fn busy() -> PlanConfig {
     PlanConfig {
-        levels: 5,
-        stabilization: 2,
-        guidance: 2.0,
-        completions: 3,
-        samples: 2,
-        goal_token: true,
-        guide_shown: true,
-        horizons: vec![3, 5],
-        hasten: 1,
-        likelihood: 5.0,
-        acceptable: 3.0,
+        goal_conditioning: false,
         warm_start: 0.6,
-        warm_slope: 0.1,
+        sampler: SamplerConfig {
+            steps: 5,
+            stabilization_level: 2,
+            clean_tokens: 0,
+            ..SamplerConfig::default()
+        },
+        guidance: GuidanceConfig { scale: 2.0, end: 0.3, mc_samples: 3, start_weight: 0.5 },
+        horizon: HorizonConfig { lengths: Lengths::These(vec![3, 5]), shrink: 1, terminal_chunks: 3 },
+        rank: RankConfig { candidates: 2, ood_penalty: 0.0 },
         ..PlanConfig::default()
     }
+}
+
+/// The settings that ship, as far as a network without data can be planned with.
+fn shipped() -> PlanConfig {
+    let rank = RankConfig { ood_penalty: 0.0, ..RankConfig::default() };
+    PlanConfig { rank, ..PlanConfig::default() }
 }
 
 /// A planner around an untrained network whose weights are all drawn, none left zero: the transformer in the
@@ -74,20 +81,20 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
         action: part(&[0.0, 0.0], &[0.6, 0.6]),
     };
     let limits = SlotLimits { low: vec![-2.0; 6], high: vec![2.0; 6] };
-    DiffusionPlanner::new(denoiser, schedule, normalizer, &limits, config, None).unwrap()
+    DiffusionPlanner::new(denoiser, schedule, normalizer, limits, config, None).unwrap()
 }
 
 fn setup(seed: u64) -> EpisodeSetup {
     let env = make(MAZE).unwrap();
-    let executor = make_executor(&ExecutorConfig::default(), env.spec()).unwrap();
-    EpisodeSetup { env, executor, start: Start::seed(seed) }
+    let controller = make_controller(&ControlConfig::default(), env.spec(), None).unwrap();
+    EpisodeSetup { env, controller, start: Start::seed(seed) }
 }
 
 /// Records of these seeds; the clock stands still, so that no time is in them.
 fn records(planner: &mut DiffusionPlanner, seeds: &[u64]) -> Vec<EpisodeRecord> {
-    let mut setups: Vec<EpisodeSetup> = seeds.iter().map(|&seed| setup(seed)).collect();
-    let config = RolloutConfig { replan_every: 7, max_steps: Some(30), record_plans: true, history: true };
-    rollout(planner, &mut setups, &config, &|| 0.0, &mut |_, _| true).unwrap()
+    let setups: Vec<EpisodeSetup> = seeds.iter().map(|&seed| setup(seed)).collect();
+    let config = RolloutConfig { execution_horizon: 7, max_steps: Some(30), record_plans: true, trace: true };
+    rollout(planner, setups, &config, &|| 0.0, &mut |_, _| true).unwrap()
 }
 
 /// Largest difference between two records' first plans.
@@ -102,11 +109,11 @@ fn first_gap(left: &EpisodeRecord, right: &EpisodeRecord) -> f64 {
 }
 
 /// Episodes 0 to 4, which have been checked to be the same for one and two threads, run after run.
-fn same_for_any_threads() -> (DiffusionPlanner, Vec<EpisodeRecord>) {
-    let five = records(&mut planner(NetworkKind::Transformer, 1, busy()), &[0, 1, 2, 3, 4]);
+fn same_for_any_threads(config: &PlanConfig) -> (DiffusionPlanner, Vec<EpisodeRecord>) {
+    let five = records(&mut planner(NetworkKind::Transformer, 1, config.clone()), &[0, 1, 2, 3, 4]);
     // A plan of one chunk is replaced after its four frames.
     assert!(five.iter().all(|record| (5..=8).contains(&record.plans.len())));
-    let mut two = planner(NetworkKind::Transformer, 2, busy());
+    let mut two = planner(NetworkKind::Transformer, 2, config.clone());
     for _ in 0..2 {
         assert!(records(&mut two, &[0, 1, 2, 3, 4]) == five, "two threads differ from one");
     }
@@ -115,13 +122,15 @@ fn same_for_any_threads() -> (DiffusionPlanner, Vec<EpisodeRecord>) {
 
 #[test]
 fn threads_and_company_change_nothing_with_the_transformer() {
-    let (mut planner, five) = same_for_any_threads();
-    let alone = records(&mut planner, &[3]).remove(0);
-    assert!(alone == five[3], "alone, episode 3 is another by {:e}", first_gap(&alone, &five[3]));
-    let backwards = records(&mut planner, &[4, 3, 2, 1, 0]);
-    assert!(backwards.iter().rev().eq(&five), "the order of the episodes matters");
-    let twins = records(&mut planner, &[3, 9, 3]);
-    assert!(twins[0] == five[3] && twins[2] == five[3], "equal seeds give unequal episodes");
+    for config in [busy(), shipped()] {
+        let (mut planner, five) = same_for_any_threads(&config);
+        let alone = records(&mut planner, &[3]).remove(0);
+        assert!(alone == five[3], "alone, episode 3 is another by {:e}", first_gap(&alone, &five[3]));
+        let backwards = records(&mut planner, &[4, 3, 2, 1, 0]);
+        assert!(backwards.iter().rev().eq(&five), "the order of the episodes matters");
+        let twins = records(&mut planner, &[3, 9, 3]);
+        assert!(twins[0] == five[3] && twins[2] == five[3], "equal seeds give unequal episodes");
+    }
 }
 
 /// The recurrent network goes through Burn's matrix products, on one thread, whose rounding depends on the
@@ -129,9 +138,9 @@ fn threads_and_company_change_nothing_with_the_transformer() {
 #[test]
 fn company_changes_only_rounding_with_the_recurrent_network() {
     // One candidate: where two are worth nearly the same, the last digits choose.
-    let one =
-        PlanConfig { horizons: Vec::new(), samples: 1, likelihood: 0.0, acceptable: f64::MAX, ..busy() };
-    let mut planner = planner(NetworkKind::Gru, 1, PlanConfig { goal_token: false, ..one });
+    let mut one = busy();
+    (one.horizon.lengths, one.rank.candidates) = (Lengths::Auto, 1);
+    let mut planner = planner(NetworkKind::Gru, 1, one);
     let five = records(&mut planner, &[0, 1, 2, 3, 4]);
     let alone = records(&mut planner, &[3]).remove(0);
     let gap = first_gap(&alone, &five[3]);
@@ -147,16 +156,22 @@ fn every_part_of_the_settings_does_something() {
     let base = of(busy());
     let warm = |record: &EpisodeRecord| record.plans[1].rows < record.plans[0].rows;
     assert!(warm(&base));
+    let changed = |change: fn(&mut PlanConfig)| {
+        let mut config = busy();
+        change(&mut config);
+        config
+    };
     for (name, config) in [
-        ("guidance", PlanConfig { guidance: 0.0, ..busy() }),
-        ("completions", PlanConfig { completions: 1, ..busy() }),
-        ("samples", PlanConfig { samples: 1, ..busy() }),
-        ("goal_token", PlanConfig { goal_token: false, ..busy() }),
-        ("warm_start", PlanConfig { warm_start: 1.0, ..busy() }),
-        ("horizons", PlanConfig { horizons: vec![2], ..busy() }),
-        ("likelihood", PlanConfig { likelihood: 0.0, acceptable: f64::MAX, ..busy() }),
-        ("guide_shown", PlanConfig { guide_shown: false, ..busy() }),
-        ("stabilization", PlanConfig { stabilization: 0, ..busy() }),
+        ("guidance.scale", changed(|c| c.guidance.scale = 0.0)),
+        ("guidance.mc_samples", changed(|c| c.guidance.mc_samples = 1)),
+        ("guidance.start_weight", changed(|c| c.guidance.start_weight = 0.0)),
+        ("guidance.end", changed(|c| c.guidance.end = 0.9)),
+        ("rank.candidates", changed(|c| c.rank.candidates = 1)),
+        ("goal_conditioning", changed(|c| c.goal_conditioning = true)),
+        ("warm_start", changed(|c| c.warm_start = 1.0)),
+        ("horizon.lengths", changed(|c| c.horizon.lengths = Lengths::These(vec![2]))),
+        ("sampler.clean_tokens", changed(|c| c.sampler.clean_tokens = 1)),
+        ("sampler.stabilization_level", changed(|c| c.sampler.stabilization_level = 0)),
     ] {
         assert!(of(config).observations != base.observations, "{name} changes nothing");
     }
@@ -204,12 +219,12 @@ impl Environment for Broken {
 #[test]
 fn nan_in_an_observation_stops_the_run_and_says_where() {
     let mut planner = planner(NetworkKind::Transformer, 2, busy());
-    let config = RolloutConfig { replan_every: 7, max_steps: Some(30), ..RolloutConfig::default() };
+    let config = RolloutConfig { execution_horizon: 7, max_steps: Some(30), ..RolloutConfig::default() };
     for at in [0, 1, 7, 12] {
         let mut setups: Vec<EpisodeSetup> = [4, 5].map(setup).into();
         let broken = Broken { inner: make(MAZE).unwrap(), left: at, observation: vec![0.0; 4] };
         setups[1].env = Box::new(broken);
-        let error = rollout(&mut planner, &mut setups, &config, &|| 0.0, &mut |_, _| true).unwrap_err();
+        let error = rollout(&mut planner, setups, &config, &|| 0.0, &mut |_, _| true).unwrap_err();
         assert!(matches!(error, AgentError::NonFinite { what: "observation", index: 2, .. }), "{error:?}");
         let message = error.to_string();
         for part in [MAZE, "episode seed 5", &format!("step {at}"), "observation[2] is NaN"] {
@@ -223,7 +238,7 @@ fn a_broken_network_stops_the_run_and_says_so() {
     // Weights so large that single precision overflows.
     let mut planner = build(NetworkKind::Transformer, 2, busy(), 1e30);
     let config = RolloutConfig { max_steps: Some(5), ..RolloutConfig::default() };
-    let error = rollout(&mut planner, &mut [setup(1)], &config, &|| 0.0, &mut |_, _| true).unwrap_err();
+    let error = rollout(&mut planner, vec![setup(1)], &config, &|| 0.0, &mut |_, _| true).unwrap_err();
     assert!(
         matches!(error, AgentError::Planning { source: PlannerError::BrokenOutput { .. }, .. }),
         "{error:?}"

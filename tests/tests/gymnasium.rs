@@ -6,9 +6,9 @@
 
 use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
 use forethought_envs::gymnasium::{AsGymnasium, FromGymnasium};
-use forethought_envs::{Environment, Start, TimeLimit, make};
-use forethought_planner::{Plan, PlanRequest, Planner, PlannerError};
-use forethought_policies::{ExecutorConfig, make_executor};
+use forethought_envs::{EnvSpec, Environment, Feature, FeatureKind, Start, TimeLimit, make};
+use forethought_planner::{Plan, Planner, PlannerError, Request};
+use forethought_policies::{ControlConfig, PdConfig, make_controller, make_policy};
 use gymnasium_rs::core::{Env, Info, Options, Space};
 use gymnasium_rs::envs::cartpole::CartPole;
 use ndarray::{Array1, Array3, array};
@@ -68,9 +68,9 @@ struct ModelPlanner {
 }
 
 impl Planner for ModelPlanner {
-    fn plan(&mut self, requests: &[PlanRequest<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
+    fn plan(&mut self, requests: &[Request<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
         self.batches.push(requests.len());
-        let of = |request: &PlanRequest<'_>| {
+        let of = |request: &Request<'_>| {
             assert!(request.task.condition().is_none());
             let mut state = request.observation.to_vec();
             let mut plan = Plan::default();
@@ -88,10 +88,6 @@ impl Planner for ModelPlanner {
         };
         Ok(requests.iter().map(of).collect())
     }
-
-    fn levels(&self) -> u16 {
-        1
-    }
 }
 
 fn integrator() -> Box<dyn Environment> {
@@ -100,22 +96,30 @@ fn integrator() -> Box<dyn Environment> {
     Box::new(TimeLimit::new(theirs, 100).unwrap())
 }
 
-fn setups(executor: &str, seeds: &[u64]) -> Vec<EpisodeSetup> {
+fn setups(controller: &str, seeds: &[u64]) -> Vec<EpisodeSetup> {
     let of = |&seed: &u64| {
         let env = integrator();
-        let executor = make_executor(&ExecutorConfig::named(executor), env.spec()).unwrap();
-        EpisodeSetup { env, executor, start: Start::seed(seed) }
+        let pd = PdConfig { position_gain: Some(12.5), velocity_gain: Some(1.2) };
+        let config = ControlConfig { pd, ..ControlConfig::named(controller) };
+        let features = vec![
+            Feature::new("position", 2, FeatureKind::Position),
+            Feature::new("velocity", 2, FeatureKind::Velocity),
+        ];
+        // Their environments do not say what they observe.
+        let spec = EnvSpec { features, ..env.spec().clone() };
+        let controller = make_controller(&config, &spec, None).unwrap();
+        EpisodeSetup { env, controller, start: Start::seed(seed) }
     };
     seeds.iter().map(of).collect()
 }
 
 #[test]
 fn an_environment_of_theirs_is_planned_for_by_our_loop() {
-    for executor in ["diffused-action", "pd"] {
+    for controller in ["diffused-action", "pd"] {
         let mut planner = ModelPlanner { frames: 12, batches: Vec::new() };
-        let config = RolloutConfig { replan_every: 10, ..RolloutConfig::default() };
+        let config = RolloutConfig { execution_horizon: 10, ..RolloutConfig::default() };
         let records =
-            rollout(&mut planner, &mut setups(executor, &[1, 2, 3]), &config, &|| 0.0, &mut |_, _| true)
+            rollout(&mut planner, setups(controller, &[1, 2, 3]), &config, &|| 0.0, &mut |_, _| true)
                 .unwrap();
         assert_eq!(planner.batches, [3; 10], "ten plans for three episodes together");
         for (record, seed) in records.iter().zip([1_u64, 2, 3]) {
@@ -127,12 +131,12 @@ fn an_environment_of_theirs_is_planned_for_by_our_loop() {
             let start = (seed as f32).cos();
             assert_eq!(record.observations[0][0], f64::from(start));
             let end = record.observations.last().unwrap();
-            assert!(end.iter().all(|value| value.abs() < 0.05), "{executor}: {end:?}");
-            assert!(record.rewards.iter().sum::<f64>() > 40.0, "{executor}: {:?}", record.rewards);
+            assert!(end.iter().all(|value| value.abs() < 0.05), "{controller}: {end:?}");
+            assert!(record.rewards.iter().sum::<f64>() > 40.0, "{controller}: {:?}", record.rewards);
             replayed(record);
         }
         let alone =
-            rollout(&mut planner, &mut setups(executor, &[2]), &config, &|| 0.0, &mut |_, _| true).unwrap();
+            rollout(&mut planner, setups(controller, &[2]), &config, &|| 0.0, &mut |_, _| true).unwrap();
         assert!(alone[0] == records[1], "company changed the episode");
     }
 }
@@ -158,8 +162,8 @@ fn replayed(record: &EpisodeRecord) {
 struct Balance;
 
 impl Planner for Balance {
-    fn plan(&mut self, requests: &[PlanRequest<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
-        let of = |request: &PlanRequest<'_>| {
+    fn plan(&mut self, requests: &[Request<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
+        let of = |request: &Request<'_>| {
             let o = request.observation;
             let right = o[2] + 0.5 * o[3] + 0.05 * o[1] > 0.0;
             let mut plan = Plan::default();
@@ -169,10 +173,6 @@ impl Planner for Balance {
             plan
         };
         Ok(requests.iter().map(of).collect())
-    }
-
-    fn levels(&self) -> u16 {
-        1
     }
 }
 
@@ -185,18 +185,19 @@ fn their_cartpole_is_balanced_by_our_loop_and_falls_without_it() {
     };
     let setup = |seed| {
         let env = Box::new(cartpole());
-        let executor = make_executor(&ExecutorConfig::default(), env.spec()).unwrap();
-        EpisodeSetup { env, executor, start: Start::seed(seed) }
+        let controller = make_controller(&ControlConfig::default(), env.spec(), None).unwrap();
+        EpisodeSetup { env, controller, start: Start::seed(seed) }
     };
     let config = RolloutConfig::default();
-    let records = rollout(&mut Balance, &mut [5, 6].map(setup), &config, &|| 0.0, &mut |_, _| true).unwrap();
+    let records =
+        rollout(&mut Balance, [5, 6].map(setup).into(), &config, &|| 0.0, &mut |_, _| true).unwrap();
     for record in &records {
         assert_eq!((record.rewards.len(), record.plans.len()), (200, 200));
     }
     assert_ne!(records[0].observations[0], records[1].observations[0]);
 
     let mut env = cartpole();
-    let mut random = make_executor(&ExecutorConfig::named("random"), env.spec()).unwrap();
+    let mut random = make_policy("random", env.spec()).unwrap();
     let fallen = run_policy(random.as_mut(), &mut env, &[5, 6, 7], None, &mut |_, _| true).unwrap();
     for record in &fallen {
         // Ended by the pole, not the clock; the loop heard it.
@@ -235,7 +236,7 @@ fn ours_is_driven_through_their_trait() {
     }
     // Commands of our reference controller, rounded to what their trait can carry, taken by both.
     let mut ours = make("maze2d-umaze-v1").unwrap();
-    let mut policy = make_executor(&ExecutorConfig::named("waypoint-fresh"), ours.spec()).unwrap();
+    let mut policy = make_policy("waypoint-fresh", ours.spec()).unwrap();
     let record = run_policy(policy.as_mut(), ours.as_mut(), &[9], None, &mut |_, _| true).unwrap().remove(0);
     let actions: Vec<Vec<f64>> = record
         .actions
@@ -262,7 +263,7 @@ fn ours_survives_the_way_there_and_back() {
     let there = AsGymnasium::new(make("maze2d-umaze-v1").unwrap(), 0);
     let mut back: FromGymnasium<_, Array1<f32>, Array1<f32>> =
         FromGymnasium::new("there-and-back", there).unwrap();
-    let mut random = make_executor(&ExecutorConfig::named("random"), back.spec()).unwrap();
+    let mut random = make_policy("random", back.spec()).unwrap();
     let returned = run_policy(random.as_mut(), &mut back, &[4, 5], Some(300), &mut |_, _| true).unwrap();
     let mut direct = make("maze2d-umaze-v1").unwrap();
     let direct = run_policy(random.as_mut(), direct.as_mut(), &[4, 5], None, &mut |_, _| true).unwrap();

@@ -3,9 +3,11 @@
 use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout};
 use std::sync::Arc;
 
-use forethought_envs::{BoxSpace, EnvError, EnvSpec, Environment, GoalTask, SharedTask, Start, Transition};
-use forethought_planner::{Plan, PlanRequest, PlanRow, Planner, PlannerError, random};
-use forethought_policies::{ExecutorConfig, make_executor};
+use forethought_envs::{
+    BoxSpace, EnvError, EnvSpec, Environment, Feature, FeatureKind, GoalTask, SharedTask, Start, Transition,
+};
+use forethought_planner::{Plan, Planner, PlannerError, Request, Snapshot, random};
+use forethought_policies::{ControlConfig, PdConfig, make_controller};
 
 /// Seconds of a step; an action is an acceleration.
 const STEP: f64 = 0.1;
@@ -35,6 +37,10 @@ impl FreeSpace {
     pub fn new(limit: usize) -> Self {
         let (space, actions) = (BoxSpace::symmetric(4, f64::INFINITY), BoxSpace::symmetric(2, 1.0));
         let spec = EnvSpec {
+            features: vec![
+                Feature::new("position", 2, FeatureKind::Position),
+                Feature::new("velocity", 2, FeatureKind::Velocity),
+            ],
             condition: vec![0, 1],
             max_episode_steps: Some(limit),
             ..EnvSpec::of_spaces("free-space", space, actions)
@@ -136,14 +142,14 @@ impl StraightLine {
         Self { frames, exaggerate: 1.0, ..Self::default() }
     }
 
-    fn one(&self, request: &PlanRequest<'_>, history: bool) -> Plan {
+    fn one(&self, request: &Request<'_>, trace: bool) -> Plan {
         let goal = request.task.condition().unwrap().values;
         let mut state = [0.0; 4];
         state.copy_from_slice(request.observation);
         let mut noise = vec![0.0; 2 * self.frames];
         random::fill_normal(&mut random::stream(request.seed, &[]), &mut noise);
         let mut plan = Plan::default();
-        (plan.frames, plan.rows, plan.value) = (self.frames, 3, goal[0]);
+        (plan.frames, plan.stats.rows, plan.score) = (self.frames, 3, goal[0]);
         for draw in noise.chunks_exact(2) {
             let mut action = [0.0; 2];
             for axis in 0..2 {
@@ -154,23 +160,23 @@ impl StraightLine {
             plan.actions.extend(action.map(|a| a * self.exaggerate));
             plan.observations.extend(state);
         }
-        if history {
-            let level = vec![2; self.frames];
-            plan.history.push(PlanRow { row: 0, level, observations: plan.observations.clone() });
+        if trace {
+            let uncertainty = vec![1.0; self.frames];
+            plan.trace.push(Snapshot { row: 0, uncertainty, observations: plan.observations.clone() });
         }
         plan
     }
 }
 
 impl Planner for StraightLine {
-    fn plan(&mut self, requests: &[PlanRequest<'_>], history: bool) -> Result<Vec<Plan>, PlannerError> {
+    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
         let fails = self.fails_at == Some(self.calls.len());
         self.calls.push(
             requests
                 .iter()
                 .map(|r| Asked {
                     seed: r.seed,
-                    executed: r.previous.map(|(_, executed)| executed),
+                    executed: r.in_force.map(|now| now.executed),
                     observation: r.observation.to_vec(),
                 })
                 .collect(),
@@ -178,32 +184,29 @@ impl Planner for StraightLine {
         if fails {
             return Err(PlannerError::BrokenOutput { row: 7, token: 3 });
         }
-        Ok(requests.iter().map(|request| self.one(request, history)).collect())
-    }
-
-    fn levels(&self) -> u16 {
-        2
+        Ok(requests.iter().map(|request| self.one(request, trace)).collect())
     }
 }
 
-/// An episode of this executor.
-pub fn setup(executor: &str, seed: u64, env: FreeSpace) -> EpisodeSetup {
+/// An episode of this controller.
+pub fn setup(controller: &str, seed: u64, env: FreeSpace) -> EpisodeSetup {
     // Critically damped for this mass.
-    let config = ExecutorConfig { position_gain: 4.0, velocity_gain: 4.0, ..ExecutorConfig::named(executor) };
-    let executor = make_executor(&config, env.spec()).unwrap();
-    EpisodeSetup { env: Box::new(env), executor, start: Start::seed(seed) }
+    let pd = PdConfig { position_gain: Some(4.0), velocity_gain: Some(4.0) };
+    let config = ControlConfig { pd, ..ControlConfig::named(controller) };
+    let controller = make_controller(&config, env.spec(), None).unwrap();
+    EpisodeSetup { env: Box::new(env), controller, start: Start::seed(seed) }
 }
 
 /// Replans after so many steps.
-pub fn every(replan_every: usize) -> RolloutConfig {
-    RolloutConfig { replan_every, ..RolloutConfig::default() }
+pub fn every(execution_horizon: usize) -> RolloutConfig {
+    RolloutConfig { execution_horizon, ..RolloutConfig::default() }
 }
 
 /// Runs to the end on a clock that stands still.
 pub fn run(
     planner: &mut dyn Planner,
-    mut setups: Vec<EpisodeSetup>,
+    setups: Vec<EpisodeSetup>,
     config: &RolloutConfig,
 ) -> Result<Vec<EpisodeRecord>, AgentError> {
-    rollout(planner, &mut setups, config, &|| 0.0, &mut |_, _| true)
+    rollout(planner, setups, config, &|| 0.0, &mut |_, _| true)
 }

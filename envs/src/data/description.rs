@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{ColumnStatistics, Dataset, RewardConvention, TimeoutMeaning};
-use crate::{BoxSpace, EnvError, EnvSpec, Feature};
+use crate::{BoxSpace, EnvError, EnvSpec, Feature, TaskConfig, TaskKind};
 
 /// What stands in a TOML beside the data, or in the attribute `description` of an HDF5 file. Everything may be left
 /// out:
@@ -51,22 +51,7 @@ pub struct DataDescription {
     pub rewards: Option<RewardConvention>,
     /// What plans are for. Absent: nothing, and no goal is shown to the network.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskDescription>,
-}
-
-/// What plans are for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum TaskDescription {
-    /// Bring some entries of the observation within a radius of given values.
-    Goal {
-        /// The entries.
-        entries: Vec<usize>,
-        /// The radius, in the observation's own unit.
-        radius: f64,
-    },
-    /// Maximise the rewards.
-    Return,
+    pub task: Option<TaskConfig>,
 }
 
 impl DataDescription {
@@ -177,7 +162,7 @@ impl DataDescription {
             )));
         }
         spec.step_seconds = self.step_seconds;
-        if let Some(TaskDescription::Goal { entries, radius }) = &self.task {
+        if let Some(TaskConfig { kind: TaskKind::Goal, entries, radius }) = &self.task {
             let distinct = entries.iter().enumerate().all(|(i, entry)| !entries[..i].contains(entry));
             if entries.is_empty() || !distinct || entries.iter().any(|&entry| entry >= width) {
                 return Err(refuse(format!(

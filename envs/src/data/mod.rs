@@ -51,7 +51,7 @@ mod support;
 mod windows;
 
 pub use dataset::{Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
-pub use description::{DataDescription, TaskDescription};
+pub use description::DataDescription;
 pub use hdf5_file::{DEFAULT_MAX_BYTES, ReadOptions, read_hdf5};
 pub use hdf5_write::{WriteOptions, write_hdf5};
 pub use inside::check_inside;

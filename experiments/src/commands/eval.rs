@@ -11,6 +11,7 @@ use crate::cli::EvalArgs;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::picture::{self, Panel};
+use crate::planning;
 use crate::report::{self, Sheet};
 use crate::resolve;
 use crate::results::{self, Layout, Record, Row};
@@ -121,7 +122,8 @@ fn suite(args: &EvalArgs) -> Result<(Suite, Vec<String>), Failure> {
 
 fn choose(args: &EvalArgs, suite: &Suite, environments: &[String]) -> Result<Chosen, Failure> {
     let first = environments.first().map_or("", String::as_str);
-    let own = resolve::configuration(first, args.config.as_deref(), &args.overrides)?;
+    let named = args.checkpoint.first().map(PathBuf::as_path);
+    let own_controller = planning::controller_of(named, first, args.config.as_deref(), &args.overrides)?;
     let asked = Asked {
         suite: args.suite.is_some(),
         planners: args.planners.clone(),
@@ -130,7 +132,7 @@ fn choose(args: &EvalArgs, suite: &Suite, environments: &[String]) -> Result<Cho
         presets: args.preset.clone(),
         vary: args.vary.clone(),
         quick: args.quick,
-        own_controller: own.controller().to_owned(),
+        own_controller,
     };
     variants::choose(suite, &asked)
 }

@@ -41,12 +41,13 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
 }
 
 fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
-    let loaded = checkpoint::load(path, &DeviceName::Cpu.open()?)?;
+    let device = DeviceName::Cpu.open()?;
+    let loaded = checkpoint::load(path, &device)?;
+    let vector = checkpoint::verify(path, &device)?;
     let (manifest, weights) = (&loaded.manifest, burn::module::Module::num_params(&loaded.network));
     if as_json {
-        print_json(
-            &json!({ "path": loaded.path, "weights": weights, "sha256": loaded.hash, "manifest": manifest }),
-        );
+        print_json(&json!({ "path": loaded.path, "weights": weights, "sha256": loaded.hash,
+                "test_vector_difference": vector, "manifest": manifest }));
         return Ok(());
     }
     let (layout, network) = (&manifest.layout, &manifest.model.network);
@@ -71,6 +72,12 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
         "data         {} rows, seed {}",
         manifest.data.rows,
         manifest.data.seed.map_or("unknown".into(), |s| s.to_string())
+    );
+    println!(
+        "test vector  {}",
+        vector.map_or("none: only exported checkpoints carry one".into(), |far| format!(
+            "met within {far:.1e}"
+        ))
     );
     println!("written by   {} {}", env!("CARGO_PKG_NAME"), manifest.code_version);
     println!("weights      SHA-256 {}", loaded.hash);

@@ -3,7 +3,6 @@
 use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
 use forethought_envs::{Start, make};
 use forethought_planner::Planner;
-use forethought_policies::make_executor;
 use serde_json::json;
 
 use super::{print_json, scene};
@@ -23,20 +22,20 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let spec = environment.spec().clone();
     let controller = args.controller.iter().map(|name| format!("{CONTROLLER}={name}"));
     let overrides: Vec<String> = args.shared.overrides.iter().cloned().chain(controller).collect();
-    let mut configuration = resolve::configuration(&id, args.shared.config.as_deref(), &overrides)?;
-    let mut loaded = planning::load(args.checkpoint.as_deref(), &spec, &configuration.plan, args.device)?;
-    let config = planning::execution(&mut configuration, &spec, &loaded)?;
-    let config = RolloutConfig { record_plans: true, history: true, ..config };
+    let mut loaded = planning::load(args.checkpoint.as_deref(), &spec, args.device)?;
+    let configuration = loaded.configure(&spec, args.shared.config.as_deref(), &overrides)?;
+    let config = planning::rollout_config(&configuration)?;
+    let config = RolloutConfig { record_plans: true, trace: true, ..config };
     let name = format!("plan-{}", args.seed);
     let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&spec.id, &name));
     let policy = if args.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };
     let out = OutputDir::create(&folder, policy)?;
 
-    let executor = make_executor(&configuration.executor, &spec)?;
-    let mut setups = [EpisodeSetup { env: environment, executor, start: Start::seed(args.seed) }];
+    let controller = loaded.controller(&configuration, &spec)?;
+    let setups = vec![EpisodeSetup { env: environment, controller, start: Start::seed(args.seed) }];
     let bar = progress::bar(0, "environment steps", args.shared.json);
     let planner: &mut dyn Planner = &mut loaded.planner;
-    let records = rollout(planner, &mut setups, &config, &progress::clock, &mut |done, total| {
+    let records = rollout(planner, setups, &config, &progress::clock, &mut |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
         true

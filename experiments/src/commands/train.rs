@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use burn::tensor::Device;
 use forethought_envs::data::DataReport;
+use forethought_planner::checkpoint::Precision;
 use forethought_planner::training::{Progress, Trainer, TrainingData};
 use forethought_planner::{PlannerError, checkpoint};
 use serde_json::json;
@@ -46,6 +48,15 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         args.device.threads(),
     )
     .map_err(|error| source::naming_planner(&source.path, error))?;
+    let mut plan = configuration.plan.clone();
+    if trainer.manifest().support.is_none() {
+        // Data whose positions nobody knows have been nowhere; the report says why.
+        plan.rank.ood_penalty = 0.0;
+    }
+    plan.check(configuration.model.chunks, configuration.model.levels)?;
+    let control = serde_json::to_value(&configuration.control)
+        .map_err(|error| Failure::broken(format!("cannot render the control settings: {error}")))?;
+    trainer = trainer.with_settings(plan, control, source.task.clone());
     let report = DataReport { put_back: source.put_back, ..trainer.report().clone() };
     let complete = trainer.step() >= configuration.train.steps;
     if let Some(target) = args.export.as_ref().filter(|target| target.exists() && !complete) {
@@ -113,7 +124,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     };
     if let Some(target) = &args.export {
-        export(&saved, target, &trainer)?;
+        export(&saved, target, &trainer, &device)?;
     }
     if args.json {
         print_json(&json!({
@@ -149,16 +160,14 @@ fn holds_something_else(folder: &Path) -> bool {
 }
 
 /// Writes what planning needs to `target`; the same export again is no fault, another one's folder is.
-fn export(saved: &Path, target: &Path, trainer: &Trainer) -> Result<(), Failure> {
-    let weights = |folder: &Path| std::fs::read(folder.join("model.safetensors")).ok();
-    if target.exists() {
-        return if weights(target).is_some_and(|there| weights(saved) == Some(there)) {
-            Ok(())
-        } else {
-            Err(taken(target))
-        };
-    }
+fn export(saved: &Path, target: &Path, trainer: &Trainer, device: &Device) -> Result<(), Failure> {
     let (mut manifest, state) = checkpoint::load_training(saved, trainer.parameters())?;
+    if target.exists() {
+        let there = checkpoint::load(target, device);
+        let rounded = state.average.iter().map(|weight| Precision::Half.round(*weight));
+        let same = there.is_ok_and(|there| there.weights.iter().copied().eq(rounded));
+        return if same { Ok(()) } else { Err(taken(target)) };
+    }
     manifest.files.clear();
     // Runs begun by earlier versions hold less of what their data say.
     let fitted = trainer.manifest();
@@ -168,7 +177,8 @@ fn export(saved: &Path, target: &Path, trainer: &Trainer) -> Result<(), Failure>
     if manifest.support.is_none() {
         manifest.support.clone_from(&fitted.support);
     }
-    Ok(checkpoint::save_model(target, &manifest, trainer.parameters(), &state.average)?)
+    let (parameters, weights) = (trainer.parameters(), &state.average);
+    Ok(checkpoint::save_model(target, &manifest, parameters, weights, Precision::Half, device)?)
 }
 
 fn taken(target: &Path) -> Failure {

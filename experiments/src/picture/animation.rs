@@ -1,6 +1,6 @@
 //! An episode as one HTML file that plays itself: no network, no library.
 
-use forethought_agent::{DenoisingFrame, EpisodeRecord, PlanRecord};
+use forethought_agent::{EpisodeRecord, PlanRecord, PlanSnapshot};
 use serde::Serialize;
 
 use super::canvas::escape;
@@ -39,14 +39,13 @@ struct PlanScript {
     rows: usize,
     took_ms: f64,
     path: Vec<Option<Point>>,
-    levels: u16,
     history: Vec<RowScript>,
 }
 
 #[derive(Serialize)]
 struct RowScript {
     row: usize,
-    level: Vec<u16>,
+    level: Vec<f64>,
     path: Vec<Option<Point>>,
 }
 
@@ -100,20 +99,19 @@ fn script(record: &EpisodeRecord, scene: &MazeScene) -> Script {
 }
 
 fn plan_script(plan: &PlanRecord) -> PlanScript {
-    let rows = spread(plan.history.len(), HISTORY_ROWS);
+    let rows = spread(plan.trace.len(), HISTORY_ROWS);
     PlanScript {
         first_step: plan.first_step,
-        value: rounded(plan.value),
+        value: rounded(plan.score),
         rows: plan.rows,
         took_ms: rounded(plan.took_s * 1e3),
         path: path(&plan.observations),
-        levels: plan.levels,
-        history: rows.into_iter().filter_map(|row| plan.history.get(row)).map(row_script).collect(),
+        history: rows.into_iter().filter_map(|row| plan.trace.get(row)).map(row_script).collect(),
     }
 }
 
-fn row_script(frame: &DenoisingFrame) -> RowScript {
-    RowScript { row: frame.row, level: frame.level.clone(), path: path(&frame.observations) }
+fn row_script(frame: &PlanSnapshot) -> RowScript {
+    RowScript { row: frame.row, level: frame.uncertainty.clone(), path: path(&frame.observations) }
 }
 
 fn path(observations: &[Vec<f64>]) -> Vec<Option<Point>> {
@@ -156,8 +154,8 @@ mod tests {
     #[test]
     fn long_histories_are_thinned_and_keep_their_ends() {
         let mut record = sample::record();
-        let frame = record.plans[0].history[0].clone();
-        record.plans[0].history = (0..500).map(|row| DenoisingFrame { row, ..frame.clone() }).collect();
+        let frame = record.plans[0].trace[0].clone();
+        record.plans[0].trace = (0..500).map(|row| PlanSnapshot { row, ..frame.clone() }).collect();
         let data = data(&animation(&record, &sample::scene(), None).text);
         let rows = data["plans"][0]["history"].as_array().unwrap();
         assert_eq!(rows.len(), HISTORY_ROWS);

@@ -1,6 +1,6 @@
 //! One plan while it is denoised: panels side by side, each token as faint as it is noisy.
 
-use forethought_agent::{DenoisingFrame, EpisodeRecord};
+use forethought_agent::{EpisodeRecord, PlanSnapshot};
 
 use super::Picture;
 use super::canvas::{Anchor, Canvas};
@@ -19,8 +19,8 @@ const COLUMNS: usize = 6;
 /// Dots are planned positions coloured by time; below each maze a bar per token shows its noise level.
 /// `None` when there is no such plan or its history was not kept.
 pub fn denoising(record: &EpisodeRecord, scene: &MazeScene, plan: usize, panels: usize) -> Option<Picture> {
-    let plan = record.plans.get(plan).filter(|plan| !plan.history.is_empty())?;
-    let shown = spread(plan.history.len(), panels);
+    let plan = record.plans.get(plan).filter(|plan| !plan.trace.is_empty())?;
+    let shown = spread(plan.trace.len(), panels);
     let columns = shown.len().min(COLUMNS);
     let maze = Maze::fitted(scene, [0.0; 2], PANEL);
     let pitch = [maze.size[0] + GAP, maze.size[1] + STRIP + 52.0];
@@ -40,7 +40,7 @@ pub fn denoising(record: &EpisodeRecord, scene: &MazeScene, plan: usize, panels:
     let start = record.observations.get(plan.first_step).and_then(|observation| position(observation));
     let goal = record.goal.as_deref().and_then(position);
     let mut skipped = 0;
-    for (index, frame) in shown.iter().filter_map(|&row| plan.history.get(row)).enumerate() {
+    for (index, frame) in shown.iter().filter_map(|&row| plan.trace.get(row)).enumerate() {
         let (column, line) = (index % columns, index / columns);
         let at = [MARGIN + column as f64 * pitch[0], HEAD + 22.0 + line as f64 * pitch[1]];
         canvas.text([at[0], at[1] - 8.0], Anchor::Start, 13.0, "", &format!("row {}", frame.row));
@@ -49,14 +49,14 @@ pub fn denoising(record: &EpisodeRecord, scene: &MazeScene, plan: usize, panels:
         if let Some(goal) = goal {
             maze.goal(&mut canvas, goal, scene.goal_radius);
         }
-        skipped += tokens(&mut canvas, &maze, frame, plan.levels);
+        skipped += tokens(&mut canvas, &maze, frame);
         if let Some(start) = start {
             maze.start(&mut canvas, start, scene.ball_radius);
         }
         canvas.unclip();
-        levels(&mut canvas, [at[0], at[1] + maze.size[1] + 8.0], maze.size[0], frame, plan.levels);
+        levels(&mut canvas, [at[0], at[1] + maze.size[1] + 8.0], maze.size[0], frame);
     }
-    let frames = plan.history.last().map_or(0, |frame| frame.observations.len());
+    let frames = plan.trace.last().map_or(0, |frame| frame.observations.len());
     let (from, to) = (plan.first_step.saturating_add(1), plan.first_step.saturating_add(frames));
     time_legend(&mut canvas, [MARGIN, foot + 4.0], width - 2.0 * MARGIN, from, to);
     skipped_note(&mut canvas, [MARGIN, foot + 48.0], skipped);
@@ -73,12 +73,12 @@ pub(super) fn spread(count: usize, panels: usize) -> Vec<usize> {
 }
 
 /// Draws a row's tokens, latest first so that the next steps lie on top; gives back how many could not be.
-fn tokens(canvas: &mut Canvas, maze: &Maze, frame: &DenoisingFrame, levels: u16) -> usize {
+fn tokens(canvas: &mut Canvas, maze: &Maze, frame: &PlanSnapshot) -> usize {
     let last = frame.observations.len().saturating_sub(1).max(1) as f64;
     let mut skipped = 0;
     for (index, observation) in frame.observations.iter().enumerate().rev() {
         match position(observation) {
-            Some(point) => maze.token(canvas, point, index as f64 / last, noise(frame, index, levels)),
+            Some(point) => maze.token(canvas, point, index as f64 / last, noise(frame, index)),
             None => skipped += 1,
         }
     }
@@ -86,13 +86,13 @@ fn tokens(canvas: &mut Canvas, maze: &Maze, frame: &DenoisingFrame, levels: u16)
 }
 
 /// Bars of the noise level, one a token, on a hairline.
-fn levels(canvas: &mut Canvas, at: [f64; 2], width: f64, frame: &DenoisingFrame, levels: u16) {
-    let count = frame.level.len().max(1) as f64;
+fn levels(canvas: &mut Canvas, at: [f64; 2], width: f64, frame: &PlanSnapshot) {
+    let count = frame.uncertainty.len().max(1) as f64;
     let bar = width / count;
     // A hair of overlap where bars are thinner than a pixel, a gap where there is room for one.
     let drawn = if bar >= 3.0 { bar - 1.0 } else { bar + 0.2 };
-    let bars = (0..frame.level.len()).map(|index| {
-        let height = STRIP * noise(frame, index, levels);
+    let bars = (0..frame.uncertainty.len()).map(|index| {
+        let height = STRIP * noise(frame, index);
         ([at[0] + index as f64 * bar, at[1] + STRIP - height], [drawn, height])
     });
     // The colour bar's gradient spans the strip: each bar has the colour of its dot.
@@ -103,9 +103,8 @@ fn levels(canvas: &mut Canvas, at: [f64; 2], width: f64, frame: &DenoisingFrame,
 }
 
 /// Noise level as a share of the highest, `0..=1`.
-fn noise(frame: &DenoisingFrame, index: usize, levels: u16) -> f64 {
-    let level = frame.level.get(index).copied().unwrap_or(0);
-    (f64::from(level) / f64::from(levels.max(1))).min(1.0)
+fn noise(frame: &PlanSnapshot, index: usize) -> f64 {
+    frame.uncertainty.get(index).copied().unwrap_or(0.0).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -131,7 +130,7 @@ mod tests {
     #[test]
     fn first_and_last_row_are_shown() {
         let record = sample::record();
-        let last = record.plans[0].history.last().unwrap().row;
+        let last = record.plans[0].trace.last().unwrap().row;
         let text = denoising(&record, &sample::scene(), 0, 5).unwrap().text;
         assert!(text.contains(">row 0</text>") && text.contains(&format!(">row {last}</text>")));
         assert_eq!(text.matches(">row ").count(), 5);
@@ -141,7 +140,7 @@ mod tests {
     fn clean_tokens_are_opaque_and_noisy_ones_faint() {
         let record = sample::record();
         let text = denoising(&record, &sample::scene(), 0, 2).unwrap().text;
-        let tokens = record.plans[0].history[0].observations.len();
+        let tokens = record.plans[0].trace[0].observations.len();
         assert_eq!(text.matches(r#"fill-opacity="0.25""#).count(), tokens, "pure noise in the first row");
         assert_eq!(text.matches(r#"fill-opacity="1.00""#).count(), tokens, "clean in the last row");
     }
@@ -149,7 +148,7 @@ mod tests {
     #[test]
     fn a_plan_without_history_has_no_picture() {
         let mut record = sample::record();
-        record.plans[0].history.clear();
+        record.plans[0].trace.clear();
         assert_eq!(denoising(&record, &sample::scene(), 0, 5), None);
         assert_eq!(denoising(&record, &sample::scene(), 99, 5), None);
     }
@@ -157,9 +156,8 @@ mod tests {
     #[test]
     fn odd_records_do_not_break_the_file() {
         let mut record = sample::record();
-        record.plans[0].levels = 0;
-        record.plans[0].history[0].level.truncate(3);
-        record.plans[0].history[0].observations[5][0] = f64::NAN;
+        record.plans[0].trace[0].uncertainty.truncate(3);
+        record.plans[0].trace[0].observations[5][0] = f64::NAN;
         let picture = denoising(&record, &sample::scene(), 0, 0).unwrap();
         assert_eq!(picture.skipped, 0, "only the last row is shown");
         let picture = denoising(&record, &sample::scene(), 0, 4).unwrap();

@@ -67,7 +67,7 @@ pub fn episode(
 
 /// Title and subtitle of anything that shows one episode.
 pub(super) fn heading(record: &EpisodeRecord, score: Option<f64>) -> (String, String) {
-    let mut parts = vec![record.executor.clone(), format!("{} steps", record.actions.len())];
+    let mut parts = vec![record.controller.clone(), format!("{} steps", record.actions.len())];
     parts.retain(|part| !part.is_empty());
     parts.push(format!("return {}", short(record.rewards.iter().sum())));
     parts.extend(score.map(|score| format!("score {score:.1}")));
@@ -144,7 +144,7 @@ mod tests {
     fn names_with_markup_stay_text() {
         let record = EpisodeRecord {
             env_id: "</text><script>alert(1)</script>".into(),
-            executor: "\"&'".into(),
+            controller: "\"&'".into(),
             ..sample::record()
         };
         let text = episode(&record, &sample::scene(), None, None).text;

@@ -1,13 +1,13 @@
 //! A made-up episode for tests: a ball that follows the corridor of the small maze, with plans that are
 //! denoised in pyramid order.
 
-use forethought_agent::{DenoisingFrame, EpisodeRecord, PlanRecord};
+use forethought_agent::{EpisodeRecord, PlanRecord, PlanSnapshot};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::MazeScene;
 
-const LEVELS: u16 = 40;
+const LEVELS: f64 = 40.0;
 
 /// The small D4RL maze: three rows of three cells, entered at one end of a C and left at the other.
 pub(super) fn scene() -> MazeScene {
@@ -43,7 +43,7 @@ pub(super) fn record() -> EpisodeRecord {
     let mut record = EpisodeRecord {
         env_id: "maze2d-umaze-v1".into(),
         seed: 3,
-        executor: "diffused-action".into(),
+        controller: "diffused-action".into(),
         goal: Some(vec![1.0, 1.0]),
         ..Default::default()
     };
@@ -73,31 +73,30 @@ fn plan(first_step: usize, noise: &mut impl FnMut(f64) -> f64) -> PlanRecord {
             [x + drift, y + drift]
         })
         .collect();
-    let history = (0..=10_usize)
+    let trace = (0..=10_usize)
         .map(|row| {
             // Pyramid: near tokens are clean first.
-            let level: Vec<u16> = (0..100)
+            let uncertainty: Vec<f64> = (0..100)
                 .map(|frame| {
                     let done = (row as f64 * 1.9 / 10.0 - 0.9 * frame as f64 / 99.0).clamp(0.0, 1.0);
-                    (f64::from(LEVELS) * (1.0 - done)).round() as u16
+                    (LEVELS * (1.0 - done)).round() / LEVELS
                 })
                 .collect();
-            let observations = clean.iter().zip(&level).map(|([x, y], &level)| {
-                let share = f64::from(level) / f64::from(LEVELS);
+            let observations = clean.iter().zip(&uncertainty).map(|([x, y], &share)| {
                 let keep = (1.0 - share * share).sqrt();
                 vec![1.8 + keep * (x - 1.8) + noise(0.6 * share), 1.8 + keep * (y - 1.8) + noise(0.6 * share)]
             });
-            DenoisingFrame { row: row * 4, observations: observations.collect(), level }
+            PlanSnapshot { row: row * 4, observations: observations.collect(), uncertainty }
         })
         .collect();
     PlanRecord {
         first_step,
         observations: clean.iter().map(|point| point.to_vec()).collect(),
         actions: vec![vec![0.0, 0.0]; 100],
-        value: 42.0 + first_step as f64,
+        score: 42.0 + first_step as f64,
         rows: 40,
         took_s: 0.031,
-        levels: LEVELS,
-        history,
+        trace,
+        ..PlanRecord::default()
     }
 }

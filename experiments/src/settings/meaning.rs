@@ -12,16 +12,24 @@ type Section = (&'static str, &'static str, &'static str);
 const CONFIGURATION: &str = include_str!("../configuration.rs");
 const TRAINING: &str = include_str!("../../../planner/src/training/config.rs");
 
+const PLANNING: &str = include_str!("../../../planner/src/plan_config.rs");
+const CONTROL: &str = include_str!("../../../policies/src/control_config.rs");
+
 /// Every table.
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 13] = [
     ("", CONFIGURATION, "Configuration"),
     ("data", CONFIGURATION, "DataConfig"),
-    ("rollout", CONFIGURATION, "RolloutSettings"),
     ("model", TRAINING, "ModelConfig"),
     ("model.network", include_str!("../../../planner/src/network/mod.rs"), "NetworkConfig"),
     ("train", TRAINING, "TrainConfig"),
-    ("plan", include_str!("../../../planner/src/plan_config.rs"), "PlanConfig"),
-    ("executor", include_str!("../../../policies/src/registry.rs"), "ExecutorConfig"),
+    ("plan", PLANNING, "PlanConfig"),
+    ("plan.sampler", PLANNING, "SamplerConfig"),
+    ("plan.guidance", PLANNING, "GuidanceConfig"),
+    ("plan.horizon", PLANNING, "HorizonConfig"),
+    ("plan.rank", PLANNING, "RankConfig"),
+    ("control", CONTROL, "ControlConfig"),
+    ("control.pd", CONTROL, "PdConfig"),
+    ("control.path", CONTROL, "PathConfig"),
 ];
 
 /// One setting.

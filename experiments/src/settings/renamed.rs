@@ -53,6 +53,50 @@ const GONE: [(&str, &str); 12] = [
     ("executor.velocities", "the data's features say which entries are velocities"),
 ];
 
+/// Settings of an earlier version under their present names, those that are gone left out.
+pub(super) fn upgrade(table: &toml::Table) -> toml::Table {
+    let mut leaves = Vec::new();
+    flatten("", table, &mut leaves);
+    let mut upgraded = toml::Table::new();
+    for (key, value) in leaves {
+        if GONE.iter().any(|(old, _)| *old == key) {
+            continue;
+        }
+        let value = match (key.as_str(), &value) {
+            ("plan.horizons", toml::Value::Array(lengths)) if lengths.is_empty() => "auto".into(),
+            ("train.known_state", toml::Value::Float(kept)) => (1.0 - kept).into(),
+            _ => value,
+        };
+        let present = RENAMED.iter().find(|(old, _)| *old == key).map_or(key.as_str(), |(_, new)| new);
+        put(&mut upgraded, present, value);
+    }
+    upgraded
+}
+
+fn flatten(prefix: &str, table: &toml::Table, leaves: &mut Vec<(String, toml::Value)>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            toml::Value::Table(below) => flatten(&key, below, leaves),
+            value => leaves.push((key, value.clone())),
+        }
+    }
+}
+
+fn put(table: &mut toml::Table, key: &str, value: toml::Value) {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.to_owned(), value);
+        }
+        Some((first, rest)) => {
+            let below = table.entry(first).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            if let toml::Value::Table(below) = below {
+                put(below, rest, value);
+            }
+        }
+    }
+}
+
 /// Why an entry that no setting answers to is refused, where an earlier version knew it. A table is searched for
 /// the first key that was known.
 pub(super) fn refusal(entry: &Entry) -> Option<SettingsError> {
@@ -103,6 +147,20 @@ mod tests {
         let dropout = says("train.known_state", "0.9").unwrap();
         assert!(dropout.contains("`train.context_dropout`, and is one minus it"), "{dropout}");
         assert_eq!(says("plan.nothing", "1"), None);
+    }
+
+    #[test]
+    fn settings_of_an_earlier_version_are_found_under_their_names() {
+        let old = "environment = \"x\"\n[plan]\nlevels = 6\nhorizons = []\nguidance = 5.0\nreach = 4.0\n\
+                   [plan.matrix]\nkind = \"trapezoid\"\n[rollout]\nreplan_every = 3\n[train]\nknown_state = 0.75\n";
+        let new = upgrade(&toml::from_str(old).unwrap());
+        assert_eq!(new["plan"]["sampler"]["steps"].as_integer(), Some(6));
+        assert_eq!(new["plan"]["sampler"]["schedule"].as_str(), Some("trapezoid"));
+        assert_eq!(new["plan"]["horizon"]["lengths"].as_str(), Some("auto"));
+        assert_eq!(new["plan"]["guidance"]["scale"].as_float(), Some(5.0));
+        assert_eq!(new["control"]["execution_horizon"].as_integer(), Some(3));
+        assert_eq!(new["train"]["context_dropout"].as_float(), Some(0.25));
+        assert_eq!((new["environment"].as_str(), new["plan"].get("reach")), (Some("x"), None));
     }
 
     #[test]

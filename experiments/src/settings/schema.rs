@@ -108,6 +108,8 @@ fn fits(known: &Value, value: &Value) -> bool {
     match (known, value) {
         (Value::Null, _) => true,
         (Value::Number(known), Value::Number(value)) => known.is_f64() || !value.is_f64(),
+        // A setting that is chosen by the program unless it is given.
+        (Value::String(word), Value::Array(_)) => word == "auto",
         (Value::Array(known), Value::Array(values)) => {
             // Arrays of mixed types are tuples; their elements are left to the struct.
             let uniform = known.windows(2).all(|pair| fits(&pair[0], &pair[1]) && fits(&pair[1], &pair[0]));

@@ -4,10 +4,7 @@ use std::time::Instant;
 
 use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
 use forethought_envs::{EnvSpec, GoalTask, Start, Task, make};
-use forethought_planner::{
-    DiffusionPlanner, FIRST_CHUNK, Plan, PlanRequest, Planner, PlannerError, checkpoint,
-};
-use forethought_policies::make_executor;
+use forethought_planner::{DiffusionPlanner, FIRST_CHUNK, InForce, Plan, Planner, PlannerError, Request};
 
 use super::results::PlanTime;
 use super::timing::Quantiles;
@@ -32,7 +29,7 @@ pub struct PlanBench {
 struct Asked {
     observation: Vec<f64>,
     task: GoalTask,
-    previous: Option<(Plan, usize)>,
+    in_force: Option<(Plan, usize)>,
     seed: u64,
     rows: usize,
     frames: usize,
@@ -60,11 +57,11 @@ impl PlanBench {
         replans: usize,
     ) -> Result<Option<Self>, Failure> {
         let spec = make(&resolve::environment_id(environment)?)?.spec().clone();
-        let configuration = resolve::configuration(&spec.id, None, &[])?;
         if shipped::checkpoint(&spec.id).is_none() {
             return Ok(None);
         }
-        let loaded = planning::load(None, &spec, &configuration.plan, device)?;
+        let mut loaded = planning::load(None, &spec, device)?;
+        let configuration = loaded.configure(&spec, None, &[])?;
         Self::of(loaded, &spec, &configuration, episodes, replans).map(Some)
     }
 
@@ -79,17 +76,16 @@ impl PlanBench {
         episodes: u64,
         replans: usize,
     ) -> Result<Self, Failure> {
-        let frame_stack = checkpoint::read_manifest(&loaded.path)?.layout.frame_stack;
-        let mut configuration = configuration.clone();
-        let execution = planning::execution(&mut configuration, spec, &loaded)?;
-        let max_steps = Some(execution.replan_every * replans + 1);
+        let frame_stack = loaded.frames_per_token;
+        let execution = planning::rollout_config(configuration)?;
+        let max_steps = Some(execution.execution_horizon * replans + 1);
         let execution = RolloutConfig { max_steps, ..execution };
         let mut asked = Vec::new();
         for seed in 0..episodes {
-            let executor = make_executor(&configuration.executor, spec)?;
-            let mut setups = [EpisodeSetup { env: make(&spec.id)?, executor, start: Start::seed(seed) }];
+            let controller = loaded.controller(configuration, spec)?;
+            let setups = vec![EpisodeSetup { env: make(&spec.id)?, controller, start: Start::seed(seed) }];
             let mut recorder = Recorder { planner: &mut loaded.planner, asked: &mut asked };
-            rollout(&mut recorder, &mut setups, &execution, &progress::clock, &mut |_, _| true)?;
+            rollout(&mut recorder, setups, &execution, &progress::clock, &mut |_, _| true)?;
         }
         let samples = vec![Vec::new(); asked.len()];
         Ok(Self { hash: loaded.hash, planner: loaded.planner, asked, samples, frame_stack })
@@ -133,14 +129,14 @@ impl PlanBench {
 
 impl Asked {
     fn kind(&self) -> Kind {
-        if self.previous.is_some() { Kind::Replan } else { Kind::Cold }
+        if self.in_force.is_some() { Kind::Replan } else { Kind::Cold }
     }
 
-    fn request(&self) -> PlanRequest<'_> {
-        PlanRequest {
+    fn request(&self) -> Request<'_> {
+        Request {
             observation: &self.observation,
             task: &self.task,
-            previous: self.previous.as_ref().map(|(plan, executed)| (plan, *executed)),
+            in_force: self.in_force.as_ref().map(|(plan, executed)| InForce { plan, executed: *executed }),
             seed: self.seed,
         }
     }
@@ -161,23 +157,19 @@ struct Recorder<'a> {
 }
 
 impl Planner for Recorder<'_> {
-    fn plan(&mut self, requests: &[PlanRequest<'_>], history: bool) -> Result<Vec<Plan>, PlannerError> {
-        let plans = self.planner.plan(requests, history)?;
+    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
+        let plans = self.planner.plan(requests, trace)?;
         for (request, plan) in requests.iter().zip(&plans) {
             self.asked.push(Asked {
                 observation: request.observation.to_vec(),
                 task: goal_of(request.task),
-                previous: request.previous.map(|(plan, executed)| (plan.clone(), executed)),
+                in_force: request.in_force.map(|now| (now.plan.clone(), now.executed)),
                 seed: request.seed,
-                rows: plan.rows,
+                rows: plan.stats.rows,
                 frames: plan.frames,
             });
         }
         Ok(plans)
-    }
-
-    fn levels(&self) -> u16 {
-        self.planner.levels()
     }
 }
 

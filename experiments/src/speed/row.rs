@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use forethought_envs::GoalTask;
+use forethought_envs::data::DatasetNormalizer;
 use forethought_planner::checkpoint::{Checkpoint, Manifest};
-use forethought_planner::guidance::{Objective, ReachGoal};
+use forethought_planner::guidance::{Objective, TaskObjective};
 use forethought_planner::{Denoiser, FIRST_CHUNK, GOAL, NoisyBatch, STATE, TokenLayout, random};
 use serde_json::{Value, json};
 
@@ -19,7 +21,9 @@ const FIRST_LEVEL: usize = 6;
 /// A batch in the middle of a plan, and buffers for the answer.
 pub struct RowBench {
     denoiser: Box<dyn Denoiser>,
-    objective: ReachGoal,
+    task: GoalTask,
+    layout: TokenLayout,
+    normalizer: DatasetNormalizer,
     wire: Value,
     batch: usize,
     tokens: usize,
@@ -65,14 +69,16 @@ impl RowBench {
         let level_bt: Vec<u16> = (0..batch * tokens).map(|i| level(i / tokens, i % tokens)).collect();
         let to_x0 = |&k: &u16| manifest.model.target.to_x0(schedule.abar(usize::from(k)));
         let (on_x, on_output): (Vec<f64>, Vec<f64>) = level_bt.iter().map(to_x0).unzip();
-        let (objective, place) = objective(&manifest, &layout)?;
+        let (task, place) = task(&manifest, &layout);
         let (chunks_b, goal_b) = (vec![layout.chunks; batch], vec![true; batch]);
         let wire = json!({ "do": "row", "guided": guided, "tokens": tokens, "x_btd": x_btd, "level_bt": level_bt,
             "chunks_b": chunks_b, "goal_b": goal_b, "on_x_bt": on_x, "on_output_bt": on_output, "objective": place });
         let (x0_btd, pulled_btd) = (vec![0.0; x_btd.len()], vec![0.0; x_btd.len()]);
         Ok(Self {
             denoiser,
-            objective,
+            task,
+            layout,
+            normalizer: manifest.normalizer,
             wire,
             batch,
             tokens,
@@ -132,19 +138,22 @@ impl RowBench {
         if !self.guided {
             return Ok(self.denoiser.denoise(&batch, &mut self.x0_btd)?);
         }
-        let (objective, chunks_b) = (&self.objective, &self.chunks_b);
+        // As the planner has them: one of each sequence's own.
+        let objective = |_| TaskObjective::new(&self.task, &self.layout, &self.normalizer, 0.0);
+        let objectives: Vec<_> = (0..self.batch).map(objective).collect();
+        let chunks_b = &self.chunks_b;
         let cotangent = |b: usize, x0_td: &[f64], gradient_td: &mut [f64]| {
-            objective.value_and_gradient(x0_td, chunks_b[b], gradient_td);
+            objectives[b].value_and_gradient(x0_td, chunks_b[b], gradient_td);
         };
-        Ok(self.denoiser.denoise_and_pull(&batch, &mut self.x0_btd, &cotangent, &mut self.pulled_btd)?)
+        Ok(self.denoiser.denoise_vjp(&batch, &mut self.x0_btd, &cotangent, &mut self.pulled_btd)?)
     }
 }
 
 /// A goal half a deviation away from the middle of the data, and the same for the PyTorch process.
-fn objective(manifest: &Manifest, layout: &TokenLayout) -> Result<(ReachGoal, Value), Failure> {
+fn task(manifest: &Manifest, layout: &TokenLayout) -> (GoalTask, Value) {
     let normalizer = &manifest.normalizer.observation;
     let pick = |values: &[f64]| -> Vec<f64> {
-        layout.goal_indices.iter().filter_map(|&i| values.get(i).copied()).collect()
+        layout.condition.iter().filter_map(|&i| values.get(i).copied()).collect()
     };
     let (shift, scale) = (pick(normalizer.shift()), pick(normalizer.scale()));
     let goal: Vec<f64> = shift.iter().zip(&scale).map(|(shift, scale)| shift + 0.5 * scale).collect();
@@ -152,6 +161,6 @@ fn objective(manifest: &Manifest, layout: &TokenLayout) -> Result<(ReachGoal, Va
     let radius = 0.5;
     let place = json!({ "goal": goal, "shift": shift, "scale": scale, "radius": radius,
         "frames": layout.frame_stack, "frame": layout.frame(), "offset": layout.observation_at(0),
-        "indices": layout.goal_indices });
-    Ok((ReachGoal::new(layout, normalizer, &goal, radius)?, place))
+        "indices": layout.condition });
+    (GoalTask::new(&layout.condition, &goal, radius).with_width(radius), place)
 }

@@ -25,12 +25,12 @@ pub const TINY: &[&str] = &[
 
 /// Quick planning with that network.
 pub const QUICK: &[&str] = &[
-    "plan.levels=2",
-    "plan.stabilization=2",
-    "plan.completions=1",
-    "plan.horizons=[4]",
-    "plan.samples=1",
-    "rollout.replan_every=16",
+    "plan.sampler.steps=2",
+    "plan.sampler.stabilization_level=2",
+    "plan.guidance.mc_samples=1",
+    "plan.horizon.lengths=[4]",
+    "plan.rank.candidates=1",
+    "control.execution_horizon=16",
 ];
 
 /// A folder that the program runs in.

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
+use super::format1;
 use super::manifest::{FileRecord, Manifest};
-use super::tensors;
+use super::tensors::{self, Precision};
+use super::vector::TestVector;
 use crate::PlannerError;
 use crate::network::{Network, ParameterLayout};
 use crate::training::TrainState;
@@ -21,6 +23,7 @@ use crate::training::TrainState;
 const MANIFEST: &str = "manifest.json";
 const MODEL: &str = "model.safetensors";
 const TRAINING: &str = "training.safetensors";
+const VECTOR: &str = "test_vector.json";
 const TEMPORARY: &str = ".unfinished-";
 const FINISHED: &str = "step-";
 /// Stands in a manifest in place of its own digest while that is computed.
@@ -59,9 +62,10 @@ pub fn save(
     let training = tensors::write(
         parameters,
         &[("weights.", &state.weights), ("first.", &state.first), ("second.", &state.second)],
+        Precision::Single,
     )
     .map_err(refuse)?;
-    let model = tensors::write(parameters, &[("", &state.average)]).map_err(refuse)?;
+    let model = tensors::write(parameters, &[("", &state.average)], Precision::Single).map_err(refuse)?;
     let target = folder.join(format!("{FINISHED}{:08}", state.step));
     write_folder(&target, manifest, &[(MODEL, model), (TRAINING, training)])?;
     let mut finished = finished(folder)?;
@@ -72,7 +76,8 @@ pub fn save(
     Ok(target)
 }
 
-/// Saves only what planning needs, as folder `target`, which must not exist.
+/// Saves only what planning needs, as folder `target`, which must not exist: the averaged weights at the precision
+/// asked for, and a test vector by which a port can be verified ([`TestVector`]).
 ///
 /// # Errors
 /// [`PlannerError::Io`] or [`PlannerError::Checkpoint`]; nothing is left behind then.
@@ -81,13 +86,41 @@ pub fn save_model(
     manifest: &Manifest,
     parameters: &ParameterLayout,
     average: &[f32],
+    precision: Precision,
+    device: &Device,
 ) -> Result<(), PlannerError> {
     let refuse = |problem| PlannerError::Checkpoint { path: target.to_owned(), problem };
     if target.exists() {
         return Err(refuse("exists already: remove it first or choose another name".into()));
     }
-    let model = tensors::write(parameters, &[("", average)]).map_err(refuse)?;
-    write_folder(target, manifest, &[(MODEL, model)])
+    let model = tensors::write(parameters, &[("", average)], precision).map_err(refuse)?;
+    let weights: Vec<f32> = average.iter().map(|weight| precision.round(*weight)).collect();
+    let network = Network::new(&manifest.model.network, &manifest.layout, 0, device)?;
+    let checkpoint = Checkpoint {
+        path: target.to_owned(),
+        manifest: manifest.clone(),
+        network: parameters.load(network, &weights, device)?,
+        parameters: parameters.clone(),
+        weights,
+        hash: String::new(),
+    };
+    let vector = TestVector::of(checkpoint, device)?.render(target)?;
+    write_folder(target, manifest, &[(MODEL, model), (VECTOR, vector)])
+}
+
+/// Largest difference between a checkpoint's test vector and what this program computes on a device; `None` where it
+/// has none.
+///
+/// # Errors
+/// As [`load`], and [`PlannerError::Checkpoint`] for a test vector that does not fit.
+pub fn verify(path: &Path, device: &Device) -> Result<Option<f64>, PlannerError> {
+    let checkpoint = load(path, device)?;
+    if !checkpoint.manifest.files.contains_key(VECTOR) {
+        return Ok(None);
+    }
+    let file = checkpoint.path.join(VECTOR);
+    let vector = TestVector::parse(&file, &read_checked(&file, &checkpoint.manifest, VECTOR)?)?;
+    vector.difference(&file, checkpoint, device).map(Some)
 }
 
 /// The latest finished checkpoint under `folder`, or `None`.
@@ -108,7 +141,7 @@ pub fn latest(folder: &Path) -> Result<Option<PathBuf>, PlannerError> {
 /// [`PlannerError::Checkpoint`] naming file and tensor for anything missing, corrupted, of the wrong shape,
 /// not finite, or from a newer version.
 pub fn load(path: &Path, device: &Device) -> Result<Checkpoint, PlannerError> {
-    let path = resolve(path)?;
+    let path = find(path)?;
     let manifest = read_manifest(&path)?;
     let network = Network::new(&manifest.model.network, &manifest.layout, 0, device)?;
     let parameters = ParameterLayout::of(&network);
@@ -145,7 +178,11 @@ pub fn load_training(
     Ok((manifest, state))
 }
 
-fn resolve(path: &Path) -> Result<PathBuf, PlannerError> {
+/// The checkpoint's folder that a path means: the path itself, or the latest checkpoint of a training run.
+///
+/// # Errors
+/// [`PlannerError::Checkpoint`] where there is none.
+pub fn find(path: &Path) -> Result<PathBuf, PlannerError> {
     if path.join(MANIFEST).is_file() {
         return Ok(path.to_owned());
     }
@@ -250,12 +287,14 @@ fn sync_folder(path: &Path) -> Result<(), PlannerError> {
 pub fn read_manifest(folder: &Path) -> Result<Manifest, PlannerError> {
     let path = folder.join(MANIFEST);
     let bytes = read_capped(&path)?;
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| PlannerError::Checkpoint {
-        path: path.clone(),
-        problem: format!(
-            "unreadable ({error}): it is corrupted or from another version; restore it or train again"
-        ),
-    })?;
+    let manifest: Manifest = serde_json::from_slice(&bytes)
+        .and_then(|value| serde_json::from_value(format1::upgrade(value)))
+        .map_err(|error| PlannerError::Checkpoint {
+            path: path.clone(),
+            problem: format!(
+                "unreadable ({error}): it is corrupted or from another version; restore it or train again"
+            ),
+        })?;
     manifest.check_format(&path)?;
     let sealed = || {
         let text = std::str::from_utf8(&bytes).ok()?;

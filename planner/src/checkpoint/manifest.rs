@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use forethought_envs::EnvSpec;
 use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, Support};
+use forethought_envs::{EnvSpec, TaskConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::training::{ModelConfig, TrainConfig};
-use crate::{PlannerError, TokenLayout};
+use crate::{PlanConfig, PlannerError, TokenLayout};
 
 /// Version of the folder's format. Raised when an older program could misread it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Everything about a checkpoint but the numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,13 @@ pub struct Manifest {
     /// Positions at which the data have been. Missing from older checkpoints.
     #[serde(default)]
     pub support: Option<Support>,
+    /// How it plans.
+    pub plan: PlanConfig,
+    /// How its plans are carried out: settings of the controller, which this crate does not know. Null leaves them
+    /// open.
+    pub control: serde_json::Value,
+    /// What it is for.
+    pub task: TaskConfig,
     /// The data it was trained on.
     pub data: DataRecord,
     /// Optimiser steps done.
@@ -140,12 +147,12 @@ impl Manifest {
                 || self.normalizer.action.width() != self.layout.action
             {
                 Some("its normaliser does not fit its token layout".into())
-            } else if self.layout.goal_indices.iter().any(|&i| i >= self.layout.observation) {
+            } else if self.layout.condition.iter().any(|&i| i >= self.layout.observation) {
                 Some("its goal names observation entries that do not exist".into())
             } else if self
                 .support
                 .as_ref()
-                .is_some_and(|support| !support.fits(&self.layout.goal_indices, self.layout.observation))
+                .is_some_and(|support| !support.fits(&self.layout.condition, self.layout.observation))
             {
                 Some("its support does not fit its token layout".into())
             } else {

@@ -164,7 +164,7 @@ impl Denoiser for NetworkDenoiser {
         self.run(batch, x0_btd, None)
     }
 
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         batch: &NoisyBatch<'_>,
         x0_btd: &mut [f64],

@@ -28,7 +28,7 @@ impl Waves {
     pub fn new(layout: &TokenLayout, octaves: usize) -> Self {
         let f = layout.frame_stack;
         let parts = PARTS.min(f);
-        let entries = layout.goal_indices.iter().filter(|_| octaves > 0);
+        let entries = layout.condition.iter().filter(|_| octaves > 0);
         let places = entries.flat_map(|&entry| {
             let slot = move |frame: usize| layout.observation_at(frame) + entry;
             let part = move |i: usize| (i * f / parts..(i + 1) * f / parts).map(slot).collect();
@@ -110,7 +110,7 @@ mod tests {
             reward: false,
             frame_stack: 8,
             chunks: 4,
-            goal_indices: vec![0, 2],
+            condition: vec![0, 2],
         }
     }
 
@@ -162,6 +162,6 @@ mod tests {
     #[test]
     fn without_octaves_or_positions_there_are_no_features() {
         assert!(Waves::new(&layout(), 0).is_empty());
-        assert!(Waves::new(&TokenLayout { goal_indices: Vec::new(), ..layout() }, 4).is_empty());
+        assert!(Waves::new(&TokenLayout { condition: Vec::new(), ..layout() }, 4).is_empty());
     }
 }

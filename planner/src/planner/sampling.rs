@@ -145,7 +145,7 @@ impl DiffusionPlanner {
         if let Some(goal) = request.goal() {
             let (shift, scale) = (self.normalizer.observation.shift(), self.normalizer.observation.scale());
             let goal: Vec<f64> = layout
-                .goal_indices
+                .condition
                 .iter()
                 .zip(goal)
                 .map(|(&i, value)| (value - shift[i]) / scale[i])

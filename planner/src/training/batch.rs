@@ -190,7 +190,7 @@ impl BatchMaker {
     fn sequence(&self, rng: &mut ChaCha8Rng, sequence: usize, batch: &mut TrainBatch) -> usize {
         let (layout, t, d) = (&self.layout, self.tokens(), self.layout.width());
         let chunks = if self.train.random_ends { rng.random_range(1..=layout.chunks) } else { layout.chunks };
-        let goal = !layout.goal_indices.is_empty() && !rng.random_bool(self.train.no_goal);
+        let goal = !layout.condition.is_empty() && !rng.random_bool(self.train.no_goal);
         let window = self.windows.sample(rng);
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
@@ -256,7 +256,7 @@ impl BatchMaker {
             GOAL => {
                 // Hindsight: the sequence is told where it ends.
                 let row = start + chunks * f;
-                for &index in &layout.goal_indices {
+                for &index in &layout.condition {
                     out[last + index] = self.rows.observations[row * o + index];
                 }
             }

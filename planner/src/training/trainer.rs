@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use forethought_envs::TaskConfig;
 use forethought_envs::data::{
     DataReport, DatasetNormalizer, Finding, FindingKind, InverseModel, NormalizerKind, Support,
 };
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits};
 use crate::network::{Network, ParameterLayout};
-use crate::{PlannerError, TokenLayout};
+use crate::{PlanConfig, PlannerError, TokenLayout};
 
 /// Batches made ahead of the step that uses them.
 const PREFETCH: usize = 4;
@@ -63,8 +64,7 @@ impl Trainer {
         train.check()?;
         let layout = model.layout(data.spec)?;
         let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, data.dataset)?;
-        normalizer.observation =
-            normalizer.observation.spread(&layout.goal_indices, model.position_spread)?;
+        normalizer.observation = normalizer.observation.spread(&layout.condition, model.position_spread)?;
         let (manifest, unfitted) = describe(data, &layout, &normalizer, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);
@@ -108,6 +108,13 @@ impl Trainer {
     /// Number of weights.
     pub fn parameters(&self) -> &ParameterLayout {
         &self.parameters
+    }
+
+    /// Has this run's checkpoints carry these settings of planning, control and task. They have no part in training.
+    #[must_use]
+    pub fn with_settings(mut self, plan: PlanConfig, control: serde_json::Value, task: TaskConfig) -> Self {
+        (self.manifest.plan, self.manifest.control, self.manifest.task) = (plan, control, task);
+        self
     }
 
     /// What this run's checkpoints say of themselves and of their data.
@@ -241,10 +248,10 @@ fn describe(
     let inverse = InverseModel::fit(dataset)
         .map_err(|error| missing("no inverse dynamics for the controller of that name", error))
         .ok();
-    let support = match layout.goal_indices.is_empty() {
+    let support = match layout.condition.is_empty() {
         // Without goals there are no positions that it could speak of.
         true => None,
-        false => Support::fit(dataset, &layout.goal_indices)
+        false => Support::fit(dataset, &layout.condition)
             .map_err(|error| missing("no support, so plans that leave the data are not told", error))
             .ok(),
     };
@@ -260,6 +267,9 @@ fn describe(
         limits: SlotLimits::of(dataset, normalizer, layout)?,
         inverse,
         support,
+        plan: PlanConfig::default(),
+        control: serde_json::Value::Null,
+        task: TaskConfig::default(),
         data: DataRecord {
             rows: dataset.len(),
             seed: dataset.metadata.seed,

@@ -9,7 +9,7 @@ use forethought_planner::guidance::Objective;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
 use forethought_planner::{
     Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler,
-    SchedulingMatrix, Sequences, Solver, TokenLayout, random,
+    SchedulingMatrix, Solver, TokenLayout, Tokens, random,
 };
 use nalgebra::{DMatrix, DVector};
 
@@ -26,7 +26,7 @@ pub const KINDS: [MatrixKind; 7] = [
 
 /// Tokens of one frame: one action, two observations.
 pub fn layout(chunks: usize) -> TokenLayout {
-    TokenLayout { observation: 2, action: 1, reward: false, frame_stack: 1, chunks, goal_indices: vec![0, 1] }
+    TokenLayout { observation: 2, action: 1, reward: false, frame_stack: 1, chunks, condition: vec![0, 1] }
 }
 
 pub fn schedule(levels: usize) -> NoiseSchedule {
@@ -120,7 +120,7 @@ impl Denoiser for GaussianDenoiser {
         Ok(())
     }
 
-    fn denoise_and_pull(
+    fn denoise_vjp(
         &mut self,
         batch: &NoisyBatch<'_>,
         x0_btd: &mut [f64],
@@ -166,19 +166,14 @@ impl Objective for Quadratic {
     }
 }
 
-/// Sequences whose chunk tokens are the columns of `starts`.
-pub fn sequences(layout: &TokenLayout, starts: &[Vec<f64>]) -> Sequences {
+/// Tokens whose chunk tokens are the columns of `starts`.
+pub fn sequences(layout: &TokenLayout, starts: &[Vec<f64>]) -> Tokens {
     let known = FIRST_CHUNK * layout.width();
     let x_btd: Vec<f64> =
         starts.iter().flat_map(|x| std::iter::repeat_n(0.0, known).chain(x.iter().copied())).collect();
     let chunks = starts[0].len() / layout.width();
-    Sequences {
-        batch: starts.len(),
-        x0_btd: x_btd.clone(),
-        x_btd,
-        chunks_b: vec![chunks; starts.len()],
-        goal_b: vec![false; starts.len()],
-    }
+    let count = starts.len();
+    Tokens::new(layout.tokens(chunks), x_btd, vec![chunks; count], vec![false; count])
 }
 
 /// The chunk tokens of every sequence.
@@ -196,6 +191,11 @@ pub fn noise(size: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
             x
         })
         .collect()
+}
+
+/// Objectives as guidance takes them.
+pub fn refs(objectives: &[Box<dyn Objective>]) -> Vec<&dyn Objective> {
+    objectives.iter().map(AsRef::as_ref).collect()
 }
 
 /// Walks the whole matrix from the given starts; `guide` is `(objective, scale, completions)`.
@@ -223,14 +223,16 @@ pub fn walk(
         None => Vec::new(),
         Some((objective, _, _)) => starts.iter().map(|_| Box::new(objective.clone()) as _).collect(),
     };
+    let objectives = refs(&objectives);
     let guidance = guide.map(|(_, scale, completions)| Guidance {
         objectives: &objectives,
         scale,
-        floor: 0,
-        completions,
+        end: 0,
+        mc_samples: completions,
         seeds: &seeds,
     });
-    let walked = sampler.run(denoiser, guidance.as_ref(), &mut sequences, &mut |_, _| true).unwrap();
+    let walked =
+        sampler.run(denoiser, guidance.as_ref(), &mut sequences, sampler.all(), &mut |_, _| true).unwrap();
     assert_eq!(walked, matrix.steps());
     chunks_of(&layout, &sequences.x_btd, starts.len())
 }

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use forethought_envs::data::{DataDescription, Dataset, FixedGoal, ReadOptions, check_inside, read_hdf5};
-use forethought_envs::{EnvError, EnvSpec, Start, make};
+use forethought_envs::{EnvError, EnvSpec, Start, TaskConfig, TaskKind, make};
 use forethought_planner::PlannerError;
 
 use crate::cli::TrainArgs;
 use crate::configuration::Configuration;
 use crate::failure::Failure;
-use crate::resolve;
+use crate::{resolve, shipped};
 
 /// Data ready to train on.
 pub struct Source {
@@ -23,6 +23,8 @@ pub struct Source {
     pub dataset: Dataset,
     /// Observations that were recorded twice and put back.
     pub put_back: usize,
+    /// What plans are for.
+    pub task: TaskConfig,
     /// Settings.
     pub configuration: Configuration,
 }
@@ -45,7 +47,9 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
             values: condition.values.to_vec(),
         });
     }
-    let configuration = |id: &str| resolve::configuration(id, args.config.as_deref(), &args.overrides);
+    let configuration = |id: &str| {
+        resolve::configuration(id, shipped::configuration(id), args.config.as_deref(), &args.overrides)
+    };
     configuration(typed.as_deref().unwrap_or_default())?;
     let path = match (&args.data, &typed) {
         (Some(path), _) => path.clone(),
@@ -87,14 +91,21 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
         }
         of_this_environment(&path, &dataset, &spec)?;
         check_inside(&dataset, &spec).map_err(|error| naming(&path, error))?;
-        return Ok(Source { path, name: id, spec, dataset, put_back, configuration });
+        let task = make(&id)?.task();
+        let task = task.condition().map_or_else(TaskConfig::default, |condition| {
+            TaskConfig::goal(condition.entries, task.tolerance())
+        });
+        return Ok(Source { path, name: id, spec, dataset, put_back, task, configuration });
     }
     let stem = path.file_stem().map_or_else(|| "data".into(), |stem| stem.to_string_lossy().into_owned());
     let said = said.or(&dataset.metadata.description);
     let id = if own_name.is_empty() { &stem } else { &own_name };
     let spec = said.spec(id, &dataset).map_err(|error| naming(said_in.as_deref().unwrap_or(&path), error))?;
-    let configuration = configuration(&spec.id)?;
-    Ok(Source { path, name: stem, spec, dataset, put_back, configuration })
+    let mut configuration = configuration(&spec.id)?;
+    let task = said.task.unwrap_or_default();
+    // Returns are planned with rewards, or not at all.
+    configuration.model.reward |= task.kind == TaskKind::Return;
+    Ok(Source { path, name: stem, spec, dataset, put_back, task, configuration })
 }
 
 /// Where a description of the data stands outside of them, and what it says.

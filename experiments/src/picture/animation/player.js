@@ -112,7 +112,7 @@ function draw() {
   if (row) {
     for (let frame = row.path.length - 1; frame >= 0; frame--) {
       if (!row.path[frame]) continue;
-      const noise = (row.level[frame] || 0) / Math.max(plan.levels, 1);
+      const noise = (row.level[frame] || 0);
       context.fillStyle = timeColour(plan.first_step + 1 + frame, 1 - 0.75 * Math.min(noise, 1));
       disc(row.path[frame], 3);
       context.fill();
@@ -160,7 +160,7 @@ function drawLevels(plan, row, width) {
   if (!row) return;
   const bar = width / Math.max(row.level.length, 1);
   row.level.forEach((level, token) => {
-    const height = STRIP_PX * Math.min(level / Math.max(plan.levels, 1), 1);
+    const height = STRIP_PX * Math.min(level, 1);
     context.fillStyle = timeColour(plan.first_step + 1 + token, 1);
     context.fillRect(token * bar, STRIP_PX - height, bar >= 3 ? bar - 1 : bar + 0.2, height);
   });

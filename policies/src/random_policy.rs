@@ -1,23 +1,36 @@
 //! Uniformly random actions: the policy that scores 0 in D4RL.
 
-use forethought_envs::{BoxSpace, EnvSpec};
+use forethought_envs::{BoxSpace, EnvError, EnvSpec, Policy, SharedTask};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::error::check_len;
-use crate::{Executor, PlanFrame, PolicyError, RANDOM};
+use crate::PolicyError;
+
+/// Name of [`RandomPolicy`].
+pub const RANDOM: &str = "random";
+
+/// Makes a policy by name: [`RANDOM`], or one that the environment brings along.
+///
+/// # Errors
+/// [`PolicyError::Unsuitable`] where it cannot act, [`PolicyError::Env`] for a name that there is not.
+pub fn make_policy(name: &str, spec: &EnvSpec) -> Result<Box<dyn Policy>, PolicyError> {
+    if name == RANDOM {
+        return Ok(Box::new(RandomPolicy::new(spec)?));
+    }
+    Ok(forethought_envs::policy(&spec.id, name)?)
+}
 
 /// Keeps these draws apart from those of the environment that is reset with the same seed.
 const RANDOM_STREAM: u64 = 0x7261_6e64;
 
 /// Draws every action uniformly from the action space.
 #[derive(Clone, Debug)]
-pub struct RandomAction {
+pub struct RandomPolicy {
     space: BoxSpace,
     rng: ChaCha8Rng,
 }
 
-impl RandomAction {
+impl RandomPolicy {
     /// Policy for an environment.
     ///
     /// # Errors
@@ -26,7 +39,7 @@ impl RandomAction {
         let bounded = |(low, high): (&f64, &f64)| (high - low).is_finite();
         if !spec.action.low().iter().zip(spec.action.high()).all(bounded) {
             return Err(PolicyError::Unsuitable {
-                executor: RANDOM,
+                name: RANDOM,
                 env: spec.id.clone(),
                 reason: "its action space is unbounded, which has no uniform distribution".to_owned(),
             });
@@ -41,27 +54,21 @@ fn episode_rng(seed: u64) -> ChaCha8Rng {
     rng
 }
 
-impl Executor for RandomAction {
-    fn name(&self) -> &'static str {
+impl Policy for RandomPolicy {
+    fn name(&self) -> &str {
         RANDOM
     }
 
-    fn needs_plan(&self) -> bool {
-        false
-    }
-
-    fn begin_episode(&mut self, seed: u64, _goal: Option<&[f64]>) -> Result<(), PolicyError> {
+    fn reset(&mut self, seed: u64, _task: &SharedTask) -> Result<(), EnvError> {
         self.rng = episode_rng(seed);
         Ok(())
     }
 
-    fn command(
-        &mut self,
-        _observation: &[f64],
-        _frame: Option<PlanFrame<'_>>,
-        action: &mut [f64],
-    ) -> Result<(), PolicyError> {
-        check_len("command", action, self.space.len())?;
+    fn act(&mut self, _observation: &[f64], action: &mut [f64]) -> Result<(), EnvError> {
+        if action.len() != self.space.len() {
+            let (got, want) = (action.len(), self.space.len());
+            return Err(EnvError::Mismatch(format!("an action has {want} entries, {got} were asked for")));
+        }
         for (command, (low, high)) in action.iter_mut().zip(self.space.low().iter().zip(self.space.high())) {
             *command = low + (high - low) * self.rng.random::<f64>();
         }

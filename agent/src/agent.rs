@@ -1,0 +1,159 @@
+//! An agent: a checkpoint that acts.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use forethought_envs::{EnvSpec, SharedTask};
+use forethought_planner::checkpoint::Manifest;
+use forethought_planner::{Plan, Planner};
+use forethought_policies::Controller;
+use serde_json::Value;
+
+use crate::settings::AgentSettings;
+use crate::{AgentError, Follower, LoadedCheckpoint, RolloutConfig};
+
+/// Plans when a plan is due and follows it in between.
+///
+/// ```no_run
+/// use forethought_agent::Agent;
+/// use forethought_envs::{Environment, Start, make};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut env = make("maze2d-umaze-v1")?;
+/// let mut agent = Agent::load("experiments/checkpoints/maze2d-umaze-v1")?;
+/// env.reset(&Start::seed(7))?;
+/// agent.reset(7, env.task());
+/// while !env.step(agent.act(env.observation())?)?.ended() {}
+/// # Ok(())
+/// # }
+/// ```
+pub struct Agent {
+    planner: Box<dyn Planner>,
+    follower: Follower,
+}
+
+impl Agent {
+    /// Agent of a checkpoint, with the settings that it carries, on the CPU.
+    ///
+    /// # Errors
+    /// As [`AgentBuilder::build`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, AgentError> {
+        Self::builder(path).build()
+    }
+
+    /// Agent of a checkpoint, with a choice.
+    pub fn builder(path: impl AsRef<Path>) -> AgentBuilder {
+        AgentBuilder {
+            path: path.as_ref().to_owned(),
+            device: None,
+            threads: None,
+            spec: None,
+            settings: Vec::new(),
+        }
+    }
+
+    /// Agent of any planner and controller, that replaces each plan after `execution_horizon` steps (at least one).
+    pub fn new(
+        planner: Box<dyn Planner>,
+        controller: Box<dyn Controller>,
+        spec: &EnvSpec,
+        execution_horizon: usize,
+    ) -> Self {
+        Self { planner, follower: Follower::new(controller, spec, execution_horizon) }
+    }
+
+    /// Begins an episode. The same seed, task and observations give the same actions.
+    pub fn reset(&mut self, seed: u64, task: SharedTask) {
+        self.follower.reset(seed, task);
+    }
+
+    /// The action for an observation (environment units, as all of this crate). Plans first where that is due, which
+    /// takes milliseconds; otherwise it takes microseconds.
+    ///
+    /// # Errors
+    /// [`AgentError::Planning`] where the planner refuses the observation or the task, [`AgentError::Controller`]
+    /// where the controller does, [`AgentError::MalformedPlan`] for a planner's fault. The state is as before then.
+    pub fn act(&mut self, observation: &[f64]) -> Result<&[f64], AgentError> {
+        if self.follower.due() {
+            let planned = self.planner.plan(&[self.follower.request(observation)], false);
+            let at = || self.follower.at().clone();
+            let plan =
+                planned
+                    .map_err(|source| AgentError::Planning { at: at(), count: 1, source })?
+                    .pop()
+                    .ok_or_else(|| AgentError::MalformedPlan { at: at(), problem: "there is none".into() })?;
+            self.follower.accept(plan)?;
+        }
+        self.follower.command(observation)
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.follower.plan()
+    }
+}
+
+/// Where an agent computes, and which of its checkpoint's settings are changed.
+#[derive(Debug)]
+pub struct AgentBuilder {
+    path: PathBuf,
+    device: Option<Device>,
+    threads: Option<usize>,
+    spec: Option<EnvSpec>,
+    settings: Vec<(String, Value)>,
+}
+
+impl AgentBuilder {
+    /// Computes there instead of on the CPU.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = Some(device);
+        self
+    }
+
+    /// Threads on the CPU; all cores unless given. Actions do not depend on their number.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// The environment it is to act in, where that is not the one of its data: its walls and physics must be those of
+    /// the checkpoint's, its action bounds and actuators may differ.
+    #[must_use]
+    pub fn environment(mut self, spec: &EnvSpec) -> Self {
+        self.spec = Some(spec.clone());
+        self
+    }
+
+    /// Changes one of the checkpoint's settings, such as `plan.guidance.scale`; `forethought settings` lists them.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.settings.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// The agent.
+    ///
+    /// # Errors
+    /// [`AgentError::Checkpoint`] for a checkpoint that cannot be used or does not fit the environment,
+    /// [`AgentError::Setting`] and [`AgentError::UnknownSetting`] for settings that it cannot act with.
+    pub fn build(self) -> Result<Agent, AgentError> {
+        let (checkpoint, threads) = match self.device {
+            Some(device) => (LoadedCheckpoint::load(&self.path, &device)?, None),
+            None => {
+                let all = || std::thread::available_parallelism().map_or(1, usize::from);
+                let threads = self.threads.unwrap_or_else(all);
+                (LoadedCheckpoint::load(&self.path, &Device::flex())?, Some(threads))
+            }
+        };
+        let manifest: &Manifest = checkpoint.manifest();
+        let spec = self.spec.unwrap_or_else(|| manifest.environment.clone());
+        let settings = AgentSettings::of(manifest)?.with(&self.settings)?;
+        let horizon = settings.control.execution_horizon;
+        RolloutConfig { execution_horizon: horizon, ..RolloutConfig::default() }.check()?;
+        let controller = checkpoint.controller(&settings.control, &spec)?;
+        let planner = checkpoint.planner(&spec, settings.plan, threads)?;
+        Ok(Agent::new(Box::new(planner), controller, &spec, horizon))
+    }
+}

@@ -1,0 +1,139 @@
+//! Carrying plans out in one episode: which plan is in force, how much of it is executed, when the next is due.
+
+use std::sync::Arc;
+
+use forethought_envs::{EnvSpec, NoTask, SharedTask};
+use forethought_planner::random::stream;
+use forethought_planner::{InForce, Plan, Request};
+use forethought_policies::{Controller, PlanView};
+use rand::Rng;
+
+use crate::{AgentError, EpisodeStep};
+
+/// Names the stream of plan seeds apart from everything else that an episode's seed feeds.
+const PLAN_STREAM: u64 = 0x706c_616e;
+
+/// The bookkeeping of plans: [`crate::Agent`] keeps one, [`crate::rollout()`] one for every episode.
+pub struct Follower {
+    controller: Box<dyn Controller>,
+    execution_horizon: usize,
+    observation: usize,
+    at: EpisodeStep,
+    task: SharedTask,
+    plan: Option<Plan>,
+    executed: usize,
+    command: Vec<f64>,
+}
+
+impl Follower {
+    /// Follows plans in an environment, replacing each after `execution_horizon` steps (at least one).
+    pub fn new(controller: Box<dyn Controller>, spec: &EnvSpec, execution_horizon: usize) -> Self {
+        Self {
+            controller,
+            execution_horizon: execution_horizon.max(1),
+            observation: spec.observation.len(),
+            at: EpisodeStep { env_id: spec.id.clone(), seed: 0, step: 0 },
+            task: Arc::new(NoTask),
+            plan: None,
+            executed: 0,
+            command: vec![0.0; spec.action.len()],
+        }
+    }
+
+    /// Begins an episode: all randomness of its plans comes from `seed`.
+    pub fn reset(&mut self, seed: u64, task: SharedTask) {
+        self.controller.reset();
+        (self.at.seed, self.at.step) = (seed, 0);
+        (self.task, self.plan, self.executed) = (task, None, 0);
+    }
+
+    /// Whether the next command needs a new plan.
+    pub fn due(&self) -> bool {
+        let worn = |plan: &Plan| self.executed >= self.execution_horizon.min(plan.frames);
+        self.plan.as_ref().is_none_or(worn)
+    }
+
+    /// What the next plan is to start from. Its noise is named by the episode's seed and step, whatever else is planned
+    /// with it.
+    pub fn request<'a>(&'a self, observation: &'a [f64]) -> Request<'a> {
+        let left = self.plan.as_ref().filter(|plan| self.executed < plan.frames);
+        Request {
+            observation,
+            task: self.task.as_ref(),
+            in_force: left.map(|plan| InForce { plan, executed: self.executed }),
+            seed: stream(self.at.seed, &[PLAN_STREAM, self.at.step as u64]).next_u64(),
+        }
+    }
+
+    /// Puts a plan in force.
+    ///
+    /// # Errors
+    /// [`AgentError::MalformedPlan`] for what is no plan here; the one in force stays then.
+    pub fn accept(&mut self, plan: Plan) -> Result<&Plan, AgentError> {
+        self.check(&plan)?;
+        self.executed = 0;
+        Ok(self.plan.insert(plan))
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
+    }
+
+    /// The command for the present observation; counts as a step.
+    ///
+    /// # Errors
+    /// [`AgentError::MalformedPlan`] without a plan, [`AgentError::Controller`] where the controller refuses.
+    pub fn command(&mut self, observation: &[f64]) -> Result<&[f64], AgentError> {
+        let Some(plan) = &self.plan else {
+            return Err(AgentError::MalformedPlan {
+                at: self.at.clone(),
+                problem: "there is none".to_owned(),
+            });
+        };
+        let (row, action) = (self.executed, self.command.len());
+        let ahead = PlanView {
+            observations: plan.observations.get(row * self.observation..).unwrap_or_default(),
+            actions: plan.actions.get(row * action..).unwrap_or_default(),
+        };
+        self.controller.command(observation, ahead, &mut self.command).map_err(|source| {
+            let (at, controller) = (self.at.clone(), self.controller.name());
+            AgentError::Controller { at, controller, source: Box::new(source) }
+        })?;
+        self.executed += 1;
+        self.at.step += 1;
+        Ok(&self.command)
+    }
+
+    /// Where the episode stands, for messages.
+    pub fn at(&self) -> &EpisodeStep {
+        &self.at
+    }
+
+    /// Name of the controller.
+    pub fn controller(&self) -> &'static str {
+        self.controller.name()
+    }
+
+    /// Refuses what is no plan for this environment.
+    fn check(&self, plan: &Plan) -> Result<(), AgentError> {
+        let malformed = |problem| AgentError::MalformedPlan { at: self.at.clone(), problem };
+        if plan.frames == 0 {
+            return Err(malformed("it has no frames".to_owned()));
+        }
+        for (what, values, width) in [
+            ("observations", &plan.observations, self.observation),
+            ("actions", &plan.actions, self.command.len()),
+        ] {
+            if plan.frames.checked_mul(width) != Some(values.len()) {
+                let (got, frames) = (values.len(), plan.frames);
+                return Err(malformed(format!("{got} numbers in its {what}, expected {frames} x {width}")));
+            }
+            if let Some(i) = values.iter().position(|value| !value.is_finite()) {
+                let (frame, entry) = (i / width, i % width);
+                return Err(malformed(format!("{what}[{frame}][{entry}] is {}", values[i])));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Tasks as settings: what a checkpoint or a data description says of what its agent is for.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::environment::check_finite;
+use crate::{EnvError, GoalTask, NoTask, ReturnTask, SharedTask};
+
+/// What kind of task, and what is fixed about it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskConfig {
+    /// Kind of task.
+    pub kind: TaskKind,
+    /// [`TaskKind::Goal`]: observation entries that goals speak of.
+    pub entries: Vec<usize>,
+    /// [`TaskKind::Goal`]: distance that counts as there, in observation units.
+    pub radius: f64,
+}
+
+/// Kinds of tasks that need no code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskKind {
+    /// None: plans are what the data would do.
+    #[default]
+    None,
+    /// [`GoalTask`].
+    Goal,
+    /// [`ReturnTask`].
+    Return,
+}
+
+impl TaskConfig {
+    /// Goals for these entries.
+    pub fn goal(entries: &[usize], radius: f64) -> Self {
+        Self { kind: TaskKind::Goal, entries: entries.to_vec(), radius }
+    }
+
+    /// The task of this kind; `goal` is what a goal task aims at, in the order of [`TaskConfig::entries`].
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] for a goal of the wrong length, or where none fits; [`EnvError::NonFinite`].
+    pub fn task(&self, goal: Option<&[f64]>) -> Result<SharedTask, EnvError> {
+        match (self.kind, goal) {
+            (TaskKind::Goal, Some(goal)) if goal.len() == self.entries.len() => {
+                check_finite("goal", goal)?;
+                Ok(Arc::new(GoalTask::new(&self.entries, goal, self.radius)))
+            }
+            (TaskKind::Goal, goal) => {
+                let (want, got) = (self.entries.len(), goal.map_or(0, <[f64]>::len));
+                Err(EnvError::Mismatch(format!("a goal has {want} numbers here, {got} were given")))
+            }
+            (_, Some(_)) => Err(EnvError::Mismatch("this task has no goal to aim at: leave it out".into())),
+            (TaskKind::Return, None) => Ok(Arc::new(ReturnTask)),
+            (TaskKind::None, None) => Ok(Arc::new(NoTask)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_make_their_tasks_and_refuse_what_does_not_fit() {
+        let goal = TaskConfig::goal(&[2, 0], 0.5);
+        assert!(goal.task(Some(&[1.0, 3.0])).unwrap().reached(&[3.0, 9.0, 1.4]));
+        assert!(goal.task(Some(&[1.0])).is_err() && goal.task(None).is_err());
+        assert!(goal.task(Some(&[1.0, f64::NAN])).is_err());
+        let plain = TaskConfig::default();
+        assert!(plain.task(None).unwrap().condition().is_none() && plain.task(Some(&[1.0])).is_err());
+        let text = r#"{ "kind": "return" }"#;
+        assert_eq!(serde_json::from_str::<TaskConfig>(text).unwrap().kind, TaskKind::Return);
+    }
+}

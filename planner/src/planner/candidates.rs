@@ -1,0 +1,185 @@
+//! Candidates: how a sequence begins, and how it is walked to a finished plan.
+
+use forethought_envs::data::DatasetNormalizer;
+
+use super::DiffusionPlanner;
+use super::situation::{Kind, Notes, Situation, notes};
+use crate::denoiser::on_pool;
+use crate::guidance::{Objective, TaskObjective};
+use crate::layout::{FIRST_CHUNK, GOAL, STATE};
+use crate::plan::{Memory, Plan, Snapshot};
+use crate::{Guidance, PlannerError, Sampler, SchedulingMatrix, TokenLayout, Tokens, random};
+
+/// Name the streams of a plan's initial noise and of its Monte Carlo completions.
+const NOISE_STREAM: u64 = 0;
+const COMPLETION_STREAM: u64 = 1;
+
+impl DiffusionPlanner {
+    /// Samples candidates of `chunks` chunks and ranks them. Candidates of one situation stand side by side.
+    pub(super) fn sample(
+        &mut self,
+        situations: &[&Situation<'_>],
+        chunks: usize,
+        kind: Kind,
+        trace: bool,
+    ) -> Result<Vec<Plan>, PlannerError> {
+        let (layout, config) = (self.layout().clone(), self.config.clone());
+        let matrix = self.matrix(chunks, kind.warm)?;
+        let names = names(chunks, config.rank.candidates);
+        let mut x = self.begin(situations, &names, &matrix, chunks, kind);
+        let objectives: Vec<TaskObjective<'_>> = situations
+            .iter()
+            .map(|of| {
+                let weight = config.guidance.start_weight;
+                TaskObjective::new(of.request.task, &layout, &self.normalizer, weight)
+            })
+            .collect();
+        let guiding: Vec<&dyn Objective> = objectives.iter().map(|objective| objective as _).collect();
+        let seeds: Vec<u64> = situations
+            .iter()
+            .zip(names.iter().cycle())
+            .map(|(of, name)| random::derive(of.request.seed, &name.of(COMPLETION_STREAM)))
+            .collect();
+        let guidance = Guidance {
+            objectives: &guiding,
+            scale: config.guidance.scale,
+            end: (config.guidance.end * f64::from(config.sampler.steps)).round() as u16,
+            mc_samples: config.guidance.mc_samples,
+            seeds: &seeds,
+        };
+        let guidance = situations.first().is_some_and(|of| of.guided(&config)).then_some(&guidance);
+        let sampler = Sampler {
+            schedule: &self.schedule,
+            matrix: &matrix,
+            stabilization: config.sampler.stabilization_level,
+            limits: Some((&self.low, &self.high)),
+            solver: config.sampler.solver,
+        };
+        let mut traces: Vec<Vec<Snapshot>> = vec![Vec::new(); situations.len()];
+        let normalizer = &self.normalizer;
+        let mut on_row = |row: usize, x: &Tokens| {
+            let sequences = x.x0_btd.chunks_exact(x.x0_btd.len() / x.batch.max(1));
+            for (trace_of, x0_td) in traces.iter_mut().zip(sequences).filter(|_| trace) {
+                trace_of.extend(snapshot(&layout, normalizer, row, &matrix, x0_td));
+            }
+            true
+        };
+        let rows = on_pool(self.denoiser.as_mut(), |denoiser| {
+            sampler.run(denoiser, guidance, &mut x, sampler.all(), &mut on_row)
+        })?;
+        let sequences = x.x0_btd.chunks_exact(layout.tokens(chunks) * layout.width());
+        let finished = sequences.zip(situations).zip(&objectives).zip(traces);
+        finished
+            .map(|(((x0_td, of), objective), trace)| {
+                let x0_cd = &x0_td[FIRST_CHUNK * layout.width()..];
+                let mut plan = decode(&layout, normalizer, x0_cd)?;
+                (plan.stats.rows, plan.trace, plan.out_of_data) = (rows, trace, of.out_of_data);
+                let due = kind.shown.then(|| of.horizons.due(chunks, layout.frame_stack));
+                let mut notes = Notes { x0_cd: x0_cd.to_vec(), staying: kind.staying, ends: false, due };
+                let mut plan = self.rank(plan, &mut notes, of, objective, x0_td, chunks);
+                plan.memory = Memory::new(notes);
+                Ok(plan)
+            })
+            .collect()
+    }
+
+    /// Scheduling matrix of all tokens: known ones clean throughout, chunks from noise or from a warm start's level.
+    fn matrix(&self, chunks: usize, warm: bool) -> Result<SchedulingMatrix, PlannerError> {
+        let sampler = &self.config.sampler;
+        let share = if warm { self.config.warm_start } else { 1.0 };
+        let start = (f64::from(sampler.steps) * share).round() as u16;
+        let matrix = SchedulingMatrix::from_levels(sampler.matrix(), &vec![start; chunks], sampler.steps)?;
+        Ok(matrix.until_settled(sampler.clean_tokens).after_known(FIRST_CHUNK))
+    }
+
+    /// Sequences as they begin: the known tokens, and chunks at the levels of the matrix's first row. In a warm start
+    /// the plan in force stands for the clean estimate until there is one, which is what Monte Carlo completions of
+    /// waiting tokens are drawn around.
+    fn begin(
+        &self,
+        situations: &[&Situation<'_>],
+        names: &[Name],
+        matrix: &SchedulingMatrix,
+        chunks: usize,
+        kind: Kind,
+    ) -> Tokens {
+        let (layout, width) = (self.layout(), self.layout().width());
+        let tokens = layout.tokens(chunks);
+        let mut x_btd = vec![0.0; situations.len() * tokens * width];
+        let sequences = x_btd.chunks_exact_mut(tokens * width);
+        for ((of, name), x_td) in situations.iter().zip(names.iter().cycle()).zip(sequences) {
+            layout.write_state(&of.observation, &mut x_td[STATE * width..(STATE + 1) * width]);
+            layout.write_goal(&of.condition, &mut x_td[GOAL * width..(GOAL + 1) * width]);
+            let mut rng = random::stream(of.request.seed, &name.of(NOISE_STREAM));
+            random::fill_normal(&mut rng, &mut x_td[FIRST_CHUNK * width..]);
+        }
+        let count = situations.len();
+        let mut x = Tokens::new(tokens, x_btd, vec![chunks; count], vec![kind.shown; count]);
+        for (b, of) in situations.iter().enumerate().filter(|_| kind.warm) {
+            let Some(now) = of.request.in_force else { continue };
+            let x0_cd = notes(now.plan).map_or(&[][..], |notes| &notes.x0_cd);
+            let ahead = x0_cd.get(now.executed * layout.frame()..).unwrap_or_default();
+            let last = ahead.len().saturating_sub(layout.frame());
+            // Past its end the plan in force holds its last frame.
+            let clean = |chunk: usize, d: usize| {
+                let at = chunk * width + d;
+                ahead.get(at).or_else(|| ahead.get(last + at % layout.frame())).copied().unwrap_or(0.0)
+            };
+            let level = |chunk: usize| {
+                let level = usize::from(matrix.row(0)[FIRST_CHUNK + chunk]);
+                self.schedule.training_level(level, usize::from(matrix.levels()))
+            };
+            x.noise_around(b, width, &self.schedule, level, clean);
+        }
+        x
+    }
+}
+
+/// Names the randomness of one candidate of a request.
+struct Name {
+    chunks: u64,
+    candidate: u64,
+}
+
+impl Name {
+    /// Path of the stream of randomness named `stream`.
+    fn of(&self, stream: u64) -> [u64; 3] {
+        [stream, self.chunks, self.candidate]
+    }
+}
+
+fn names(chunks: usize, candidates: usize) -> Vec<Name> {
+    (0..candidates as u64).map(|candidate| Name { chunks: chunks as u64, candidate }).collect()
+}
+
+/// Normalised chunks `[chunks, width]` to a plan in environment units.
+fn decode(layout: &TokenLayout, normalizer: &DatasetNormalizer, x0_cd: &[f64]) -> Result<Plan, PlannerError> {
+    let mut plan = Plan::default();
+    for chunk in x0_cd.chunks_exact(layout.width()) {
+        for frame in 0..layout.frame_stack {
+            let (action, observation) = (layout.action_at(frame), layout.observation_at(frame));
+            plan.actions.extend_from_slice(&chunk[action..action + layout.action]);
+            plan.observations.extend_from_slice(&chunk[observation..observation + layout.observation]);
+            plan.frames += 1;
+        }
+    }
+    normalizer.action.denormalize(&mut plan.actions)?;
+    normalizer.observation.denormalize(&mut plan.observations)?;
+    Ok(plan)
+}
+
+/// The plan as one row shows it.
+fn snapshot(
+    layout: &TokenLayout,
+    normalizer: &DatasetNormalizer,
+    row: usize,
+    matrix: &SchedulingMatrix,
+    x0_td: &[f64],
+) -> Option<Snapshot> {
+    let plan = decode(layout, normalizer, &x0_td[FIRST_CHUNK * layout.width()..]).ok()?;
+    let share = |level: &u16| f64::from(*level) / f64::from(matrix.levels());
+    let levels = matrix.row(row)[FIRST_CHUNK..].iter();
+    let uncertainty =
+        levels.flat_map(|level| std::iter::repeat_n(share(level), layout.frame_stack)).collect();
+    Some(Snapshot { row, uncertainty, observations: plan.observations })
+}

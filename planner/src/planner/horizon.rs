@@ -1,0 +1,174 @@
+//! Which plan lengths are tried, and how a plan in force binds the next one.
+//!
+//! A plan that is to *end* at the goal says when it arrives by how long it is, so choosing a length is choosing
+//! an arrival. The first plan of an episode tries many; what is chosen is kept, and every new plan is made for
+//! the frames that are left of it, or a chunk less. Were the choice open each time, the planner would waver
+//! between ways that are equally long. It is opened again when none of the bound plans will do.
+
+use super::situation::notes;
+use crate::TokenLayout;
+use crate::plan::InForce;
+use crate::plan_config::{HorizonConfig, Lengths};
+
+/// Most lengths that are tried unless they are named: each costs a run of the sampler.
+const MOST_LENGTHS: usize = 12;
+
+/// Lengths for one request, in chunks, rising.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Horizons {
+    /// Tried first.
+    bound: Vec<usize>,
+    /// Tried as well when no plan of the first lengths will do.
+    open: Vec<usize>,
+    /// Frames that are left of the arrival agreed on, and the length that stands for them.
+    pub due: Option<(usize, usize)>,
+}
+
+impl Horizons {
+    /// Lengths for a request.
+    ///
+    /// `shown`: the network is shown the goal. `there`: the task is done already. `behind`: frames of the plan in
+    /// force that lie behind.
+    pub fn new(
+        config: &HorizonConfig,
+        layout: &TokenLayout,
+        in_force: Option<InForce<'_>>,
+        (shown, there): (bool, bool),
+        behind: usize,
+    ) -> Self {
+        let (longest, f) = (layout.chunks, layout.frame_stack);
+        let open = lengths(&config.lengths, longest, shown);
+        let free = Self { bound: open.clone(), ..Self::default() };
+        if shown && there {
+            return Self { bound: vec![config.terminal_chunks.clamp(1, longest)], ..Self::default() };
+        }
+        let Some(now) = in_force else { return free };
+        if shown {
+            let Some(due) = notes(now.plan).and_then(|notes| notes.due) else { return free };
+            let left = due.saturating_sub(behind);
+            let chunks = left.div_ceil(f).clamp(1, longest);
+            let bound = (chunks.saturating_sub(config.shrink).max(1)..=chunks).collect();
+            return Self { bound, open, due: Some((left, chunks)) };
+        }
+        // Where the plan in force arrives, nothing past the arrival is worth more than staying there: the new
+        // plan ends `terminal_chunks` later. A plan that does not arrive looks as far as it can.
+        match now.plan.arrival {
+            Some(arrival) if config.terminal_chunks > 0 && config.lengths == Lengths::Auto => {
+                let chunks = arrival.saturating_sub(now.executed) / f + 1 + config.terminal_chunks;
+                Self { bound: vec![chunks.min(longest)], ..Self::default() }
+            }
+            _ => free,
+        }
+    }
+
+    /// Lengths tried in a round.
+    pub fn lengths(&self, round: usize) -> &[usize] {
+        if round == 0 { &self.bound } else { &self.open }
+    }
+
+    /// Frames after which a plan of `chunks` chunks is to have arrived.
+    pub fn due(&self, chunks: usize, frame_stack: usize) -> usize {
+        match self.due {
+            Some((left, bound)) if bound == chunks => left,
+            _ => chunks * frame_stack,
+        }
+    }
+}
+
+/// Lengths of a first plan. Unnamed ones are a power of two apart, so that halving a horizon keeps them.
+fn lengths(config: &Lengths, longest: usize, shown: bool) -> Vec<usize> {
+    match config {
+        Lengths::These(lengths) => lengths.clone(),
+        Lengths::Auto if !shown => vec![longest],
+        Lengths::Auto => {
+            let apart = (0..).map(|power| 1 << power).find(|apart| longest / apart <= MOST_LENGTHS);
+            let apart = apart.unwrap_or(longest).max(1);
+            let mut lengths: Vec<usize> = (1..=longest / apart).map(|i| i * apart).collect();
+            if lengths.last() != Some(&longest) {
+                lengths.push(longest);
+            }
+            lengths
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::situation::Notes;
+    use super::*;
+    use crate::plan::{Memory, Plan};
+
+    fn layout() -> TokenLayout {
+        TokenLayout {
+            observation: 2,
+            action: 1,
+            reward: false,
+            frame_stack: 10,
+            chunks: 8,
+            condition: vec![0],
+        }
+    }
+
+    fn config() -> HorizonConfig {
+        HorizonConfig { lengths: Lengths::These(vec![2, 4, 8]), shrink: 0, terminal_chunks: 3 }
+    }
+
+    /// A plan of 40 frames, due after `due` of them.
+    fn plan(due: Option<usize>) -> Plan {
+        Plan { frames: 40, memory: Memory::new(Notes { due, ..Notes::default() }), ..Plan::default() }
+    }
+
+    fn horizons(config: &HorizonConfig, plan: Option<&Plan>, behind: usize, seen: (bool, bool)) -> Horizons {
+        let in_force = plan.map(|plan| InForce { plan, executed: 5 });
+        Horizons::new(config, &layout(), in_force, seen, behind)
+    }
+
+    #[test]
+    fn unnamed_lengths_are_a_dozen_at_most_and_end_with_the_longest() {
+        let auto = |longest| lengths(&Lengths::Auto, longest, true);
+        assert_eq!(auto(24), [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]);
+        assert_eq!(auto(20), [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
+        assert_eq!(auto(32), [4, 8, 12, 16, 20, 24, 28, 32]);
+        assert_eq!((auto(1), auto(13)), (vec![1], vec![2, 4, 6, 8, 10, 12, 13]));
+        for longest in 1..200 {
+            let lengths = auto(longest);
+            assert!(lengths.len() <= MOST_LENGTHS + 1 && lengths.last() == Some(&longest), "{longest}");
+        }
+        assert_eq!(lengths(&Lengths::Auto, 24, false), [24], "without a goal token length says nothing");
+    }
+
+    #[test]
+    fn a_first_plan_tries_every_length_and_its_arrival_binds_the_next() {
+        let (config, plan) = (config(), plan(Some(40)));
+        assert_eq!(horizons(&config, None, 0, (true, false)).bound, [2, 4, 8]);
+        // 5 frames on, 35 are left: four chunks, as long as nobody wants to shrink.
+        let bound = horizons(&config, Some(&plan), 5, (true, false));
+        assert_eq!((bound.bound.as_slice(), bound.open.as_slice()), ([4].as_slice(), [2, 4, 8].as_slice()));
+        assert_eq!((bound.due(4, 10), bound.due(8, 10)), (35, 80));
+        let hasty = HorizonConfig { shrink: 2, ..config };
+        assert_eq!(horizons(&hasty, Some(&plan), 5, (true, false)).bound, [2, 3, 4]);
+        assert_eq!(horizons(&hasty, Some(&plan), 39, (true, false)).bound, [1]);
+    }
+
+    #[test]
+    fn what_counts_is_how_far_the_executor_got() {
+        let (config, plan) = (config(), plan(Some(40)));
+        assert_eq!(horizons(&config, Some(&plan), 25, (true, false)).due, Some((15, 2)));
+        assert_eq!(horizons(&config, Some(&plan), 2, (true, false)).due, Some((38, 4)));
+    }
+
+    #[test]
+    fn at_the_goal_plans_are_short_and_there_is_no_other_choice() {
+        let plan = plan(Some(40));
+        for in_force in [None, Some(&plan)] {
+            let staying = horizons(&config(), in_force, 39, (true, true));
+            assert_eq!(
+                (staying.bound.as_slice(), staying.open.len(), staying.due),
+                ([3].as_slice(), 0, None)
+            );
+            let passing =
+                horizons(&HorizonConfig { terminal_chunks: 0, ..config() }, in_force, 39, (true, true));
+            assert_eq!(passing.bound, [1]);
+        }
+    }
+}

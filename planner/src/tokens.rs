@@ -1,0 +1,79 @@
+//! Sequences of tokens while they are sampled.
+
+use crate::Solver;
+use crate::layout::FIRST_CHUNK;
+use crate::noise::NoiseSchedule;
+
+/// Sequences at their present noise levels, with all that a solver remembers of them: a copy can be sampled to its end
+/// like the original, and sampling that stops between two rows goes on to the same bits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tokens {
+    /// Number of sequences.
+    pub batch: usize,
+    /// Tokens at their present levels, `[batch, tokens, width]`.
+    pub x_btd: Vec<f64>,
+    /// Latest clean estimate of each token, `[batch, tokens, width]`; of a clean token, the token.
+    pub x0_btd: Vec<f64>,
+    /// Visible chunks of each sequence.
+    pub chunks_b: Vec<usize>,
+    /// Whether each sequence's goal token is visible.
+    pub goal_b: Vec<bool>,
+    /// Signal power from which each token made its latest step, `[batch, tokens]`; 0 before its first.
+    previous_bt: Vec<f64>,
+    /// Tokens of a sequence.
+    tokens: usize,
+}
+
+impl Tokens {
+    /// Sequences of `tokens` tokens each that no solver has touched; until there is one, the tokens themselves stand
+    /// for their clean estimates.
+    pub fn new(tokens: usize, x_btd: Vec<f64>, chunks_b: Vec<usize>, goal_b: Vec<bool>) -> Self {
+        let batch = chunks_b.len();
+        let previous_bt = vec![0.0; batch * tokens];
+        Self { batch, x0_btd: x_btd.clone(), x_btd, chunks_b, goal_b, previous_bt, tokens }
+    }
+
+    /// Tokens of each sequence.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Sequence `b` as `[tokens, width]`: present levels and clean estimates.
+    pub fn sequence_mut(&mut self, b: usize) -> (&mut [f64], &mut [f64]) {
+        let size = self.x_btd.len() / self.batch.max(1);
+        (&mut self.x_btd[b * size..(b + 1) * size], &mut self.x0_btd[b * size..(b + 1) * size])
+    }
+
+    /// Takes token `i` (counted over the whole batch) from signal power `abar` to `next`, given its clean estimate.
+    pub(crate) fn step(&mut self, i: usize, solver: Solver, (abar, next): (f64, f64), x0_d: &[f64]) {
+        let previous = std::mem::replace(&mut self.previous_bt[i], abar);
+        let step = solver.step((previous > 0.0).then_some(previous), abar, next);
+        let at = i * x0_d.len()..(i + 1) * x0_d.len();
+        for ((x, latest), &x0) in self.x_btd[at.clone()].iter_mut().zip(&mut self.x0_btd[at]).zip(x0_d) {
+            *x = step.apply(*x, x0, *latest);
+            *latest = x0;
+        }
+    }
+
+    /// Puts the chunks of sequence `b` at given levels of noise, around `clean(chunk, slot)` instead of nothing: what
+    /// a warm start begins from. The noise is what stands in the tokens.
+    pub(crate) fn noise_around(
+        &mut self,
+        b: usize,
+        width: usize,
+        schedule: &NoiseSchedule,
+        level: impl Fn(usize) -> usize,
+        clean: impl Fn(usize, usize) -> f64,
+    ) {
+        let (x_td, x0_td) = self.sequence_mut(b);
+        let chunks = x_td.chunks_exact_mut(width).zip(x0_td.chunks_exact_mut(width)).skip(FIRST_CHUNK);
+        for (chunk, (x_d, x0_d)) in chunks.enumerate() {
+            let abar = schedule.abar(level(chunk));
+            let (signal, noise) = (abar.sqrt(), (1.0 - abar).sqrt());
+            for (d, (x, x0)) in x_d.iter_mut().zip(x0_d).enumerate() {
+                *x0 = clean(chunk, d);
+                *x = signal * *x0 + noise * *x;
+            }
+        }
+    }
+}

@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dataset = read_hdf5(&data, &ReadOptions::default())?;
     let spec = said.spec("robot", &dataset)?;
 
-    let model = ModelConfig { frame_stack: 5, chunks: 12, ..ModelConfig::default() };
+    let model = ModelConfig { frames_per_token: 5, chunks: 12, ..ModelConfig::default() };
     let train = TrainConfig { steps: 400, batch: 64, ..TrainConfig::default() };
     let source = TrainingData { spec: &spec, dataset: &dataset, validation: 0.0 };
     let run = Path::new("runs/own-robot");

@@ -148,7 +148,7 @@ fn zeroes_and_other_impossible_sizes() {
         ("train.learning_rate=0", &["`train.learning_rate` is 0", "positive number"]),
         ("train.ema=1", &["`train.ema` is 1", "not including, 1"]),
         ("model.chunks=0", &["`model.chunks` is 0", "between 1 and"]),
-        ("model.frame_stack=0", &["`model.frame_stack` is 0", "between 1 and"]),
+        ("model.frames_per_token=0", &["`model.frames_per_token` is 0", "between 1 and"]),
         ("model.levels=0", &["`model.levels` is 0"]),
         ("model.network.width=0", &["width` is 0", "between 1 and"]),
         ("model.network.layers=0", &["layers` is 0", "between 1 and"]),

@@ -184,7 +184,7 @@ fn inspect_shows_checkpoints_runs_data_and_configurations() {
         (step, "step 30 of 30", "manifest"),
         (run, "step 30 of 30", "manifest"),
         (data().to_str().unwrap(), "20000 rows of maze2d-umaze-v1", "summary"),
-        (configuration, "frame_stack = 4", "model"),
+        (configuration, "frames_per_token = 4", "model"),
     ] {
         let shown = home.succeed(["inspect", path]);
         assert!(shown.contains(says), "{path}: {shown}");

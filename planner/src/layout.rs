@@ -47,7 +47,7 @@ impl TokenLayout {
         chunks: usize,
         reward: bool,
     ) -> Result<Self, PlannerError> {
-        for (name, value) in [("model.frame_stack", frame_stack), ("model.chunks", chunks)] {
+        for (name, value) in [("model.frames_per_token", frame_stack), ("model.chunks", chunks)] {
             if value == 0 || value > 4096 {
                 return Err(PlannerError::Setting {
                     name,

@@ -127,7 +127,7 @@ fn the_engine_allocates_nothing_per_row() {
             width: 16,
             layers: 2,
             heads: 2,
-            waves: 2,
+            fourier_features: 2,
             causal: false,
         };
         let network = Network::new(&config, &layout(), 3, &Device::flex()).unwrap();

@@ -50,7 +50,7 @@ fn networks_agree_with_the_equations() {
                 width: integer(&fixture["width"]),
                 layers: integer(&fixture["layers"]),
                 heads: integer(&fixture["heads"]),
-                waves: 0,
+                fourier_features: 0,
                 causal: name == "causal",
             };
             let network = Network::new(&config, &layout, 0, &device).unwrap();

@@ -62,10 +62,10 @@ fn model() -> ModelConfig {
         width: 8,
         layers: 1,
         heads: 2,
-        waves: 1,
+        fourier_features: 1,
         causal: false,
     };
-    ModelConfig { frame_stack: 2, chunks: 3, levels: 100, network, ..ModelConfig::default() }
+    ModelConfig { frames_per_token: 2, chunks: 3, levels: 100, network, ..ModelConfig::default() }
 }
 
 fn train() -> TrainConfig {

@@ -55,10 +55,10 @@ fn model(reward: bool) -> ModelConfig {
         width: 8,
         layers: 1,
         heads: 2,
-        waves: 0,
+        fourier_features: 0,
         causal: false,
     };
-    ModelConfig { frame_stack: 2, chunks: 3, reward, levels: 100, network, ..ModelConfig::default() }
+    ModelConfig { frames_per_token: 2, chunks: 3, reward, levels: 100, network, ..ModelConfig::default() }
 }
 
 fn train() -> TrainConfig {
@@ -69,7 +69,7 @@ fn train() -> TrainConfig {
         shards: 2,
         checkpoint_every: 5,
         log_every: 2,
-        no_goal: 0.2,
+        condition_dropout: 0.2,
         ..TrainConfig::default()
     }
 }

@@ -50,9 +50,15 @@ fn planner(kind: NetworkKind, threads: usize, config: PlanConfig) -> DiffusionPl
 fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) -> DiffusionPlanner {
     let device = Device::flex();
     let spec = make(MAZE).unwrap().spec().clone();
-    let network =
-        NetworkConfig { kind, width: 64, layers: 2, heads: 4, waves: 3, causal: kind == NetworkKind::Gru };
-    let model = ModelConfig { frame_stack: 4, chunks: 5, levels: 50, network, ..ModelConfig::default() };
+    let network = NetworkConfig {
+        kind,
+        width: 64,
+        layers: 2,
+        heads: 4,
+        fourier_features: 3,
+        causal: kind == NetworkKind::Gru,
+    };
+    let model = ModelConfig { frames_per_token: 4, chunks: 5, levels: 50, network, ..ModelConfig::default() };
     let layout = model.layout(&spec).unwrap();
     let network = Network::new(&model.network, &layout, 0, &device).unwrap();
     let parameters = ParameterLayout::of(&network);

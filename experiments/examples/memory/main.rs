@@ -97,7 +97,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<Results, Failure> {
     let (demonstrations, steps, crossings) = if options.quick { (64, 20, 8) } else { (4000, 3000, 200) };
     let model = ModelConfig {
-        frame_stack: FRAMES,
+        frames_per_token: FRAMES,
         chunks: CHUNKS,
         network: NetworkConfig { width: 64, layers: 2, heads: 4, ..NetworkConfig::default() },
         ..ModelConfig::default()
@@ -107,10 +107,10 @@ fn run(options: &Options) -> Result<Results, Failure> {
         batch: 64,
         learning_rate: 2e-3,
         warmup: steps / 20,
-        final_rate: 0.02,
+        min_lr_ratio: 0.02,
         ema: 0.998,
-        known_state: 0.9,
-        no_goal: 1.0,
+        context_dropout: 0.1,
+        condition_dropout: 1.0,
         seed: options.seed,
         ..TrainConfig::default()
     };

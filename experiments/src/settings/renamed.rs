@@ -64,7 +64,8 @@ pub(super) fn upgrade(table: &toml::Table) -> toml::Table {
         }
         let value = match (key.as_str(), &value) {
             ("plan.horizons", toml::Value::Array(lengths)) if lengths.is_empty() => "auto".into(),
-            ("train.known_state", toml::Value::Float(kept)) => (1.0 - kept).into(),
+            // To twelve digits, since 1 - 0.9 is not 0.1.
+            ("train.known_state", toml::Value::Float(kept)) => (((1.0 - kept) * 1e12).round() / 1e12).into(),
             _ => value,
         };
         let present = RENAMED.iter().find(|(old, _)| *old == key).map_or(key.as_str(), |(_, new)| new);

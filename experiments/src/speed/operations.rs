@@ -6,7 +6,7 @@
 //! every step.
 
 use forethought_planner::TokenLayout;
-use forethought_planner::network::{NetworkConfig, NetworkKind, Waves};
+use forethought_planner::network::{FourierFeatures, NetworkConfig, NetworkKind};
 
 /// Sinusoids of the level embedding.
 const LEVEL_FEATURES: u64 = 64;
@@ -32,7 +32,7 @@ impl Operations {
         let tokens: u64 = lengths.iter().map(|&t| t as u64).sum();
         let pairs: u64 = lengths.iter().map(|&t| (t * t) as u64).sum();
         let (d, w, layers) = (layout.width() as u64, network.width as u64, network.layers as u64);
-        let d_in = d + Waves::new(layout, network.waves).len() as u64;
+        let d_in = d + FourierFeatures::new(layout, network.fourier_features).len() as u64;
         let product = |inner: u64, columns: u64| 2 * tokens * inner * columns;
         // Scores and their use: T x T x (width of a head), for every head and sequence.
         let attention = layers * 2 * (2 * pairs * w);
@@ -91,8 +91,8 @@ mod tests {
 
     #[test]
     fn linear_layers_agree_with_the_weights_of_the_network_itself() {
-        for (width, layers, waves, chunks, batch) in [(8, 1, 0, 3, 1), (32, 3, 2, 5, 4)] {
-            let config = NetworkConfig { width, layers, heads: 2, waves, ..Default::default() };
+        for (width, layers, fourier_features, chunks, batch) in [(8, 1, 0, 3, 1), (32, 3, 2, 5, 4)] {
+            let config = NetworkConfig { width, layers, heads: 2, fourier_features, ..Default::default() };
             let layout = layout(chunks);
             let network = Network::new(&config, &layout, 0, &Device::flex()).unwrap();
             let slots = ParameterLayout::of(&network).slots;

@@ -425,7 +425,7 @@ class Worker:
         with open(os.path.join(request["path"], "manifest.json")) as file:
             manifest = json.load(file)
         model = manifest["model"]
-        self.phases = phases(manifest["layout"], model["network"].get("waves", 0))
+        self.phases = phases(manifest["layout"], model["network"].get("fourier_features", model["network"].get("waves", 0)))
         self.heads, self.causal, self.levels = model["network"]["heads"], model["network"]["causal"], model["levels"]
         self.tensors = read_safetensors(os.path.join(request["path"], "model.safetensors"))
         self.network = Transformer(self.tensors, self.heads, self.phases).to(self.device).eval().requires_grad_(False)

@@ -55,7 +55,7 @@ impl TrainBench {
         json!({ "do": "train", "tokens": self.tokens, "x_btd": batch.x_btd, "target_btd": batch.target_btd,
             "weight_btd": batch.weight_btd, "level_bt": batch.level_bt, "chunks_b": batch.chunks_b,
             "goal_b": batch.goal_b, "settings": { "learning_rate": config.learning_rate,
-            "weight_decay": config.weight_decay, "clip": config.clip, "ema": config.ema } })
+            "weight_decay": config.weight_decay, "clip": config.grad_clip_norm, "ema": config.ema } })
     }
 
     /// Milliseconds of so many steps, after one that is not timed.

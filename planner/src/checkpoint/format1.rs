@@ -3,7 +3,7 @@
 //! They hold no settings of planning: what is filled in are this version's defaults. What a checkpoint of that format
 //! was scored with lies beside it as a configuration, and is laid over these by whoever knows configurations.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::PlanConfig;
 
@@ -12,6 +12,7 @@ pub(super) fn upgrade(mut manifest: Value) -> Value {
     if manifest.get("format") != Some(&json!(1)) {
         return manifest;
     }
+    present_names(&mut manifest);
     let environment = &manifest["environment"];
     let entries = environment.get("goal_indices").cloned().unwrap_or_else(|| json!([]));
     let radius = environment.get("goal_radius").and_then(Value::as_f64);
@@ -30,4 +31,35 @@ pub(super) fn upgrade(mut manifest: Value) -> Value {
         fields.insert("task".into(), task);
     }
     manifest
+}
+
+/// Settings of model and training under their present names.
+fn present_names(manifest: &mut Value) {
+    rename(manifest, "/model", &[("frame_stack", "frames_per_token"), ("position_spread", "position_scale")]);
+    rename(manifest, "/model/network", &[("waves", "fourier_features")]);
+    rename(
+        manifest,
+        "/train",
+        &[("final_rate", "min_lr_ratio"), ("clip", "grad_clip_norm"), ("no_goal", "condition_dropout")],
+    );
+    if let Some(train) = object(manifest, "/train")
+        && let Some(known) = train.remove("known_state")
+    {
+        // A share of what is kept became one of what is dropped; to twelve digits, since 1 - 0.9 is not 0.1.
+        let dropout = known.as_f64().map(|known| ((1.0 - known) * 1e12).round() / 1e12);
+        train.insert("context_dropout".into(), dropout.map_or(known, |dropout| json!(dropout)));
+    }
+}
+
+fn object<'a>(manifest: &'a mut Value, at: &str) -> Option<&'a mut Map<String, Value>> {
+    manifest.pointer_mut(at).and_then(Value::as_object_mut)
+}
+
+fn rename(manifest: &mut Value, at: &str, names: &[(&str, &str)]) {
+    let Some(table) = object(manifest, at) else { return };
+    for (old, new) in names {
+        if let Some(value) = table.remove(*old) {
+            table.insert((*new).into(), value);
+        }
+    }
 }

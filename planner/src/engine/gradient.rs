@@ -9,7 +9,7 @@ use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
 use crate::denoiser::check_chunks;
 use crate::error::check_len;
-use crate::network::{NetworkConfig, ParameterLayout, Waves, thread_pool};
+use crate::network::{FourierFeatures, NetworkConfig, ParameterLayout, thread_pool};
 use crate::training::TrainBatch;
 use crate::{PlannerError, TokenLayout};
 
@@ -17,7 +17,7 @@ use crate::{PlannerError, TokenLayout};
 /// them, so that the result does not depend on the number of threads.
 pub struct EngineGradient {
     weights: Weights,
-    waves: Waves,
+    fourier: FourierFeatures,
     token_width: usize,
     tokens: usize,
     levels: usize,
@@ -58,11 +58,11 @@ impl EngineGradient {
     ) -> Result<Self, PlannerError> {
         let flat = vec![0.0; parameters.len()];
         let weights = Weights::new(parameters, &flat, config)?;
-        let waves = Waves::new(layout, config.waves);
-        check_len("inputs of a token", weights.input.inner, layout.width() + waves.len())?;
+        let fourier = FourierFeatures::new(layout, config.fourier_features);
+        check_len("inputs of a token", weights.input.inner, layout.width() + fourier.len())?;
         Ok(Self {
             weights,
-            waves,
+            fourier,
             token_width: layout.width(),
             tokens: layout.tokens(layout.chunks),
             levels,
@@ -99,7 +99,7 @@ impl EngineGradient {
             shard.first = first;
             first += shard.sequences;
         }
-        let (network, levels) = ((&self.weights, &self.waves), self.levels);
+        let (network, levels) = ((&self.weights, &self.fourier), self.levels);
         let (shards, sum) = (&mut self.shards, &mut self.gradient);
         self.pool.install(|| {
             shards.par_iter_mut().for_each(|shard| shard.run(network, levels, batch));
@@ -117,7 +117,7 @@ impl Shard {
         self.pass.lanes.first().filter(|_| self.sequences > 0).map_or(&[], |lane| &lane.gradient)
     }
 
-    fn run(&mut self, network: (&Weights, &Waves), levels: usize, batch: &TrainBatch) {
+    fn run(&mut self, network: (&Weights, &FourierFeatures), levels: usize, batch: &TrainBatch) {
         self.loss = 0.0;
         if let Some(lane) = self.pass.lanes.first_mut() {
             lane.gradient.fill(0.0);
@@ -130,7 +130,7 @@ impl Shard {
 
     fn piece(
         &mut self,
-        (weights, waves): (&Weights, &Waves),
+        (weights, fourier): (&Weights, &FourierFeatures),
         levels: usize,
         batch: &TrainBatch,
         sequences: std::ops::Range<usize>,
@@ -153,7 +153,7 @@ impl Shard {
         self.input.clear();
         for x in packing.gather(&batch.x_btd[slots.clone()], d) {
             self.input.extend_from_slice(x);
-            waves.extend(x, &mut self.input);
+            fourier.extend(x, &mut self.input);
         }
         self.output.resize(packing.rows() * d, 0.0);
         self.pass.forward(weights, &rows, &self.input, &mut self.output, Keep::Weights, 1);

@@ -26,7 +26,7 @@ use weights::Weights;
 
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
-use crate::network::{NetworkConfig, ParameterLayout, Waves, thread_pool};
+use crate::network::{FourierFeatures, NetworkConfig, ParameterLayout, thread_pool};
 use crate::noise::{NoiseSchedule, Target};
 use crate::{PlannerError, TokenLayout};
 
@@ -38,7 +38,7 @@ const CHUNK: usize = 8;
 /// A transformer denoiser computed by this crate's own passes, on one or more threads.
 pub struct EngineDenoiser {
     weights: Weights,
-    waves: Waves,
+    fourier: FourierFeatures,
     layout: TokenLayout,
     schedule: NoiseSchedule,
     target: Target,
@@ -75,7 +75,7 @@ struct Worker {
 #[derive(Clone, Copy)]
 struct Call<'a> {
     weights: &'a Weights,
-    waves: &'a Waves,
+    fourier: &'a FourierFeatures,
     table: &'a [f32],
     row_of: &'a [u32],
     schedule: &'a NoiseSchedule,
@@ -102,13 +102,13 @@ impl EngineDenoiser {
         threads: usize,
     ) -> Result<Self, PlannerError> {
         let weights = Weights::new(parameters, flat, config)?;
-        let waves = Waves::new(&layout, config.waves);
-        check_len("inputs of a token", weights.input.inner, layout.width() + waves.len())?;
+        let fourier = FourierFeatures::new(&layout, config.fourier_features);
+        check_len("inputs of a token", weights.input.inner, layout.width() + fourier.len())?;
         let levels = LevelCache { row_of_level: vec![None; schedule.levels() + 1], ..LevelCache::default() };
         let threads = threads.max(1);
         let pool = if threads == 1 { None } else { Some(Arc::new(thread_pool(threads)?)) };
         let workers = (0..threads).map(|_| Worker::default()).collect();
-        Ok(Self { weights, waves, layout, schedule, target, levels, row_of: Vec::new(), pool, workers })
+        Ok(Self { weights, fourier, layout, schedule, target, levels, row_of: Vec::new(), pool, workers })
     }
 
     fn run(
@@ -135,7 +135,7 @@ impl EngineDenoiser {
         self.levels.look_up(&self.weights, batch.level_bt, &mut self.row_of);
         let call = Call {
             weights: &self.weights,
-            waves: &self.waves,
+            fourier: &self.fourier,
             table: &self.levels.table,
             row_of: &self.row_of,
             schedule: &self.schedule,
@@ -215,7 +215,7 @@ impl Worker {
             self.token.clear();
             self.token.extend(x.iter().map(|&x| x as f32));
             self.input.extend_from_slice(&self.token);
-            call.waves.extend(&self.token, &mut self.input);
+            call.fourier.extend(&self.token, &mut self.input);
         }
         self.output.resize(packing.rows() * d, 0.0);
         self.d_output.resize(packing.rows() * d, 0.0);
@@ -250,7 +250,7 @@ impl Worker {
             for ((out, g), through) in out.iter_mut().zip(&self.cotangent[at]).zip(through) {
                 *out = on_x * g + f64::from(*through);
             }
-            call.waves.pull(&input[d..], &through[d..], out);
+            call.fourier.pull(&input[d..], &through[d..], out);
         }
     }
 }

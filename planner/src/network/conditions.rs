@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use super::{NetworkInput, Waves};
+use super::{FourierFeatures, NetworkInput};
 use crate::layout::{FIRST_CHUNK, GOAL};
 
 /// Added to an attention score that must not count. Far below any score, and finite, so that no arithmetic
@@ -52,7 +52,13 @@ impl Conditions {
     }
 
     /// The network's input for `x_btd` and its features, tracked by autodiff where `x_btd` is.
-    pub fn input(self, x_btd: Tensor<3>, waves: &Waves, device: &Device, dtype: DType) -> NetworkInput {
+    pub fn input(
+        self,
+        x_btd: Tensor<3>,
+        fourier: &FourierFeatures,
+        device: &Device,
+        dtype: DType,
+    ) -> NetworkInput {
         let (b, t) = (self.batch, self.tokens);
         let tracked = x_btd.is_autodiff();
         let float = |values: Vec<f32>| {
@@ -63,7 +69,7 @@ impl Conditions {
         let remaining = TensorData::new(self.remaining_bt, [b, t]);
         let remaining_bt = Tensor::<2, Int>::from_data(remaining, device);
         NetworkInput {
-            x_btd: waves.append(x_btd, device, dtype),
+            x_btd: fourier.append(x_btd, device, dtype),
             level_bt: float(self.level_bt).reshape([b, t]),
             remaining_bt: if tracked { remaining_bt.autodiff() } else { remaining_bt },
             mask_b1tt: float(self.mask_btt).reshape([b, 1, t, t]),

@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::conditions::Conditions;
-use super::{Network, NetworkConfig, Waves};
+use super::{FourierFeatures, Network, NetworkConfig};
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
 use crate::noise::{NoiseSchedule, Target};
@@ -24,7 +24,7 @@ pub struct NetworkDenoiser {
     schedule: NoiseSchedule,
     target: Target,
     causal: bool,
-    waves: Waves,
+    fourier: FourierFeatures,
     device: Device,
     dtype: DType,
     pool: Option<rayon::ThreadPool>,
@@ -47,8 +47,8 @@ impl NetworkDenoiser {
         let network = network.valid().freeze().fork(device);
         let pool = if cpu { Some(thread_pool(1)?) } else { None };
         let (device, dtype) = (device.clone(), DType::F32);
-        let (causal, waves) = (config.causal, Waves::new(&layout, config.waves));
-        Ok(Self { network, layout, schedule, target, causal, waves, device, dtype, pool })
+        let (causal, fourier) = (config.causal, FourierFeatures::new(&layout, config.fourier_features));
+        Ok(Self { network, layout, schedule, target, causal, fourier, device, dtype, pool })
     }
 
     /// Computes in `f64`, for checks of gradients against finite differences.
@@ -121,7 +121,7 @@ impl NetworkDenoiser {
             self.causal,
             self.schedule.levels(),
         );
-        let input = conditions.input(x_btd.clone(), &self.waves, &self.device, self.dtype);
+        let input = conditions.input(x_btd.clone(), &self.fourier, &self.device, self.dtype);
         // Per-token affine map from the raw output to the clean estimate (constant in x for an x0 target).
         let (mut on_x, mut on_output) = (Vec::new(), Vec::new());
         for &level in levels {

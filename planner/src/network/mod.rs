@@ -5,10 +5,10 @@
 mod conditioning;
 mod conditions;
 mod denoiser;
+mod fourier;
 mod parameters;
 mod recurrent;
 mod transformer;
-mod waves;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
@@ -18,10 +18,10 @@ pub use conditions::Conditions;
 pub(crate) use conditions::{is_visible, remaining_chunks};
 pub use denoiser::NetworkDenoiser;
 pub(crate) use denoiser::thread_pool;
+pub use fourier::FourierFeatures;
 pub use parameters::{ParameterLayout, ParameterSlot};
 pub use recurrent::Recurrent;
 pub use transformer::Transformer;
-pub use waves::Waves;
 
 use crate::{PlannerError, TokenLayout};
 
@@ -37,9 +37,9 @@ pub struct NetworkConfig {
     pub layers: usize,
     /// Attention heads (transformer only).
     pub heads: usize,
-    /// Octaves of the sines and cosines of its positions that a token is shown with ([`Waves`]); 0 for none. One
+    /// Octaves of the sines and cosines of its positions that a token is shown with ([`FourierFeatures`]); 0 for none. One
     /// octave more than it takes for a period of a corridor and a wall is enough.
-    pub waves: usize,
+    pub fourier_features: usize,
     /// Whether a token sees only the tokens before it. The recurrent network always is.
     pub causal: bool,
 }
@@ -60,7 +60,14 @@ const MOST_OCTAVES: usize = 12;
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { kind: NetworkKind::Transformer, width: 128, layers: 4, heads: 4, waves: 0, causal: false }
+        Self {
+            kind: NetworkKind::Transformer,
+            width: 128,
+            layers: 4,
+            heads: 4,
+            fourier_features: 0,
+            causal: false,
+        }
     }
 }
 
@@ -82,8 +89,12 @@ impl NetworkConfig {
                 return bad(name, value, format!("between 1 and {most} are accepted"));
             }
         }
-        if self.waves > MOST_OCTAVES {
-            return bad("model.network.waves", self.waves, format!("at most {MOST_OCTAVES} are accepted"));
+        if self.fourier_features > MOST_OCTAVES {
+            return bad(
+                "model.network.fourier_features",
+                self.fourier_features,
+                format!("at most {MOST_OCTAVES} are accepted"),
+            );
         }
         if !self.width.is_multiple_of(self.heads) || !self.width.is_multiple_of(2) {
             return bad(
@@ -97,14 +108,14 @@ impl NetworkConfig {
 
     /// Numbers that a network takes in per token: the token and its features.
     fn input(&self, layout: &TokenLayout) -> usize {
-        layout.width() + Waves::new(layout, self.waves).len()
+        layout.width() + FourierFeatures::new(layout, self.fourier_features).len()
     }
 }
 
 /// What a network sees. All on one device.
 #[derive(Clone, Debug)]
 pub struct NetworkInput {
-    /// Noisy tokens with their [`Waves`], `[B, T, D + F]`.
+    /// Noisy tokens with their [`FourierFeatures`], `[B, T, D + F]`.
     pub x_btd: Tensor<3>,
     /// Noise level of each token as a share of pure noise, `[B, T]` in `[0, 1]`.
     pub level_bt: Tensor<2>,

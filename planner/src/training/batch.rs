@@ -190,7 +190,7 @@ impl BatchMaker {
     fn sequence(&self, rng: &mut ChaCha8Rng, sequence: usize, batch: &mut TrainBatch) -> usize {
         let (layout, t, d) = (&self.layout, self.tokens(), self.layout.width());
         let chunks = if self.train.random_ends { rng.random_range(1..=layout.chunks) } else { layout.chunks };
-        let goal = !layout.condition.is_empty() && !rng.random_bool(self.train.no_goal);
+        let goal = !layout.condition.is_empty() && !rng.random_bool(self.train.condition_dropout);
         let window = self.windows.sample(rng);
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
@@ -202,7 +202,8 @@ impl BatchMaker {
         if rng.random_bool(self.train.pyramids) {
             pyramid_row(rng, self.model.levels, known, &mut levels[FIRST_CHUNK..FIRST_CHUNK + chunks]);
         }
-        for (token, probability) in [(STATE, self.train.known_state), (GOAL, self.train.known_goal)] {
+        for (token, probability) in [(STATE, 1.0 - self.train.context_dropout), (GOAL, self.train.known_goal)]
+        {
             if rng.random_bool(probability) {
                 levels[token] = rng.random_range(1..=known) as u16;
             }

@@ -13,7 +13,7 @@ use crate::{PlannerError, TokenLayout};
 pub struct ModelConfig {
     /// Environment steps per token. Ten steps of 10 ms keep a plan to tens of tokens, short enough to be
     /// denoised in milliseconds, while one token still holds one manoeuvre.
-    pub frame_stack: usize,
+    pub frames_per_token: usize,
     /// Chunks in the longest plan.
     pub chunks: usize,
     /// Whether frames carry their reward, for reward guidance.
@@ -21,7 +21,7 @@ pub struct ModelConfig {
     /// Deviation that the positions have for the network, those entries of an observation that goals speak of;
     /// everything else has 1. In a wide maze a corridor is a small part of a deviation: more spread shows walls
     /// larger, against noise and in the loss.
-    pub position_spread: f64,
+    pub position_scale: f64,
     /// Training noise levels `K`.
     pub levels: usize,
     /// Shape of the noise schedule.
@@ -35,10 +35,10 @@ pub struct ModelConfig {
 impl Default for ModelConfig {
     fn default() -> Self {
         Self {
-            frame_stack: 10,
+            frames_per_token: 10,
             chunks: 16,
             reward: false,
-            position_spread: 1.0,
+            position_scale: 1.0,
             levels: 1000,
             schedule: ScheduleKind::Cosine,
             target: Target::X0,
@@ -53,7 +53,7 @@ impl ModelConfig {
     /// # Errors
     /// [`PlannerError::Setting`] for sizes out of range.
     pub fn layout(&self, spec: &EnvSpec) -> Result<TokenLayout, PlannerError> {
-        TokenLayout::new(spec, self.frame_stack, self.chunks, self.reward)
+        TokenLayout::new(spec, self.frames_per_token, self.chunks, self.reward)
     }
 
     /// Noise schedule.
@@ -78,18 +78,18 @@ pub struct TrainConfig {
     /// Steps over which the learning rate rises from zero.
     pub warmup: u64,
     /// Learning rate at the end, as a share of the peak; falls along a cosine.
-    pub final_rate: f64,
+    pub min_lr_ratio: f64,
     /// Decoupled weight decay of linear layers' matrices.
     pub weight_decay: f64,
     /// Largest norm of the whole gradient.
-    pub clip: f64,
+    pub grad_clip_norm: f64,
     /// Decay of the moving average of the weights per step (rises from zero at the start).
     pub ema: f64,
     /// Weight of each token's error. Fused by default: with plain min-SNR the errors that tie a noisy token to
     /// the clean ones before it weigh almost nothing, and plans come out as disjoint pieces.
     pub weight: LossWeight,
-    /// Probability that the present is known, as it is in planning.
-    pub known_state: f64,
+    /// Probability that the present is as noisy as everything else. Otherwise it is known, as it is in planning.
+    pub context_dropout: f64,
     /// Level below which a known token's own level is drawn, as a share of pure noise. The reference draws from
     /// the cleanest quarter, whose worst level hides a third of a standard deviation; plans then do not begin
     /// where the present is. A fiftieth surrounds the level at which planning shows known tokens.
@@ -98,7 +98,7 @@ pub struct TrainConfig {
     /// others draw each chunk's level independently.
     pub pyramids: f64,
     /// Probability that a sequence has no goal token.
-    pub no_goal: f64,
+    pub condition_dropout: f64,
     /// Probability, given a goal token, that it is known.
     pub known_goal: f64,
     /// Whether sequences end at a random chunk (variable horizon); otherwise all have full length.
@@ -121,15 +121,15 @@ impl Default for TrainConfig {
             batch: 128,
             learning_rate: 5e-4,
             warmup: 500,
-            final_rate: 0.05,
+            min_lr_ratio: 0.05,
             weight_decay: 1e-2,
-            clip: 1.0,
+            grad_clip_norm: 1.0,
             ema: 0.999,
             weight: LossWeight::FusedSnr,
-            known_state: 0.75,
+            context_dropout: 0.25,
             known_level: 0.02,
             pyramids: 0.5,
-            no_goal: 0.4,
+            condition_dropout: 0.4,
             known_goal: 0.75,
             random_ends: true,
             seed: 0,
@@ -168,7 +168,9 @@ impl TrainConfig {
                 return bad(name, value.to_string(), &format!("give at most {most}"));
             }
         }
-        for (name, value) in [("train.learning_rate", self.learning_rate), ("train.clip", self.clip)] {
+        for (name, value) in
+            [("train.learning_rate", self.learning_rate), ("train.grad_clip_norm", self.grad_clip_norm)]
+        {
             if !(value.is_finite() && value > 0.0) {
                 return bad(name, value.to_string(), "give a positive number");
             }
@@ -181,10 +183,10 @@ impl TrainConfig {
             );
         }
         for (name, value) in [
-            ("train.final_rate", self.final_rate),
-            ("train.known_state", self.known_state),
+            ("train.min_lr_ratio", self.min_lr_ratio),
+            ("train.context_dropout", self.context_dropout),
             ("train.pyramids", self.pyramids),
-            ("train.no_goal", self.no_goal),
+            ("train.condition_dropout", self.condition_dropout),
             ("train.known_goal", self.known_goal),
             ("train.known_level", self.known_level),
         ] {

@@ -6,7 +6,9 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::TrainBatch;
 use crate::engine::EngineGradient;
-use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, Waves, thread_pool};
+use crate::network::{
+    Conditions, FourierFeatures, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool,
+};
 use crate::{PlannerError, TokenLayout};
 
 /// Gradient of one step.
@@ -77,7 +79,7 @@ impl GradientWorkers {
             layout: layout.clone(),
             parameters: ParameterLayout::of(network),
             causal: config.causal,
-            waves: Waves::new(layout, config.waves),
+            fourier: FourierFeatures::new(layout, config.fourier_features),
             levels,
             shards: if threads.is_some() { shards } else { 1 },
             device: device.clone(),
@@ -122,7 +124,7 @@ struct BurnGradient {
     layout: TokenLayout,
     parameters: ParameterLayout,
     causal: bool,
-    waves: Waves,
+    fourier: FourierFeatures,
     levels: usize,
     shards: usize,
     device: Device,
@@ -189,7 +191,7 @@ impl BurnGradient {
             self.causal,
             self.levels,
         );
-        let input = conditions.input(upload(&batch.x_btd), &self.waves, &self.device, DType::F32);
+        let input = conditions.input(upload(&batch.x_btd), &self.fourier, &self.device, DType::F32);
         let error_btd = network.forward(input) - upload(&batch.target_btd);
         let loss = (error_btd.clone() * error_btd * upload(&batch.weight_btd)).sum();
         let mut gradients = loss.backward();

@@ -46,7 +46,7 @@ pub fn learning_rate(config: &TrainConfig, step: u64) -> f64 {
     let span = config.steps.saturating_sub(config.warmup).max(1) as f64;
     let progress = ((step - config.warmup) as f64 / span).min(1.0);
     let cosine = 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
-    config.learning_rate * (config.final_rate + (1.0 - config.final_rate) * cosine)
+    config.learning_rate * (config.min_lr_ratio + (1.0 - config.min_lr_ratio) * cosine)
 }
 
 /// The state on a device.
@@ -107,7 +107,7 @@ impl Optimizer {
         let rate = learning_rate(config, self.step);
         let norm = gradient.clone().square().sum().sqrt();
         // min(1, clip / norm), without reading the norm back to the host.
-        let shrink = (norm.clone() + 1e-12).recip().mul_scalar(config.clip).clamp_max(1.0);
+        let shrink = (norm.clone() + 1e-12).recip().mul_scalar(config.grad_clip_norm).clamp_max(1.0);
         let gradient = gradient * shrink;
         self.step += 1;
         let (n1, n2) = (self.bias(BETA_1), self.bias(BETA_2));
@@ -154,8 +154,13 @@ mod tests {
 
     #[test]
     fn rate_rises_to_the_peak_and_falls_to_the_final_rate() {
-        let config =
-            TrainConfig { steps: 100, warmup: 10, learning_rate: 1.0, final_rate: 0.1, ..Default::default() };
+        let config = TrainConfig {
+            steps: 100,
+            warmup: 10,
+            learning_rate: 1.0,
+            min_lr_ratio: 0.1,
+            ..Default::default()
+        };
         assert!((learning_rate(&config, 0) - 0.1).abs() < 1e-12);
         assert!((learning_rate(&config, 9) - 1.0).abs() < 1e-12);
         assert!((learning_rate(&config, 100) - 0.1).abs() < 1e-12);
@@ -177,7 +182,7 @@ mod tests {
             warmup: 0,
             steps: 10,
             learning_rate: 0.1,
-            clip: 2.0,
+            grad_clip_norm: 2.0,
             weight_decay: 0.3,
             ..Default::default()
         };
@@ -190,7 +195,7 @@ mod tests {
             let rate = learning_rate(&config, n as u64);
             let keep = config.ema.min((n + 2) as f64 / (n + 11) as f64);
             for i in 0..3 {
-                let g = gradient[i] * (config.clip / norm).min(1.0);
+                let g = gradient[i] * (config.grad_clip_norm / norm).min(1.0);
                 m[i] = BETA_1 * m[i] + (1.0 - BETA_1) * g;
                 v[i] = BETA_2 * v[i] + (1.0 - BETA_2) * g * g;
                 let hat = |x: f64, beta: f64| x / (1.0 - beta.powi(n as i32 + 1));

@@ -64,7 +64,7 @@ impl Trainer {
         train.check()?;
         let layout = model.layout(data.spec)?;
         let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, data.dataset)?;
-        normalizer.observation = normalizer.observation.spread(&layout.condition, model.position_spread)?;
+        normalizer.observation = normalizer.observation.spread(&layout.condition, model.position_scale)?;
         let (manifest, unfitted) = describe(data, &layout, &normalizer, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);

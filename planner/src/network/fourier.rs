@@ -17,13 +17,13 @@ const PARTS: usize = 4;
 
 /// Which slots the features are made of. `D` token width, `P` places, `F = 2 P octaves` features.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Waves {
+pub struct FourierFeatures {
     /// Slots that are averaged, one list per place.
     places: Vec<Vec<usize>>,
     octaves: usize,
 }
 
-impl Waves {
+impl FourierFeatures {
     /// Features in `octaves` octaves for tokens of `layout`; none for zero octaves.
     pub fn new(layout: &TokenLayout, octaves: usize) -> Self {
         let f = layout.frame_stack;
@@ -62,12 +62,12 @@ impl Waves {
     /// Adds to a token's gradient what its features pass on. `features` and `d_features` are `[F]`.
     pub(crate) fn pull(&self, features: &[f32], d_features: &[f32], d_token: &mut [f64]) {
         let octaves = features.chunks_exact(2 * self.octaves.max(1));
-        for ((place, waves), d_waves) in
+        for ((place, fourier), d_waves) in
             self.places.iter().zip(octaves).zip(d_features.chunks_exact(2 * self.octaves.max(1)))
         {
             let (mut frequency, mut d_mean) = (LOWEST, 0.0);
-            for (wave, d) in waves.chunks_exact(2).zip(d_waves.chunks_exact(2)) {
-                d_mean += frequency * f64::from(d[0] * wave[1] - d[1] * wave[0]);
+            for (pair, d) in fourier.chunks_exact(2).zip(d_waves.chunks_exact(2)) {
+                d_mean += frequency * f64::from(d[0] * pair[1] - d[1] * pair[0]);
                 frequency *= 2.0;
             }
             place.iter().for_each(|&slot| d_token[slot] += d_mean / place.len() as f64);
@@ -116,11 +116,11 @@ mod tests {
 
     #[test]
     fn features_are_sines_and_cosines_of_the_last_frame_and_of_quarters() {
-        let waves = Waves::new(&layout(), 2);
-        assert_eq!(waves.len(), 2 * 2 * 5 * 2);
+        let fourier = FourierFeatures::new(&layout(), 2);
+        assert_eq!(fourier.len(), 2 * 2 * 5 * 2);
         let token: Vec<f32> = (0..32).map(|i| (i as f32 * 0.7).sin()).collect();
         let mut features = Vec::new();
-        waves.extend(&token, &mut features);
+        fourier.extend(&token, &mut features);
         let last = f64::from(token[7 * 4 + 1]);
         let quarter = f64::from(token[1] + token[4 + 1]) / 2.0;
         for (at, phase) in [(0, last), (2, 2.0 * last), (4, quarter), (6, 2.0 * quarter)] {
@@ -132,22 +132,22 @@ mod tests {
         let mut elsewhere = token.clone();
         elsewhere[2] += 1.0;
         let mut same = Vec::new();
-        waves.extend(&elsewhere, &mut same);
+        fourier.extend(&elsewhere, &mut same);
         assert_eq!(features, same);
     }
 
     #[test]
     fn the_gradient_is_that_of_the_features() {
-        let waves = Waves::new(&layout(), 3);
+        let fourier = FourierFeatures::new(&layout(), 3);
         let token: Vec<f32> = (0..32).map(|i| (i as f32 * 1.3).cos()).collect();
         let of = |token: &[f32]| {
             let mut features = Vec::new();
-            waves.extend(token, &mut features);
+            fourier.extend(token, &mut features);
             features
         };
-        let d_features: Vec<f32> = (0..waves.len()).map(|i| (i as f32 * 0.9).sin()).collect();
+        let d_features: Vec<f32> = (0..fourier.len()).map(|i| (i as f32 * 0.9).sin()).collect();
         let mut d_token = vec![0.0; 32];
-        waves.pull(&of(&token), &d_features, &mut d_token);
+        fourier.pull(&of(&token), &d_features, &mut d_token);
         for slot in 0..32 {
             let moved = |by: f32| {
                 let mut token = token.clone();
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn without_octaves_or_positions_there_are_no_features() {
-        assert!(Waves::new(&layout(), 0).is_empty());
-        assert!(Waves::new(&TokenLayout { condition: Vec::new(), ..layout() }, 4).is_empty());
+        assert!(FourierFeatures::new(&layout(), 0).is_empty());
+        assert!(FourierFeatures::new(&TokenLayout { condition: Vec::new(), ..layout() }, 4).is_empty());
     }
 }

@@ -112,7 +112,6 @@ pub struct EnvSpec {
     pub features: Vec<Feature>,
     /// Entries of the observation that a task's condition speaks of, in its order (`[0, 1]` = x, y). Empty where
     /// tasks have none.
-    #[serde(alias = "goal_indices")]
     pub condition: Vec<usize>,
     /// Seconds of one step, where they are known.
     #[serde(default)]

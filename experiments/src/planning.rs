@@ -51,7 +51,7 @@ pub fn load(named: Option<&Path>, spec: &EnvSpec, device: DeviceName) -> Result<
     let manifest = checkpoint.manifest();
     let (path, hash, weights) =
         (checkpoint.path().to_owned(), checkpoint.hash().to_owned(), checkpoint.weights());
-    let (step, frames_per_token) = (manifest.step, manifest.layout.frame_stack);
+    let (step, frames_per_token) = (manifest.step, manifest.layout.frames_per_token);
     let (inverse, own) = (manifest.inverse.clone(), own_settings(checkpoint.path(), manifest)?);
     let plan = settings::load::<Configuration>(std::slice::from_ref(&own), &[])?.plan;
     let planner = checkpoint.planner(spec, plan, device.threads())?;

@@ -21,7 +21,7 @@ fn layout() -> TokenLayout {
         observation: 4,
         action: 2,
         reward: false,
-        frame_stack: 10,
+        frames_per_token: 10,
         chunks: CHUNKS,
         condition: vec![0, 1],
     }

@@ -68,7 +68,7 @@ impl<'a> TaskObjective<'a> {
             observations: Rows::strided(values, layout.observation_at(0), stride, layout.observation),
             actions: Rows::strided(values, layout.action_at(0), stride, layout.action),
             rewards: rewards.unwrap_or_default(),
-            weight: 1.0 / layout.frame_stack as f64,
+            weight: 1.0 / layout.frames_per_token as f64,
         }
     }
 

@@ -6,7 +6,7 @@
 //! The goal token uses those of them that the goal speaks of. The remaining slots of these two tokens do
 //! not exist: they are zero, never noised, and never weigh in the loss.
 
-use forethought_envs::EnvSpec;
+use forethought_envs::{EnvSpec, FeatureRole};
 use serde::{Deserialize, Serialize};
 
 use crate::PlannerError;
@@ -28,11 +28,10 @@ pub struct TokenLayout {
     /// Whether each frame carries its reward.
     pub reward: bool,
     /// Frames (environment steps) in one chunk, `f`.
-    pub frame_stack: usize,
+    pub frames_per_token: usize,
     /// Chunks in the longest sequence, `C`.
     pub chunks: usize,
     /// Observation entries that goals speak of.
-    #[serde(alias = "goal_indices")]
     pub condition: Vec<usize>,
 }
 
@@ -40,14 +39,14 @@ impl TokenLayout {
     /// Layout for an environment.
     ///
     /// # Errors
-    /// [`PlannerError::Setting`] for a zero frame stack or zero chunks.
+    /// [`PlannerError::Setting`] for zero frames per token or zero chunks, and for a feature that is not planned.
     pub fn new(
         spec: &EnvSpec,
-        frame_stack: usize,
+        frames_per_token: usize,
         chunks: usize,
         reward: bool,
     ) -> Result<Self, PlannerError> {
-        for (name, value) in [("model.frames_per_token", frame_stack), ("model.chunks", chunks)] {
+        for (name, value) in [("model.frames_per_token", frames_per_token), ("model.chunks", chunks)] {
             if value == 0 || value > 4096 {
                 return Err(PlannerError::Setting {
                     name,
@@ -56,11 +55,20 @@ impl TokenLayout {
                 });
             }
         }
+        if let Some(context) = spec.features.iter().find(|feature| feature.role == FeatureRole::Context) {
+            return Err(PlannerError::Setting {
+                name: "features",
+                value: format!("`{}` with role `context`", context.name),
+                remedy: "every feature is part of the plan in this version: give it the role `planned`, or leave it out \
+                         of the data"
+                    .into(),
+            });
+        }
         Ok(Self {
             observation: spec.observation.len(),
             action: spec.action.len(),
             reward,
-            frame_stack,
+            frames_per_token,
             chunks,
             condition: spec.condition.clone(),
         })
@@ -73,7 +81,7 @@ impl TokenLayout {
 
     /// Entries of one token, `D`.
     pub fn width(&self) -> usize {
-        self.frame() * self.frame_stack
+        self.frame() * self.frames_per_token
     }
 
     /// Tokens of a sequence with `chunks` chunks, `T`.
@@ -98,7 +106,7 @@ impl TokenLayout {
 
     /// Offset of the observation with which a token ends.
     pub fn last_observation(&self) -> usize {
-        self.observation_at(self.frame_stack - 1)
+        self.observation_at(self.frames_per_token - 1)
     }
 
     /// Whether slot `d` of token `t` exists.

@@ -89,7 +89,8 @@ impl DiffusionPlanner {
         let layout = denoiser.layout();
         check_len("value limits", layout.frame(), limits.low.len())?;
         check_len("value limits", layout.frame(), limits.high.len())?;
-        let (low, high) = (limits.low.repeat(layout.frame_stack), limits.high.repeat(layout.frame_stack));
+        let (low, high) =
+            (limits.low.repeat(layout.frames_per_token), limits.high.repeat(layout.frames_per_token));
         let mut planner = Self {
             denoiser,
             schedule,

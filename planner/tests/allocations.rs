@@ -42,7 +42,14 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 fn layout() -> TokenLayout {
-    TokenLayout { observation: 2, action: 1, reward: false, frame_stack: 3, chunks: 6, condition: vec![0, 1] }
+    TokenLayout {
+        observation: 2,
+        action: 1,
+        reward: false,
+        frames_per_token: 3,
+        chunks: 6,
+        condition: vec![0, 1],
+    }
 }
 
 fn schedule() -> NoiseSchedule {

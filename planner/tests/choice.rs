@@ -26,7 +26,7 @@ fn layout() -> TokenLayout {
         observation: 2,
         action: 1,
         reward: false,
-        frame_stack: 2,
+        frames_per_token: 2,
         chunks: CHUNKS,
         condition: vec![0, 1],
     }
@@ -53,9 +53,10 @@ impl Denoiser for Bows {
             // The clean value has the sign of the noisy one, so that a sequence never changes sides.
             let above = x_td[FIRST_CHUNK * layout.width()] > 0.0 && !self.below.load(Ordering::Relaxed);
             let side = if above { 1.0 } else { -1.0 };
-            let frames = chunks * layout.frame_stack;
+            let frames = chunks * layout.frames_per_token;
             for frame in 0..frames {
-                let (token, slot) = (FIRST_CHUNK + frame / layout.frame_stack, frame % layout.frame_stack);
+                let (token, slot) =
+                    (FIRST_CHUNK + frame / layout.frames_per_token, frame % layout.frames_per_token);
                 let token = &mut x0_td[token * layout.width()..(token + 1) * layout.width()];
                 let share = (frame + 1) as f64 / frames as f64;
                 token[layout.action_at(slot)] = side;

@@ -32,7 +32,7 @@ fn networks_agree_with_the_equations() {
         observation: integer(&fixture["observation"]),
         action: integer(&fixture["action"]),
         reward: false,
-        frame_stack: integer(&fixture["frame_stack"]),
+        frames_per_token: integer(&fixture["frame_stack"]),
         chunks: integer(&fixture["chunks"]),
         condition: vec![0, 1],
     };

@@ -43,7 +43,7 @@ fn unit() -> Unit {
         observation: 2,
         action: 1,
         reward: false,
-        frame_stack: 2,
+        frames_per_token: 2,
         chunks: 3,
         condition: vec![0],
     };

@@ -21,7 +21,14 @@ const CHUNKS: usize = 5;
 const LEVELS: usize = 1000;
 
 fn layout(reward: bool) -> TokenLayout {
-    TokenLayout { observation: 3, action: 2, reward, frame_stack: 2, chunks: CHUNKS, condition: vec![0, 2] }
+    TokenLayout {
+        observation: 3,
+        action: 2,
+        reward,
+        frames_per_token: 2,
+        chunks: CHUNKS,
+        condition: vec![0, 2],
+    }
 }
 
 fn normals(count: usize, path: &[u64]) -> Vec<f64> {
@@ -444,13 +451,13 @@ fn objectives_are_sums_over_chunks_of_means_over_frames() {
     let goal = [0.5, -0.5];
     let normalizer = scaling(vec![0.0; 3], vec![1.0; 3]);
     let task = GoalTask::new(&[0, 2], &goal, 0.7).with_width(0.7);
-    let value = |frame_stack: usize, chunks: usize| {
-        let layout = TokenLayout { frame_stack, ..layout(false) };
+    let value = |frames_per_token: usize, chunks: usize| {
+        let layout = TokenLayout { frames_per_token, ..layout(false) };
         let x0 = vec![0.25; layout.tokens(chunks) * layout.width()];
         TaskObjective::new(&task, &layout, &normalizer, 0.0).value(&x0, chunks)
     };
     let each = -(f64::hypot(0.25, 0.75) / 1.4).tanh();
-    for (frame_stack, chunks) in [(1, 1), (2, 3), (10, 5)] {
-        assert!((value(frame_stack, chunks) - each * chunks as f64).abs() < 1e-12);
+    for (frames_per_token, chunks) in [(1, 1), (2, 3), (10, 5)] {
+        assert!((value(frames_per_token, chunks) - each * chunks as f64).abs() < 1e-12);
     }
 }

@@ -97,9 +97,11 @@ fn sequences(maker: &BatchMaker, layout: &TokenLayout, step: u64) -> Vec<Sequenc
                 }
             }
             let last = layout.last_observation();
-            let frames = (0..chunks * layout.frame_stack).map(|frame| {
-                let (token, i) =
-                    (token(b, FIRST_CHUNK + frame / layout.frame_stack), frame % layout.frame_stack);
+            let frames = (0..chunks * layout.frames_per_token).map(|frame| {
+                let (token, i) = (
+                    token(b, FIRST_CHUNK + frame / layout.frames_per_token),
+                    frame % layout.frames_per_token,
+                );
                 let observation = layout.observation_at(i);
                 let reward = layout.reward_at(i).map_or(0.0, |at| token[at]);
                 [token[layout.action_at(i)], token[observation], token[observation + 1], reward]

@@ -150,7 +150,7 @@ fn run(options: &Options, prepared: Prepared) -> Result<Results, Failure> {
     let Prepared { path, hash, mut denoiser, schedule, normalizer, limits: [low, high] } = prepared;
     let layout = denoiser.layout().clone();
     let (rollouts, horizons) = if options.quick { (2, 2) } else { (64, 20) };
-    let horizon = layout.chunks * layout.frame_stack;
+    let horizon = layout.chunks * layout.frames_per_token;
     let length = horizons * horizon;
     let bar = progress::bar((VARIANTS.len() * length) as u64, "frames", options.json);
     bar.set_message("reference data");
@@ -160,7 +160,7 @@ fn run(options: &Options, prepared: Prepared) -> Result<Results, Failure> {
     let blocks = |rollouts: &[Vec<[f64; 4]>]| -> Vec<Block> {
         let measure = |rollout: &Vec<[f64; 4]>, block: usize| -> Measures {
             let first = block * horizon;
-            support.measure(&rollout[first..=first + horizon], first, KEEP * layout.frame_stack)
+            support.measure(&rollout[first..=first + horizon], first, KEEP * layout.frames_per_token)
         };
         let block = |block| Block::of(&rollouts.iter().map(|r| measure(r, block)).collect::<Vec<_>>());
         (0..horizons).map(block).collect()
@@ -176,9 +176,9 @@ fn run(options: &Options, prepared: Prepared) -> Result<Results, Failure> {
             let seed = random::derive(options.seed, &[i as u64]);
             trajectories.push(Trajectory { state, x_cd: Vec::new(), seed });
         }
-        for _ in 0..length.div_ceil(KEEP * layout.frame_stack) {
+        for _ in 0..length.div_ceil(KEEP * layout.frames_per_token) {
             continuation.slide(denoiser.as_mut(), &mut trajectories)?;
-            bar.inc((KEEP * layout.frame_stack) as u64);
+            bar.inc((KEEP * layout.frames_per_token) as u64);
         }
         let found: Vec<Vec<[f64; 4]>> =
             trajectories.iter().map(|t| observations(&layout, &normalizer, t)).collect::<Result<_, _>>()?;

@@ -196,7 +196,7 @@ fn positions(
 ) -> Result<Vec<[f64; 2]>, PlannerError> {
     let mut observations = trajectory.state.clone();
     for chunk in trajectory.x_cd.chunks_exact(layout.width()) {
-        for frame in 0..layout.frame_stack {
+        for frame in 0..layout.frames_per_token {
             let at = layout.observation_at(frame);
             observations.extend_from_slice(&chunk[at..at + layout.observation]);
         }

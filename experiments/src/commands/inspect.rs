@@ -60,7 +60,7 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
     println!(
         "tokens       {} chunks of {} frames, {} numbers each",
         layout.chunks,
-        layout.frame_stack,
+        layout.frames_per_token,
         layout.width()
     );
     println!(

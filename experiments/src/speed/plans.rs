@@ -21,7 +21,7 @@ pub struct PlanBench {
     planner: DiffusionPlanner,
     asked: Vec<Asked>,
     samples: Vec<Vec<f64>>,
-    frame_stack: usize,
+    frames_per_token: usize,
 }
 
 /// One request of an episode, kept.
@@ -76,7 +76,7 @@ impl PlanBench {
         episodes: u64,
         replans: usize,
     ) -> Result<Self, Failure> {
-        let frame_stack = loaded.frames_per_token;
+        let frames_per_token = loaded.frames_per_token;
         let execution = planning::rollout_config(configuration)?;
         let max_steps = Some(execution.execution_horizon * replans + 1);
         let execution = RolloutConfig { max_steps, ..execution };
@@ -88,7 +88,7 @@ impl PlanBench {
             rollout(&mut recorder, setups, &execution, &progress::clock, &mut |_, _| true)?;
         }
         let samples = vec![Vec::new(); asked.len()];
-        Ok(Self { hash: loaded.hash, planner: loaded.planner, asked, samples, frame_stack })
+        Ok(Self { hash: loaded.hash, planner: loaded.planner, asked, samples, frames_per_token })
     }
 
     /// Plans once for every state of a kind.
@@ -122,7 +122,7 @@ impl PlanBench {
             mean_ms: medians.iter().sum::<f64>() / medians.len() as f64,
             ms: Quantiles::of(&medians),
             rows: mean(&|asked| asked.rows),
-            tokens: mean(&|asked| FIRST_CHUNK + asked.frames / self.frame_stack.max(1)),
+            tokens: mean(&|asked| FIRST_CHUNK + asked.frames / self.frames_per_token.max(1)),
         })
     }
 }

@@ -153,12 +153,12 @@ class Transformer(nn.Module):
 def phases(layout, octaves):
     """[D, P]: phases of the sines and cosines of a token's positions, in octaves from one radian per deviation on:
     of its last frame, and of the means over the quarters of its frames."""
-    frames = layout["frame_stack"]
+    frames = layout["frames_per_token"]
     frame = layout["action"] + layout["observation"] + int(layout["reward"])
     parts = min(4, frames)
     spans = [(frames - 1, frames)] + [(i * frames // parts, (i + 1) * frames // parts) for i in range(parts)]
     columns = []
-    for entry in layout["goal_indices"] if octaves else []:
+    for entry in layout["condition"] if octaves else []:
         for first, last in spans:
             for octave in range(octaves):
                 column = torch.zeros(frames, frame)
@@ -425,7 +425,7 @@ class Worker:
         with open(os.path.join(request["path"], "manifest.json")) as file:
             manifest = json.load(file)
         model = manifest["model"]
-        self.phases = phases(manifest["layout"], model["network"].get("fourier_features", model["network"].get("waves", 0)))
+        self.phases = phases(manifest["layout"], model["network"]["fourier_features"])
         self.heads, self.causal, self.levels = model["network"]["heads"], model["network"]["causal"], model["levels"]
         self.tensors = read_safetensors(os.path.join(request["path"], "model.safetensors"))
         self.network = Transformer(self.tensors, self.heads, self.phases).to(self.device).eval().requires_grad_(False)

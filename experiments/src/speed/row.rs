@@ -160,7 +160,7 @@ fn task(manifest: &Manifest, layout: &TokenLayout) -> (GoalTask, Value) {
     // Any width will do where times are measured.
     let radius = 0.5;
     let place = json!({ "goal": goal, "shift": shift, "scale": scale, "radius": radius,
-        "frames": layout.frame_stack, "frame": layout.frame(), "offset": layout.observation_at(0),
+        "frames": layout.frames_per_token, "frame": layout.frame(), "offset": layout.observation_at(0),
         "indices": layout.condition });
     (GoalTask::new(&layout.condition, &goal, radius).with_width(radius), place)
 }

@@ -13,8 +13,9 @@ pub(super) fn upgrade(mut manifest: Value) -> Value {
         return manifest;
     }
     present_names(&mut manifest);
+    rename(&mut manifest, "/environment", &[("goal_indices", "condition")]);
     let environment = &manifest["environment"];
-    let entries = environment.get("goal_indices").cloned().unwrap_or_else(|| json!([]));
+    let entries = environment.get("condition").cloned().unwrap_or_else(|| json!([]));
     let radius = environment.get("goal_radius").and_then(Value::as_f64);
     let task = match radius {
         Some(radius) => json!({ "kind": "goal", "entries": entries, "radius": radius }),
@@ -33,8 +34,9 @@ pub(super) fn upgrade(mut manifest: Value) -> Value {
     manifest
 }
 
-/// Settings of model and training under their present names.
+/// Settings of layout, model and training under their present names.
 fn present_names(manifest: &mut Value) {
+    rename(manifest, "/layout", &[("frame_stack", "frames_per_token"), ("goal_indices", "condition")]);
     rename(manifest, "/model", &[("frame_stack", "frames_per_token"), ("position_spread", "position_scale")]);
     rename(manifest, "/model/network", &[("waves", "fourier_features")]);
     rename(

@@ -136,28 +136,30 @@ impl Manifest {
 
     /// Refuses a manifest that contradicts itself.
     pub(super) fn check(&self, path: &Path) -> Result<(), PlannerError> {
-        let problem =
-            if self.layout.frame_stack == 0 || self.layout.chunks == 0 || self.layout.width() > 1 << 20 {
-                Some("its token layout has impossible sizes".into())
-            } else if self.limits.low.len() != self.layout.frame()
-                || self.limits.high.len() != self.layout.frame()
-            {
-                Some("its value limits do not fit its token layout".into())
-            } else if self.normalizer.observation.width() != self.layout.observation
-                || self.normalizer.action.width() != self.layout.action
-            {
-                Some("its normaliser does not fit its token layout".into())
-            } else if self.layout.condition.iter().any(|&i| i >= self.layout.observation) {
-                Some("its goal names observation entries that do not exist".into())
-            } else if self
-                .support
-                .as_ref()
-                .is_some_and(|support| !support.fits(&self.layout.condition, self.layout.observation))
-            {
-                Some("its support does not fit its token layout".into())
-            } else {
-                None
-            };
+        let problem = if self.layout.frames_per_token == 0
+            || self.layout.chunks == 0
+            || self.layout.width() > 1 << 20
+        {
+            Some("its token layout has impossible sizes".into())
+        } else if self.limits.low.len() != self.layout.frame()
+            || self.limits.high.len() != self.layout.frame()
+        {
+            Some("its value limits do not fit its token layout".into())
+        } else if self.normalizer.observation.width() != self.layout.observation
+            || self.normalizer.action.width() != self.layout.action
+        {
+            Some("its normaliser does not fit its token layout".into())
+        } else if self.layout.condition.iter().any(|&i| i >= self.layout.observation) {
+            Some("its goal names observation entries that do not exist".into())
+        } else if self
+            .support
+            .as_ref()
+            .is_some_and(|support| !support.fits(&self.layout.condition, self.layout.observation))
+        {
+            Some("its support does not fit its token layout".into())
+        } else {
+            None
+        };
         match problem {
             Some(problem) => Err(PlannerError::Checkpoint { path: path.to_owned(), problem }),
             None => self.model.network.check().and_then(|()| self.model.noise().map(|_| ())),

@@ -26,7 +26,7 @@ pub struct FourierFeatures {
 impl FourierFeatures {
     /// Features in `octaves` octaves for tokens of `layout`; none for zero octaves.
     pub fn new(layout: &TokenLayout, octaves: usize) -> Self {
-        let f = layout.frame_stack;
+        let f = layout.frames_per_token;
         let parts = PARTS.min(f);
         let entries = layout.condition.iter().filter(|_| octaves > 0);
         let places = entries.flat_map(|&entry| {
@@ -108,7 +108,7 @@ mod tests {
             observation: 3,
             action: 1,
             reward: false,
-            frame_stack: 8,
+            frames_per_token: 8,
             chunks: 4,
             condition: vec![0, 2],
         }

@@ -74,7 +74,7 @@ impl DiffusionPlanner {
                 let x0_cd = &x0_td[FIRST_CHUNK * layout.width()..];
                 let mut plan = decode(&layout, normalizer, x0_cd)?;
                 (plan.stats.rows, plan.trace, plan.out_of_data) = (rows, trace, of.out_of_data);
-                let due = kind.shown.then(|| of.horizons.due(chunks, layout.frame_stack));
+                let due = kind.shown.then(|| of.horizons.due(chunks, layout.frames_per_token));
                 let mut notes = Notes { x0_cd: x0_cd.to_vec(), staying: kind.staying, ends: false, due };
                 let mut plan = self.rank(plan, &mut notes, of, objective, x0_td, chunks);
                 plan.memory = Memory::new(notes);
@@ -156,7 +156,7 @@ fn names(chunks: usize, candidates: usize) -> Vec<Name> {
 fn decode(layout: &TokenLayout, normalizer: &DatasetNormalizer, x0_cd: &[f64]) -> Result<Plan, PlannerError> {
     let mut plan = Plan::default();
     for chunk in x0_cd.chunks_exact(layout.width()) {
-        for frame in 0..layout.frame_stack {
+        for frame in 0..layout.frames_per_token {
             let (action, observation) = (layout.action_at(frame), layout.observation_at(frame));
             plan.actions.extend_from_slice(&chunk[action..action + layout.action]);
             plan.observations.extend_from_slice(&chunk[observation..observation + layout.observation]);
@@ -180,6 +180,6 @@ fn snapshot(
     let share = |level: &u16| f64::from(*level) / f64::from(matrix.levels());
     let levels = matrix.row(row)[FIRST_CHUNK..].iter();
     let uncertainty =
-        levels.flat_map(|level| std::iter::repeat_n(share(level), layout.frame_stack)).collect();
+        levels.flat_map(|level| std::iter::repeat_n(share(level), layout.frames_per_token)).collect();
     Some(Snapshot { row, uncertainty, observations: plan.observations })
 }

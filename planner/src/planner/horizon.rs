@@ -36,7 +36,7 @@ impl Horizons {
         (shown, there): (bool, bool),
         behind: usize,
     ) -> Self {
-        let (longest, f) = (layout.chunks, layout.frame_stack);
+        let (longest, f) = (layout.chunks, layout.frames_per_token);
         let open = lengths(&config.lengths, longest, shown);
         let free = Self { bound: open.clone(), ..Self::default() };
         if shown && there {
@@ -67,10 +67,10 @@ impl Horizons {
     }
 
     /// Frames after which a plan of `chunks` chunks is to have arrived.
-    pub fn due(&self, chunks: usize, frame_stack: usize) -> usize {
+    pub fn due(&self, chunks: usize, frames_per_token: usize) -> usize {
         match self.due {
             Some((left, bound)) if bound == chunks => left,
-            _ => chunks * frame_stack,
+            _ => chunks * frames_per_token,
         }
     }
 }
@@ -103,7 +103,7 @@ mod tests {
             observation: 2,
             action: 1,
             reward: false,
-            frame_stack: 10,
+            frames_per_token: 10,
             chunks: 8,
             condition: vec![0],
         }

@@ -29,7 +29,7 @@ impl DiffusionPlanner {
         let earned = if let Some(&end) = distances.last() {
             let inside = |distance: &f64| *distance <= task.tolerance();
             plan.arrival = distances.iter().position(inside);
-            let left = (layout.chunks * layout.frame_stack).saturating_sub(plan.frames) as f64;
+            let left = (layout.chunks * layout.frames_per_token).saturating_sub(plan.frames) as f64;
             if situation.kind.shown && !situation.kind.staying {
                 notes.ends = inside(&end);
                 self.pin(&mut plan, situation);

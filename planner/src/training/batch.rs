@@ -213,7 +213,7 @@ impl BatchMaker {
             &self.schedule,
             self.model.target,
             levels,
-            layout.frame_stack,
+            layout.frames_per_token,
             &mut weight_t,
         );
         let mut existing = 0;
@@ -243,14 +243,14 @@ impl BatchMaker {
     /// share of them.
     fn chunks_in(&self, window: Window, drawn: usize) -> usize {
         let most = self.layout.chunks;
-        let exist = (window.valid.saturating_sub(1) / self.layout.frame_stack).clamp(1, most);
+        let exist = (window.valid.saturating_sub(1) / self.layout.frames_per_token).clamp(1, most);
         1 + (drawn - 1) * exist / most
     }
 
     /// Writes the clean token `token` of the window that starts at row `start`.
     fn clean(&self, token: usize, start: usize, chunks: usize, out: &mut [f32]) {
         let layout = &self.layout;
-        let (o, a, f) = (layout.observation, layout.action, layout.frame_stack);
+        let (o, a, f) = (layout.observation, layout.action, layout.frames_per_token);
         let last = layout.last_observation();
         match token {
             STATE => out[last..last + o].copy_from_slice(&self.rows.observations[start * o..(start + 1) * o]),

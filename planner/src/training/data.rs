@@ -112,7 +112,7 @@ impl<'a> TrainingData<'a> {
                      one token of {} frames needs",
                     short.len(),
                     first.start,
-                    layout.frame_stack
+                    layout.frames_per_token
                 ),
             });
         }
@@ -151,10 +151,10 @@ impl TrainingData<'_> {
 
 /// Rows of a full window: one observation before the first frame.
 pub(super) fn window_rows(layout: &TokenLayout) -> usize {
-    layout.chunks * layout.frame_stack + 1
+    layout.chunks * layout.frames_per_token + 1
 }
 
 /// Rows of the shortest sequence: one chunk.
 pub(super) fn least_rows(layout: &TokenLayout) -> usize {
-    layout.frame_stack + 1
+    layout.frames_per_token + 1
 }

@@ -26,7 +26,14 @@ pub const KINDS: [MatrixKind; 7] = [
 
 /// Tokens of one frame: one action, two observations.
 pub fn layout(chunks: usize) -> TokenLayout {
-    TokenLayout { observation: 2, action: 1, reward: false, frame_stack: 1, chunks, condition: vec![0, 1] }
+    TokenLayout {
+        observation: 2,
+        action: 1,
+        reward: false,
+        frames_per_token: 1,
+        chunks,
+        condition: vec![0, 1],
+    }
 }
 
 pub fn schedule(levels: usize) -> NoiseSchedule {

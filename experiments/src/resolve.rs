@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use forethought_envs::{Environment, file_name, make};
+use forethought_envs::file_name;
 
-use crate::cli::Shared;
 use crate::configuration::Configuration;
 use crate::failure::Failure;
 use crate::settings::{self, Layer};
-use crate::shipped;
 
 /// Longest part of a file's name.
 const LONGEST: usize = 100;
@@ -26,18 +24,6 @@ pub fn environment_id(typed: &str) -> Result<String, Failure> {
 pub fn short(id: &str) -> String {
     let name = file_name(id);
     name.strip_suffix("-v1").unwrap_or(&name).to_owned()
-}
-
-/// The environment and its resolved configuration: the defaults, what comes with the environment, the file named,
-/// and the overrides, each laid over what stands before it.
-///
-/// # Errors
-/// [`Failure`] for an unknown environment, or an unusable configuration or override.
-pub fn experiment(shared: &Shared) -> Result<(Box<dyn Environment>, Configuration), Failure> {
-    let id = environment_id(shared.typed())?;
-    let environment = make(&id)?;
-    let own = configuration(&id, shipped::configuration(&id), shared.config.as_deref(), &shared.overrides)?;
-    Ok((environment, own))
 }
 
 /// The configuration of an environment: what is laid over `base`; without a name, of no environment in particular.

@@ -12,6 +12,7 @@
 
 mod candidates;
 mod horizon;
+mod notes;
 mod rank;
 mod situation;
 
@@ -26,6 +27,7 @@ use crate::noise::NoiseSchedule;
 use crate::plan::{Plan, Planner, Request};
 use crate::plan_config::PlanConfig;
 use crate::{PlannerError, TokenLayout};
+use notes::will_do;
 use situation::{Kind, Situation};
 
 /// A denoiser with everything needed to plan.
@@ -150,7 +152,7 @@ impl DiffusionPlanner {
     fn reuse(&self, choice: &mut Choice<'_>) {
         if choice.best.is_some() && !choice.will_do() {
             let left = choice.situation.rest(self.layout()).map(|rest| self.charge(rest));
-            if let Some(left) = left.filter(situation::will_do) {
+            if let Some(left) = left.filter(will_do) {
                 choice.best = Some(left);
             }
         }
@@ -168,7 +170,7 @@ impl Choice<'_> {
 
     /// Whether what was found is good enough to try nothing else.
     fn will_do(&self) -> bool {
-        self.best.as_ref().is_some_and(situation::will_do)
+        self.best.as_ref().is_some_and(will_do)
     }
 
     fn plan(self) -> Option<Plan> {

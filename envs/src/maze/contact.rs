@@ -1,6 +1,6 @@
 //! MuJoCo's soft contact between ball and wall boxes, solved exactly.
 
-use crate::maze::physics::{BALL_RADIUS, MASS, STEP_SECONDS};
+use crate::maze::ball::{BALL_RADIUS, MASS, STEP_SECONDS};
 
 /// Half the side of a wall box.
 pub(super) const HALF: f64 = 0.5;

@@ -5,6 +5,7 @@
 //! [`MazeName`] does so by name, the way D4RL and gymnasium-robotics do, also for mazes of one's own;
 //! [`generate()`] makes their data, and the suite is what the registry sees of all this.
 
+mod ball;
 mod contact;
 mod env;
 mod family;
@@ -21,6 +22,7 @@ mod suite;
 mod waypoint;
 mod waypoint_policy;
 
+pub use ball::{BALL_RADIUS, STEP_SECONDS};
 pub use env::MazeEnv;
 pub use family::{MazeFamily, MazeSize};
 pub use generate::{GENERATOR_VERSION, GenerateOptions, MAZE2D_GENERATOR, POINT_MAZE_GENERATOR, generate};
@@ -28,7 +30,7 @@ pub use geometry::{MazeFrame, MazeGeometry};
 pub use layout::{Cell, MAX_CELLS_ACROSS, MazeLayout};
 pub use maze2d::{Maze2dTask, maze2d, maze2d_layout};
 pub use name::{MazeName, parse_maze_name};
-pub use physics::{BALL_RADIUS, MAX_SPEED, PhysicsProfile, PointMass, STEP_SECONDS};
+pub use physics::{MAX_SPEED, PhysicsProfile, PointMass};
 pub use point_maze::{point_maze, point_maze_layout};
 pub use rules::{GoalRule, MazeRules};
 pub(crate) use suite::Mazes;

@@ -6,19 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::maze::ball::{BALL_RADIUS, MASS, STEP_SECONDS};
 use crate::maze::contact::{Contact, HALF, contact_force, sphere_box};
 use crate::maze::{Cell, MazeFrame, MazeGeometry};
 
-/// Radius of the ball, in cells.
-pub const BALL_RADIUS: f64 = 0.1;
-/// Simulated seconds per step.
-pub const STEP_SECONDS: f64 = 0.01;
 /// The environments clip each velocity component to this before a step.
 pub const MAX_SPEED: f64 = 5.0;
 
-/// Mass of a ball of density 1000.
-pub(super) const MASS: f64 =
-    4.0 / 3.0 * std::f64::consts::PI * BALL_RADIUS * BALL_RADIUS * BALL_RADIUS * 1000.0;
 /// Damping of both slide joints.
 const DAMPING: f64 = 1.0;
 /// Force per unit of control.

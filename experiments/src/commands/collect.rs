@@ -1,17 +1,20 @@
 //! `forethought collect`: offline data from the generator that an environment brings.
 
-use forethought_envs::collect;
 use forethought_envs::data::{WriteOptions, write_hdf5};
+use forethought_envs::{collect, make};
 use serde_json::json;
 
 use super::print_json;
 use crate::cli::CollectArgs;
 use crate::failure::Failure;
-use crate::{progress, resolve};
+use crate::{progress, resolve, shipped};
 
 pub fn run(args: &CollectArgs) -> Result<(), Failure> {
-    let (_, configuration) = resolve::experiment(&args.shared)?;
-    let id = &configuration.environment;
+    let shared = &args.shared;
+    let id = &resolve::environment_id(shared.typed())?;
+    make(id)?;
+    let base = shipped::configuration(id);
+    let configuration = resolve::configuration(id, base, shared.config.as_deref(), &shared.overrides)?;
     let path = args.out.clone().unwrap_or_else(|| resolve::data_file(id));
     if args.out.is_none()
         && let Some(folder) = path.parent()

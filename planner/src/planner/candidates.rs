@@ -3,7 +3,8 @@
 use forethought_envs::data::DatasetNormalizer;
 
 use super::DiffusionPlanner;
-use super::situation::{Kind, Notes, Situation, notes};
+use super::notes::{Notes, notes};
+use super::situation::{Kind, Situation};
 use crate::denoiser::on_pool;
 use crate::guidance::{Objective, TaskObjective};
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};

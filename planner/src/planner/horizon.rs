@@ -5,7 +5,7 @@
 //! the frames that are left of it, or a chunk less. Were the choice open each time, the planner would waver
 //! between ways that are equally long. It is opened again when none of the bound plans will do.
 
-use super::situation::notes;
+use super::notes::notes;
 use crate::TokenLayout;
 use crate::plan::InForce;
 use crate::plan_config::{HorizonConfig, Lengths};
@@ -94,7 +94,7 @@ fn lengths(config: &Lengths, longest: usize, shown: bool) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::situation::Notes;
+    use super::super::notes::Notes;
     use super::*;
     use crate::plan::{Memory, Plan};
 

@@ -1,7 +1,8 @@
 //! What a finished plan is worth: what it would earn, where it ends, and whether the data have been there.
 
 use super::DiffusionPlanner;
-use super::situation::{Notes, Situation};
+use super::notes::Notes;
+use super::situation::Situation;
 use crate::guidance::TaskObjective;
 use crate::plan::Plan;
 

@@ -3,9 +3,10 @@
 use forethought_envs::data::DatasetNormalizer;
 
 use super::horizon::Horizons;
+use super::notes::{notes, rest};
 use crate::checkpoint::SlotLimits;
 use crate::error::{check_finite, check_len};
-use crate::plan::{Memory, Plan, Request};
+use crate::plan::{Plan, Request};
 use crate::plan_config::{OutOfData, PlanConfig};
 use crate::{PlannerError, TokenLayout};
 
@@ -16,19 +17,6 @@ const ON_THE_WAY: f64 = 0.5;
 const STILL_THERE: f64 = 2.0;
 /// Distance from the range of the data, as a share of its width, from which on an entry is far outside.
 const FAR_OUTSIDE: f64 = 0.5;
-
-/// What the planner remembers of a plan of its own.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Notes {
-    /// Clean estimate of every chunk, normalised, `[chunks, width]`: what a warm start begins from.
-    pub x0_cd: Vec<f64>,
-    /// Whether it was made to stay where the task ends.
-    pub staying: bool,
-    /// Whether it ends where it was to end.
-    pub ends: bool,
-    /// Frames after which it is to have arrived, for the length of the plans after it.
-    pub due: Option<usize>,
-}
 
 /// How a plan begins: requests that differ in it are sampled apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,36 +111,6 @@ impl<'a> Situation<'a> {
         let on_the_way = behind > 0 && off <= ON_THE_WAY * self.request.task.tolerance();
         rest(now.plan, behind, layout).filter(|_| on_the_way)
     }
-}
-
-/// Notes on one of this planner's plans.
-pub(super) fn notes(plan: &Plan) -> Option<&Notes> {
-    plan.memory.get()
-}
-
-/// Whether a plan is good enough to try no other length.
-pub(super) fn will_do(plan: &Plan) -> bool {
-    plan.unsupported == 0 && notes(plan).is_none_or(|notes| notes.ends || notes.due.is_none())
-}
-
-/// What is left of a plan after its first `behind` frames; `None` where nothing is.
-fn rest(plan: &Plan, behind: usize, layout: &TokenLayout) -> Option<Plan> {
-    let after = |values: &[f64], width: usize| values.get(behind * width..).map(<[f64]>::to_vec);
-    (behind < plan.frames).then_some(())?;
-    let notes = notes(plan)?;
-    Some(Plan {
-        observations: after(&plan.observations, layout.observation)?,
-        actions: after(&plan.actions, layout.action)?,
-        frames: plan.frames - behind,
-        arrival: plan.arrival.map(|arrival| arrival.saturating_sub(behind)),
-        trace: Vec::new(),
-        memory: Memory::new(Notes {
-            x0_cd: after(&notes.x0_cd, layout.frame())?,
-            due: notes.due.map(|due| due.saturating_sub(behind)),
-            ..notes.clone()
-        }),
-        ..plan.clone()
-    })
 }
 
 /// Normalised values of the task's condition in the order of the layout's; empty where there is none to show.

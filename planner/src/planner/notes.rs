@@ -1,0 +1,47 @@
+//! What the planner notes of its own plans, for the next one.
+
+use crate::TokenLayout;
+use crate::plan::{Memory, Plan};
+
+/// What the planner remembers of a plan of its own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    /// Clean estimate of every chunk, normalised, `[chunks, width]`: what a warm start begins from.
+    pub x0_cd: Vec<f64>,
+    /// Whether it was made to stay where the task ends.
+    pub staying: bool,
+    /// Whether it ends where it was to end.
+    pub ends: bool,
+    /// Frames after which it is to have arrived, for the length of the plans after it.
+    pub due: Option<usize>,
+}
+
+/// Notes on one of this planner's plans.
+pub(super) fn notes(plan: &Plan) -> Option<&Notes> {
+    plan.memory.get()
+}
+
+/// Whether a plan is good enough to try no other length.
+pub(super) fn will_do(plan: &Plan) -> bool {
+    plan.unsupported == 0 && notes(plan).is_none_or(|notes| notes.ends || notes.due.is_none())
+}
+
+/// What is left of a plan after its first `behind` frames; `None` where nothing is.
+pub(super) fn rest(plan: &Plan, behind: usize, layout: &TokenLayout) -> Option<Plan> {
+    let after = |values: &[f64], width: usize| values.get(behind * width..).map(<[f64]>::to_vec);
+    (behind < plan.frames).then_some(())?;
+    let notes = notes(plan)?;
+    Some(Plan {
+        observations: after(&plan.observations, layout.observation)?,
+        actions: after(&plan.actions, layout.action)?,
+        frames: plan.frames - behind,
+        arrival: plan.arrival.map(|arrival| arrival.saturating_sub(behind)),
+        trace: Vec::new(),
+        memory: Memory::new(Notes {
+            x0_cd: after(&notes.x0_cd, layout.frame())?,
+            due: notes.due.map(|due| due.saturating_sub(behind)),
+            ..notes.clone()
+        }),
+        ..plan.clone()
+    })
+}

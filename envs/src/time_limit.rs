@@ -13,14 +13,28 @@ pub struct TimeLimit<E> {
     limit: usize,
     elapsed: usize,
     over: bool,
+    /// Set where the environment inside can be saved, so that the whole can be.
+    simulator: Option<AsSimulator<E>>,
 }
 
-impl<E: Environment> TimeLimit<E> {
+type AsSimulator<E> = for<'a> fn(&'a mut TimeLimit<E>) -> &'a mut (dyn Simulator + 'a);
+
+impl<E: Simulator> TimeLimit<E> {
     /// Ends episodes of `inner` after `limit` steps; the limit replaces the one in its specification.
     ///
     /// # Errors
     /// [`EnvError::Mismatch`] when `limit` is zero.
     pub fn new(inner: E, limit: usize) -> Result<Self, EnvError> {
+        Ok(Self { simulator: Some(|this| this), ..Self::without_snapshots(inner, limit)? })
+    }
+}
+
+impl<E: Environment> TimeLimit<E> {
+    /// [`Self::new`] for environments that cannot be saved and restored, such as robots.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn without_snapshots(inner: E, limit: usize) -> Result<Self, EnvError> {
         if limit == 0 {
             let id = &inner.spec().id;
             return Err(EnvError::Mismatch(format!(
@@ -28,7 +42,7 @@ impl<E: Environment> TimeLimit<E> {
             )));
         }
         let spec = EnvSpec { max_episode_steps: Some(limit), ..inner.spec().clone() };
-        Ok(Self { inner, spec, limit, elapsed: 0, over: false })
+        Ok(Self { inner, spec, limit, elapsed: 0, over: false, simulator: None })
     }
 
     /// Steps taken in the running episode.
@@ -47,7 +61,7 @@ impl<E: Environment> TimeLimit<E> {
     }
 }
 
-impl<E: Simulator> Environment for TimeLimit<E> {
+impl<E: Environment> Environment for TimeLimit<E> {
     fn spec(&self) -> &EnvSpec {
         &self.spec
     }
@@ -81,7 +95,8 @@ impl<E: Simulator> Environment for TimeLimit<E> {
     }
 
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {
-        Some(self)
+        let simulator = self.simulator?;
+        Some(simulator(self))
     }
 }
 

@@ -7,8 +7,8 @@ use forethought_envs::data::{Dataset, DatasetMetadata};
 use forethought_envs::maze::{PhysicsProfile, make_with_profile, maze_layout};
 use forethought_envs::{
     Area, BoxSpace, Dynamics, Entry, EnvError, EnvSpec, Environment, GoalTask, Policy, Scene, SharedTask,
-    Start, Transition, catalogue, collect, dynamics, entry, file_name, known, make, policy, register,
-    register_entry, resolve, scene,
+    Start, TimeLimit, Transition, catalogue, collect, dynamics, entry, file_name, known, make, policy,
+    register, register_entry, resolve, scene,
 };
 
 /// A cart on a rail, as a robot would be written: no snapshots, no clock.
@@ -135,6 +135,17 @@ fn an_own_environment_is_made_by_name_and_run_with_its_own_policy() {
     let mut state = [1.0];
     dynamics("cart-full-v0").unwrap().unwrap().step(&mut state, &[1.0]);
     assert_eq!(state, [1.5]);
+}
+
+#[test]
+fn a_robot_has_a_clock_without_snapshots() {
+    let mut robot = TimeLimit::without_snapshots(Cart::new("cart-v1"), 3).unwrap();
+    assert!(robot.simulator().is_none() && robot.spec().max_episode_steps == Some(3));
+    robot.reset(&Start::seed(0)).unwrap();
+    let ends: Vec<bool> = (0..3).map(|_| robot.step(&[0.1]).unwrap().truncated).collect();
+    assert_eq!(ends, [false, false, true]);
+    assert!(robot.step(&[0.1]).is_err());
+    assert!(make("maze2d-umaze-v1").unwrap().simulator().is_some());
 }
 
 #[test]

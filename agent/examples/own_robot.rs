@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let spec = said.spec("robot", &dataset)?;
 
     let model = ModelConfig { frames_per_token: 5, chunks: 12, ..ModelConfig::default() };
-    let train = TrainConfig { steps: 400, batch: 64, ..TrainConfig::default() };
+    let train = TrainConfig { steps: 1000, batch: 64, learning_rate: 1.2e-3, ..TrainConfig::default() };
     let source = TrainingData { spec: &spec, dataset: &dataset, validation: 0.0 };
     let run = Path::new("runs/own-robot");
     Trainer::new(run, &source, &model, &train, &Device::flex(), Some(2))?

@@ -1,0 +1,93 @@
+//! The shipped checkpoints in the hands of an agent.
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use forethought_agent::{Agent, AgentSettings, EpisodeSetup, LoadedCheckpoint, RolloutConfig, rollout};
+use forethought_envs::{Environment, Start, make};
+use forethought_planner::checkpoint;
+
+const MAZES: [&str; 4] = ["maze2d-umaze-v1", "maze2d-medium-v1", "maze2d-large-v1", "PointMaze_UMaze-v3"];
+
+fn folder(id: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../experiments/checkpoints").join(id)
+}
+
+fn drive(agent: &mut Agent, env: &mut dyn Environment, seed: u64) -> (Vec<Vec<f64>>, f64) {
+    env.reset(&Start::seed(seed)).unwrap();
+    agent.reset(seed, env.task());
+    let (mut observations, mut total) = (vec![env.observation().to_vec()], 0.0);
+    loop {
+        let step = env.step(agent.act(env.observation()).unwrap()).unwrap();
+        observations.push(env.observation().to_vec());
+        total += step.reward;
+        if step.ended() {
+            return (observations, total);
+        }
+    }
+}
+
+#[test]
+fn an_agent_drives_as_a_rollout_does_and_begins_anew_at_a_reset() {
+    let id = MAZES[0];
+    let mut env = make(id).unwrap();
+    let mut agent = Agent::load(folder(id)).unwrap();
+    let (observations, total) = drive(&mut agent, env.as_mut(), 1);
+    // 199 of 300 steps at the goal on the processors at hand.
+    assert!((150.0..=250.0).contains(&total), "{total}");
+    assert_eq!(drive(&mut agent, env.as_mut(), 1).0, observations, "nothing is left of the episode before");
+
+    let loaded = LoadedCheckpoint::load(&folder(id), &Device::flex()).unwrap();
+    let settings = AgentSettings::of(loaded.manifest()).unwrap();
+    let spec = env.spec().clone();
+    let controller = loaded.controller(&settings.control, &spec).unwrap();
+    let execution_horizon = settings.control.execution_horizon;
+    let config = RolloutConfig { execution_horizon, ..RolloutConfig::default() };
+    let mut planner = loaded.planner(&spec, settings.plan, Some(1)).unwrap();
+    let setups = vec![EpisodeSetup { env, controller, start: Start::seed(1) }];
+    let records = rollout(&mut planner, setups, &config, &|| 0.0, &mut |_, _| true).unwrap();
+    assert!(records[0].observations == observations, "one bookkeeping, one episode");
+}
+
+#[test]
+fn a_builder_changes_what_it_is_told_and_refuses_the_rest() {
+    let build = |key: &str, value: f64| Agent::builder(folder(MAZES[0])).threads(1).set(key, value).build();
+    assert!(build("plan.guidance.scale", 10.0).is_ok());
+    for (key, value, says) in [
+        ("plan.guidance.scale", -1.0, "plan.guidance.scale"),
+        ("plan.guidance.skale", 1.0, "there is no setting `plan.guidance.skale`"),
+        ("control.execution_horizon", 0.0, "control.execution_horizon"),
+    ] {
+        let message = build(key, value).err().unwrap().to_string();
+        assert!(message.contains(says), "{message}");
+    }
+    let elsewhere = make("maze2d-large-v1").unwrap();
+    let refused = Agent::builder(folder(MAZES[0])).environment(elsewhere.spec()).build();
+    assert!(refused.err().unwrap().to_string().contains("layout and physics"));
+}
+
+#[test]
+fn every_shipped_checkpoint_meets_its_test_vector() {
+    for id in MAZES {
+        let far = checkpoint::verify(&folder(id), &Device::flex()).unwrap().unwrap();
+        assert!(far < 1e-4, "{id}: {far}");
+    }
+}
+
+#[test]
+fn an_observation_far_outside_the_data_is_flagged_or_refused() {
+    let env = make(MAZES[0]).unwrap();
+    let far = [40.0, 1.0, 0.0, 0.0];
+    let mut agent = Agent::load(folder(MAZES[0])).unwrap();
+    agent.reset(1, env.task());
+    agent.act(&far).unwrap();
+    assert_eq!(agent.plan().unwrap().out_of_data, Some(0));
+    agent.reset(1, env.task());
+    agent.act(&[1.0, 1.0, 0.0, 0.0]).unwrap();
+    assert_eq!(agent.plan().unwrap().out_of_data, None);
+    let mut strict = Agent::builder(folder(MAZES[0])).set("plan.out_of_data", "refuse").build().unwrap();
+    strict.reset(1, env.task());
+    let message = strict.act(&far).unwrap_err().to_string();
+    assert!(message.contains("observation[0] is 40") && message.contains("plan.out_of_data"), "{message}");
+}

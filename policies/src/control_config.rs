@@ -26,7 +26,8 @@ const HINT_SIMILARITY: f64 = 0.75;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ControlConfig {
-    /// One of [`CONTROLLERS`]. The plan's own action needs to know nothing of the robot.
+    /// `diffused-action`, `pd`, `inverse-dynamics` or `path-following`. The plan's own action needs to know nothing of
+    /// the robot.
     pub controller: String,
     /// Steps executed of each plan before the next one is made; a shorter plan is replaced at its end. 5: on the large
     /// maze 2 and 10 score less.

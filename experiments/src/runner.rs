@@ -1,5 +1,7 @@
 //! Scores what is not there yet, and keeps what is: the one runner behind `eval`.
 
+mod resume;
+
 use std::path::{Path, PathBuf};
 
 use forethought_agent::EpisodeRecord;
@@ -135,49 +137,6 @@ impl Agenda {
         Ok(())
     }
 
-    /// Takes over what is there: what stands for what is asked, and what nobody asked for.
-    fn compare(&mut self, earlier: Results, any_commit: bool) -> Result<(), Failure> {
-        let (mut others, mut commits) = (0, Vec::new());
-        for record in earlier.records {
-            let here = |job: &&mut Job| job.made.environment == record.made.environment;
-            let mut named = false;
-            for job in self.jobs.iter_mut().filter(here).filter(|job| job.same_as.is_none()) {
-                named |= job.name == record.variant;
-                if record.same_as.is_some() || !same(&record.made, &job.made)? {
-                    others += usize::from(job.name == record.variant && record.same_as.is_none());
-                } else if any_commit || record.commit == COMMIT {
-                    job.kept = true;
-                    let (variant, made) = (job.name.clone(), job.made.clone());
-                    self.results.put(Record { variant, made, ..record.clone() });
-                } else if !commits.contains(&record.commit) {
-                    commits.push(record.commit.clone());
-                }
-            }
-            if !named && !self.jobs.iter().any(|job| job.is_alias_of(&record)) {
-                self.results.put(record);
-            }
-        }
-        // What was the same as something that is scored again stands by itself.
-        let known: Vec<(String, Made)> =
-            self.results.records.iter().map(|record| (record.variant.clone(), record.made.clone())).collect();
-        for record in &mut self.results.records {
-            record.same_as = record
-                .same_as
-                .take()
-                .filter(|name| known.iter().any(|(own, made)| own == name && *made == record.made));
-        }
-        if others > 0 {
-            self.notes.push(format!("{others} variants were made by other settings and are scored again"));
-        }
-        if !commits.is_empty() {
-            self.notes.push(format!(
-                "variants made by commit {} are scored again by {COMMIT} (--any-commit keeps them)",
-                commits.join(", ")
-            ));
-        }
-        Ok(())
-    }
-
     /// How many are due.
     pub fn due(&self) -> usize {
         self.jobs.iter().filter(|job| job.is_due()).count()
@@ -224,22 +183,10 @@ impl Agenda {
     }
 }
 
-/// Whether a record stands for what is asked. Both have been through text.
-fn same(found: &Made, asked: &Made) -> Result<bool, Failure> {
-    let settings = canonical(&asked.settings)?;
-    Ok(*found == Made { settings, ..asked.clone() } || found == asked)
-}
-
 impl Job {
     /// Whether it must be scored.
     pub fn is_due(&self) -> bool {
         !self.kept && self.same_as.is_none()
-    }
-
-    fn is_alias_of(&self, record: &Record) -> bool {
-        self.same_as.is_some()
-            && self.name == record.variant
-            && self.made.environment == record.made.environment
     }
 
     fn episodes(

@@ -1,18 +1,16 @@
 //! What is compared: rows of a suite, by the planners, controllers and checkpoints asked for, with settings varied.
 
+mod studies;
+
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
-use crate::configuration::{CONTROLLER, OF_TRAINING};
 use crate::failure::Failure;
 use crate::resolve::unknown;
-use crate::results::{Arm, Group};
-use crate::shipped;
+use crate::results::Group;
 use crate::suite::{Source, Suite, SuiteVariant};
 
-/// Every preset that does not stand apart.
-const ALL: &str = "all";
+pub use studies::preset_names;
+use studies::{Study, studies};
 
 /// One thing to be scored in every environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +63,6 @@ pub struct Chosen {
     pub groups: Vec<Group>,
     /// What the others are compared with.
     pub baseline: String,
-}
-
-/// A setting that is varied: label and settings of each value.
-struct Study {
-    group: Group,
-    sets: Vec<Vec<String>>,
 }
 
 /// Chooses from a suite.
@@ -211,127 +203,66 @@ fn vary(variants: &mut Vec<Variant>, studies: Vec<Study>) -> Result<Vec<Group>, 
     Ok(groups)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Presets {
-    presets: Vec<Preset>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Preset {
-    name: String,
-    about: String,
-    axis: String,
-    /// Whether `all` leaves it out.
-    #[serde(default)]
-    apart: bool,
-    arms: Vec<PresetArm>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PresetArm {
-    label: String,
-    set: Vec<String>,
-}
-
-fn presets() -> Result<Vec<Preset>, Failure> {
-    let presets: Result<Presets, _> = toml::from_str(shipped::PRESETS);
-    Ok(presets.map_err(|error| Failure::broken(format!("the presets: {error}")))?.presets)
-}
-
-/// The presets there are, for messages and help.
-pub fn preset_names() -> String {
-    let names = presets().unwrap_or_default().into_iter().map(|preset| preset.name);
-    names.chain([ALL.to_owned()]).collect::<Vec<_>>().join(", ")
-}
-
-/// Presets in the project's order, then one study for each setting of `--vary KEY=V1,V2`.
-fn studies(names: &[String], varied: &[String]) -> Result<Vec<Study>, Failure> {
-    let presets = presets()?;
-    let known: Vec<&str> = presets.iter().map(|preset| preset.name.as_str()).chain([ALL]).collect();
-    if let Some(typed) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(unknown("--preset", "preset", typed, &known));
+    fn words(list: &[&str]) -> Vec<String> {
+        list.iter().map(|word| (*word).to_owned()).collect()
     }
-    let wanted =
-        |preset: &&Preset| names.iter().any(|name| *name == preset.name || (name == ALL && !preset.apart));
-    let mut studies: Vec<Study> = presets.iter().filter(wanted).map(Preset::study).collect();
-    for text in varied {
-        let (key, values) = parse(text)?;
-        let arm = |label: &String| Arm { label: label.clone(), variant: String::new() };
-        let (arms, sets): (Vec<Arm>, Vec<Vec<String>>) =
-            values.iter().map(|value| (arm(value), vec![format!("{key}={value}")])).unzip();
-        match studies.iter_mut().find(|study| study.group.name == key) {
-            Some(study) => {
-                study.group.arms.extend(arms);
-                study.sets.extend(sets);
-            }
-            None => {
-                let group = Group { name: key.clone(), about: String::new(), axis: key, arms };
-                studies.push(Study { group, sets });
-            }
-        }
-    }
-    Ok(studies)
-}
 
-impl Preset {
-    fn study(&self) -> Study {
-        let arm = |arm: &PresetArm| Arm { label: arm.label.clone(), variant: String::new() };
-        let group = Group {
-            name: self.name.clone(),
-            about: self.about.clone(),
-            axis: self.axis.clone(),
-            arms: self.arms.iter().map(arm).collect(),
-        };
-        Study { group, sets: self.arms.iter().map(|arm| arm.set.clone()).collect() }
+    fn names(asked: &Asked) -> Vec<String> {
+        let asked = Asked { own_controller: "diffused-action".into(), ..asked.clone() };
+        choose(&Suite::load("maze2d").unwrap(), &asked)
+            .unwrap()
+            .variants
+            .into_iter()
+            .map(|v| v.name)
+            .collect()
     }
-}
 
-fn parse(text: &str) -> Result<(String, Vec<String>), Failure> {
-    let refuse = |why: &str| {
-        let remedy =
-            format!("write it as --vary KEY=V1,V2, for example --vary {CONTROLLER}=diffused-action,pd");
-        Err(Failure::refused(format!("`--vary {text}`: {why}; {remedy}")))
-    };
-    let Some((key, values)) = text.split_once('=') else { return refuse("there is no `=`") };
-    let key = key.trim();
-    if key.is_empty() {
-        return refuse("there is no key");
+    #[test]
+    fn what_is_scored_depends_on_what_was_named() {
+        let usual = names(&Asked::default());
+        assert_eq!(usual[0], "diffusion-forcing, diffused-action");
+        assert!(
+            usual.contains(&"waypoint".to_owned()) && !usual.contains(&"mppi, diffused-action".to_owned())
+        );
+        // A suite brings all rows, a planner of a suite all its controllers, one without a suite its own.
+        assert_eq!(names(&Asked { suite: true, ..Asked::default() }).len(), 15);
+        let planners = Some(words(&["diffusion-forcing"]));
+        assert_eq!(names(&Asked { suite: true, planners: planners.clone(), ..Asked::default() }).len(), 4);
+        assert_eq!(names(&Asked { planners: planners.clone(), ..Asked::default() }).len(), 1);
+        // Where settings are varied nothing else is scored.
+        let vary = words(&["plan.warm_start=0.5,0.7"]);
+        let varied = names(&Asked { vary, ..Asked::default() });
+        assert_eq!(varied[1..], ["plan.warm_start=0.5", "plan.warm_start=0.7"]);
     }
-    let section = key.split('.').next().unwrap_or(key);
-    if OF_TRAINING.contains(&section) {
-        return refuse(&format!(
-            "`{key}` does not act on a trained checkpoint, only settings of planning do"
-        ));
-    }
-    let values = split(values);
-    if values.iter().any(String::is_empty) {
-        return refuse("a value is empty");
-    }
-    Ok((key.to_owned(), values))
-}
 
-/// Splits at commas outside of brackets and quotes.
-fn split(text: &str) -> Vec<String> {
-    let (mut depth, mut quote, mut values) = (0_usize, None, vec![String::new()]);
-    for c in text.chars() {
-        match c {
-            _ if quote == Some(c) => quote = None,
-            _ if quote.is_some() => {}
-            '"' | '\'' => quote = Some(c),
-            '[' | '{' => depth += 1,
-            ']' | '}' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                values.push(String::new());
-                continue;
-            }
-            _ => {}
-        }
-        if let Some(value) = values.last_mut() {
-            value.push(c);
-        }
+    #[test]
+    fn controllers_bring_the_suite_s_settings_for_them() {
+        let controllers = Some(words(&["path-following", "pd"]));
+        let planners = Some(words(&["diffusion-forcing", "mcg-4", "random"]));
+        let asked = Asked { controllers, planners, ..Asked::default() };
+        let chosen = choose(&Suite::load("maze2d").unwrap(), &asked).unwrap();
+        let row = |name: &str| chosen.variants.iter().find(|v| v.name == name).unwrap();
+        assert!(row("diffusion-forcing, path-following").set.iter().any(|set| set.contains("smoothing")));
+        // A planner that the suite has no such row of keeps its own settings.
+        assert_eq!(row("mcg-4, pd").set, row("mcg-4, path-following").set);
+        assert_eq!(
+            (chosen.variants.len(), chosen.baseline.as_str()),
+            (5, "diffusion-forcing, path-following")
+        );
     }
-    values.into_iter().map(|value| value.trim().to_owned()).collect()
+
+    #[test]
+    fn checkpoints_are_told_apart_by_their_paths_and_share_references() {
+        let checkpoints = ["a", "b"].map(PathBuf::from).to_vec();
+        let planners = Some(words(&["diffusion-forcing", "random"]));
+        let found = names(&Asked { checkpoints, planners, ..Asked::default() });
+        assert_eq!(
+            found,
+            ["a: diffusion-forcing, diffused-action", "random", "b: diffusion-forcing, diffused-action"]
+        );
+    }
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::DeviceName;
+use crate::placed::Ends;
 
 pub use eval::{EvalArgs, ReportArgs};
 pub use speed::{PeakMemoryArgs, SpeedArgs};
@@ -141,6 +142,9 @@ pub struct PlanArgs {
     /// Seed of the episode and of the planner's noise.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Where the episode begins and ends.
+    #[command(flatten)]
+    pub ends: Ends,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceName,

@@ -13,6 +13,7 @@ mod document;
 pub mod failure;
 pub mod output;
 pub mod picture;
+mod placed;
 pub mod planning;
 pub mod progress;
 mod report;

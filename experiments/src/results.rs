@@ -11,6 +11,7 @@ mod store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::placed::Ends;
 use crate::speed::results::PlanTime;
 
 pub use layout::{Arm, Group, Layout, Published, ReferenceTime, Row};
@@ -120,6 +121,8 @@ pub struct Results {
     pub first_seed: u64,
     /// Episodes of each variant in each environment.
     pub episodes: usize,
+    /// Where they begin and end.
+    pub ends: Ends,
     /// How to show them.
     pub layout: Layout,
     /// The records.

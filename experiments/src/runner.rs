@@ -12,10 +12,11 @@ use crate::configuration::{CONTROLLER, Configuration};
 use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::output::OutputDir;
+use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
 use crate::resolve::short;
 use crate::results::{self, COMMIT, Made, Record, Results, VERSION, canonical};
-use crate::scoring::{self, Episodes, Simulation};
+use crate::scoring::{self, Episodes, Simulation, Starts};
 use crate::suite::Source;
 use crate::variants::Variant;
 use crate::{progress, shipped};
@@ -28,6 +29,8 @@ pub struct Request<'a> {
     pub variants: &'a [Variant],
     /// Episodes of each variant.
     pub episodes: Episodes,
+    /// Where they begin and end.
+    pub ends: &'a Ends,
     /// Configuration file and overrides that all share.
     pub config: Option<&'a Path>,
     /// The same as `--set` takes them.
@@ -100,12 +103,14 @@ pub struct Agenda {
 /// [`Failure`] for what cannot be scored as asked.
 pub fn prepare(request: &Request<'_>, earlier: Option<Results>) -> Result<Agenda, Failure> {
     let Episodes { first_seed, count } = request.episodes;
-    let results = Results { first_seed, episodes: count, ..Results::default() };
+    let ends = request.ends.clone();
+    let results = Results { first_seed, episodes: count, ends, ..Results::default() };
     let earlier = earlier.unwrap_or_else(|| results.clone());
-    if !earlier.records.is_empty() && (earlier.first_seed, earlier.episodes) != (first_seed, count) {
+    let asked = (first_seed, count, request.ends);
+    if !earlier.records.is_empty() && (earlier.first_seed, earlier.episodes, &earlier.ends) != asked {
         return Err(Failure::refused(format!(
-            "the folder holds {} episodes from seed {}, and {count} from seed {first_seed} are asked for: choose \
-             another folder with --out, or replace them with --force",
+            "the folder holds {} episodes from seed {}, and {count} from seed {first_seed} are asked for, or others of \
+             --start and --goal: choose another folder with --out, or replace them with --force",
             earlier.episodes, earlier.first_seed
         )));
     }
@@ -116,6 +121,7 @@ pub fn prepare(request: &Request<'_>, earlier: Option<Results>) -> Result<Agenda
         notes: Vec::new(),
     };
     for id in request.environments {
+        request.ends.check(id)?;
         agenda.add_place(request, id)?;
     }
     agenda.compare(earlier, request.any_commit)?;
@@ -165,7 +171,8 @@ impl Agenda {
             let (job, began) = (&jobs[at], bar.position());
             let place = &mut places[job.place];
             bar.set_message(format!("{}: {}", short(&place.spec.id), job.name));
-            let records = job.episodes(place, &request.episodes.seeds(), &bar)?;
+            let records =
+                job.episodes(place, &Starts { seeds: &request.episodes.seeds(), ends: request.ends }, &bar)?;
             bar.set_position(began + ends[at]);
             let record = job.record(&place.spec, &records)?;
             seen(&place.spec, &record, &records)?;
@@ -192,7 +199,7 @@ impl Job {
     fn episodes(
         &self,
         place: &mut Place,
-        seeds: &[u64],
+        starts: &Starts<'_>,
         bar: &ProgressBar,
     ) -> Result<Vec<EpisodeRecord>, Failure> {
         let began = bar.position();
@@ -206,10 +213,10 @@ impl Job {
                 let Some((_, loaded)) = loaded.get_mut(*at) else {
                     return Err(Failure::broken(format!("{} has no checkpoint to plan with", spec.id)));
                 };
-                scoring::with_checkpoint(loaded, spec, configuration, seeds, &mut told)
+                scoring::with_checkpoint(loaded, spec, configuration, starts, &mut told)
             }
-            Means::Simulator(simulation) => scoring::simulated(simulation, spec, seeds, &mut told),
-            Means::Policy(name) => scoring::reference(name, spec, seeds, &mut |_, _| true),
+            Means::Simulator(simulation) => scoring::simulated(simulation, spec, starts, &mut told),
+            Means::Policy(name) => scoring::reference(name, spec, starts, &mut |_, _| true),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Episodes of a planner or a policy, and what is kept of them: one way for every command.
 
 use forethought_agent::{EpisodeOutcome, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
-use forethought_envs::{EnvSpec, Start, dynamics, make};
+use forethought_envs::{EnvSpec, Start, dynamics};
 use forethought_planner::{MppiConfig, MppiPlanner, Planner};
 use forethought_policies::{ControlConfig, Controller, DIFFUSED_ACTION, make_controller, make_policy};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::configuration::Configuration;
 use crate::device::DeviceName;
 use crate::failure::Failure;
+use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
 use crate::progress;
 use crate::results::{Episode, Planning};
@@ -43,6 +44,15 @@ impl Episodes {
     }
 }
 
+/// How episodes begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Starts<'a> {
+    /// The seed of each.
+    pub seeds: &'a [u64],
+    /// What is not the seed's to choose.
+    pub ends: &'a Ends,
+}
+
 /// How MPPI plans with the true dynamics, and how much of each plan is executed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Simulation {
@@ -70,12 +80,12 @@ fn planned(
     spec: &EnvSpec,
     controllers: impl Iterator<Item = Result<Box<dyn Controller>, Failure>>,
     config: &RolloutConfig,
-    seeds: &[u64],
+    starts: &Starts<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     let mut setups = Vec::new();
-    for (&seed, controller) in seeds.iter().zip(controllers) {
-        setups.push(EpisodeSetup { env: make(&spec.id)?, controller: controller?, start: Start::seed(seed) });
+    for (&seed, controller) in starts.seeds.iter().zip(controllers) {
+        setups.push(EpisodeSetup { env: starts.ends.make(&spec.id)?, controller: controller?, start: Start::seed(seed) });
     }
     Ok(rollout(planner, setups, config, &progress::clock, progress)?)
 }
@@ -88,13 +98,13 @@ pub fn with_checkpoint(
     loaded: &mut LoadedPlanner,
     spec: &EnvSpec,
     configuration: &Configuration,
-    seeds: &[u64],
+    starts: &Starts<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     loaded.planner.set_config(configuration.plan.clone())?;
     let config = planning::rollout_config(configuration)?;
-    let controllers: Vec<_> = seeds.iter().map(|_| loaded.controller(configuration, spec)).collect();
-    planned(&mut loaded.planner, spec, controllers.into_iter(), &config, seeds, progress)
+    let controllers: Vec<_> = starts.seeds.iter().map(|_| loaded.controller(configuration, spec)).collect();
+    planned(&mut loaded.planner, spec, controllers.into_iter(), &config, starts, progress)
 }
 
 /// The same with the environment's own dynamics.
@@ -104,7 +114,7 @@ pub fn with_checkpoint(
 pub fn simulated(
     simulation: &Simulation,
     spec: &EnvSpec,
-    seeds: &[u64],
+    starts: &Starts<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     let threads = DeviceName::Cpu.threads().unwrap_or(1);
@@ -119,7 +129,7 @@ pub fn simulated(
     let controllers = std::iter::repeat_with(|| Ok(make_controller(&control, spec, None)?));
     let execution_horizon = simulation.execution_horizon;
     let config = RolloutConfig { execution_horizon, ..RolloutConfig::default() };
-    planned(&mut planner, spec, controllers, &config, seeds, progress)
+    planned(&mut planner, spec, controllers, &config, starts, progress)
 }
 
 /// Whether a policy that needs no plan can act in an environment.
@@ -134,12 +144,12 @@ pub fn knows(policy: &str, spec: &EnvSpec) -> bool {
 pub fn reference(
     policy: &str,
     spec: &EnvSpec,
-    seeds: &[u64],
+    starts: &Starts<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<EpisodeRecord>, Failure> {
-    let mut environment = make(&spec.id)?;
+    let mut environment = starts.ends.make(&spec.id)?;
     let mut policy = make_policy(policy, spec)?;
-    Ok(run_policy(policy.as_mut(), environment.as_mut(), seeds, None, progress)?)
+    Ok(run_policy(policy.as_mut(), environment.as_mut(), starts.seeds, None, progress)?)
 }
 
 /// What is kept of an episode.

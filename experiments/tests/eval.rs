@@ -241,6 +241,30 @@ fn single_plans_are_timed_once() {
 }
 
 #[test]
+fn episodes_begin_and_end_where_the_user_says() {
+    let home = Home::new();
+    let placed = ["--planners", "diffusion-forcing,random", "--start", "3,1.1", "--goal", "1,3"];
+    let (_, counts) = counted(&home, &eval(&placed));
+    assert_eq!(counts, [2, 0]);
+    let csv = fs::read_to_string(home.path("out/episodes.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 5);
+    for line in csv.lines().skip(1) {
+        assert!(line.contains(",3 1.1 ") && line.contains(",1 3,"), "{line}");
+    }
+    assert_eq!(protocol(&home, "out")["ends"]["goal"], serde_json::json!([1.0, 3.0]));
+    assert_eq!(counted(&home, &eval(&placed)).1, [0, 2]);
+    // Other ends are other episodes.
+    refused(&home, &eval(&["--planners", "random"]), 2, &["--goal", "--out", "--force"]);
+    // Inside a wall, and not a place at all.
+    refused(&home, &eval(&["--force", "--goal", "2,1"]), 2, &["--goal"]);
+    refused(&home, &eval(&["--force", "--start", "1"]), 2, &["--start"]);
+    let record = planned("plan", "one", &["--start", "3,1.1", "--goal", "1,3"]);
+    home.succeed(record);
+    let record = parse(&text(&home.files("one")["episode.json"]));
+    assert_eq!(record["goal"], serde_json::json!([1.0, 3.0]));
+}
+
+#[test]
 fn what_cannot_be_asked_is_refused_with_the_remedy() {
     let home = Home::new();
     let alone = |more: &[&str]| eval(more);

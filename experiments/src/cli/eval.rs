@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::device::DeviceName;
+use crate::placed::Ends;
 use crate::variants;
 
 /// What `--help` shows.
@@ -53,6 +54,9 @@ pub struct EvalArgs {
     /// that results are reported for have no part in the choice of settings.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Where episodes begin and end.
+    #[command(flatten)]
+    pub ends: Ends,
     /// Draw the first N episodes of every variant. Default: 30 of the first variant, none of a suite or where
     /// settings are varied.
     #[arg(long, value_name = "N")]

@@ -45,6 +45,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         environments: &environments,
         variants: &chosen.variants,
         episodes,
+        ends: &args.ends,
         config: args.config.as_deref(),
         overrides: &args.overrides,
         device: args.device,

@@ -1,7 +1,7 @@
 //! `forethought plan`: one episode, drawn.
 
 use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
-use forethought_envs::{Start, make};
+use forethought_envs::Start;
 use forethought_planner::Planner;
 use serde_json::json;
 
@@ -18,7 +18,8 @@ const PANELS: usize = 8;
 /// Carries out the command.
 pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let id = resolve::environment_id(args.shared.typed())?;
-    let environment = make(&id)?;
+    args.ends.check(&id)?;
+    let environment = args.ends.make(&id)?;
     let spec = environment.spec().clone();
     let controller = args.controller.iter().map(|name| format!("{CONTROLLER}={name}"));
     let overrides: Vec<String> = args.shared.overrides.iter().cloned().chain(controller).collect();

@@ -49,8 +49,13 @@ pub fn basis(results: &Results) -> String {
             }
         }
     }
+    let places = |name: &str, place: &Option<Vec<f64>>| match place {
+        Some(place) => format!(" all with {name} {place:?},"),
+        None => String::new(),
+    };
+    let ends = places("start", &results.ends.start) + &places("goal", &results.ends.goal);
     format!(
-        "{} episodes of each variant, seeds {} to {}, on {}; all variants meet the same starts, goals and noise. \
+        "{} episodes of each variant, seeds {} to {},{ends} on {}; all variants meet the same starts, goals and noise. \
          Intervals are 95 % bootstrap intervals, those of success Wilson's. Differences are to {} (*), episode by \
          episode. Episodes are planned together; the time of a plan is its share of the batch. Commit {}.",
         results.episodes,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::{Episode, Layout, Made, Planning, Record, Results, Times, csv, difference};
 use crate::failure::Failure;
 use crate::output::OutputDir;
+use crate::placed::Ends;
 
 /// One line per episode.
 pub const EPISODES: &str = "episodes.csv";
@@ -31,6 +32,8 @@ struct Protocol {
     format: u64,
     first_seed: u64,
     episodes: usize,
+    #[serde(default, skip_serializing_if = "Ends::is_free")]
+    ends: Ends,
     layout: Layout,
     environments: BTreeMap<String, Place>,
     variants: Vec<Entry>,
@@ -104,8 +107,8 @@ pub fn read(folder: &Path) -> Result<Option<Results>, Failure> {
     let protocol: Protocol =
         serde_json::from_value(value).map_err(|error| damaged(&path, &error.to_string()))?;
     let mut episodes = episodes(&folder.join(EPISODES))?;
-    let Protocol { first_seed, episodes: count, layout, environments, variants, .. } = protocol;
-    let mut results = Results { first_seed, episodes: count, layout, records: Vec::new() };
+    let Protocol { first_seed, episodes: count, ends, layout, environments, variants, .. } = protocol;
+    let mut results = Results { first_seed, episodes: count, ends, layout, records: Vec::new() };
     for Entry { variant, environment, content } in variants {
         let record = match content {
             Content::Same { same_as } => {
@@ -218,11 +221,11 @@ pub fn write(out: &OutputDir, results: &Results) -> Result<(), Failure> {
         variants.push(Entry { variant, environment, content });
     }
     out.write_text(EPISODES, &text)?;
-    let Results { first_seed, episodes, layout, .. } = results;
-    let (first_seed, episodes, layout) = (*first_seed, *episodes, layout.clone());
+    let Results { first_seed, episodes, ends, layout, .. } = results;
+    let (first_seed, episodes, ends, layout) = (*first_seed, *episodes, ends.clone(), layout.clone());
     out.write_json(
         PROTOCOL,
-        &Protocol { format: FORMAT, first_seed, episodes, layout, environments, variants },
+        &Protocol { format: FORMAT, first_seed, episodes, ends, layout, environments, variants },
     )?;
     Ok(())
 }

@@ -85,7 +85,11 @@ fn planned(
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     let mut setups = Vec::new();
     for (&seed, controller) in starts.seeds.iter().zip(controllers) {
-        setups.push(EpisodeSetup { env: starts.ends.make(&spec.id)?, controller: controller?, start: Start::seed(seed) });
+        setups.push(EpisodeSetup {
+            env: starts.ends.make(&spec.id)?,
+            controller: controller?,
+            start: Start::seed(seed),
+        });
     }
     Ok(rollout(planner, setups, config, &progress::clock, progress)?)
 }

@@ -91,6 +91,26 @@ mod tests {
     }
 
     #[test]
+    fn every_file_is_inside_the_program() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let stems = |folder: &str| -> Vec<String> {
+            let files = std::fs::read_dir(root.join(folder)).unwrap();
+            let stem = |path: PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
+            let mut stems: Vec<String> = files.map(|file| stem(file.unwrap().path())).collect();
+            stems.sort();
+            stems
+        };
+        let sorted = |names: Vec<&str>| {
+            let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(sorted(CONFIGURATIONS.iter().map(|(name, _)| *name).collect()), stems("configs"));
+        let suites = SUITES.iter().map(|(name, _)| *name).chain(["presets"]);
+        assert_eq!(sorted(suites.collect()), stems("suites"));
+    }
+
+    #[test]
     fn a_missing_checkpoint_is_refused_with_the_remedy() {
         let message = checkpoint_or_refusal("PointMaze_Large-v3").unwrap_err().to_string();
         assert!(

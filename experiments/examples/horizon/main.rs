@@ -327,3 +327,27 @@ fn figure(results: &Results) -> Picture {
         ],
     )
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_continue_is_measured_beside_the_data() {
+        let options = Options { quick: true, seed: 0, out: None, force: false, json: true };
+        let results = run(&options, prepare().unwrap()).unwrap();
+        assert_eq!(results.rows.len(), VARIANTS.len() + 1);
+        for row in &results.rows {
+            let data = row.sampling.is_none();
+            for block in &row.blocks {
+                assert!(block.speed.1 > 0.1, "{}", row.name);
+                // The data obey the maze's physics; a sampled trajectory does so only roughly.
+                assert_eq!(block.inconsistency.1 < 1e-5, data, "{}", row.name);
+                assert!(!data || block.outside_mean == 0.0, "{}", row.name);
+            }
+        }
+        let again = run(&options, prepare().unwrap()).unwrap();
+        assert_eq!(table(&again), table(&results));
+    }
+}

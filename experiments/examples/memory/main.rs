@@ -335,3 +335,30 @@ fn figure(results: &Results) -> Picture {
         &shares,
     )
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn quick(seed: u64) -> Results {
+        run(&Options { quick: true, seed, out: None, force: false, json: true }).unwrap()
+    }
+
+    #[test]
+    fn every_crossing_is_counted_for_every_history_length() {
+        let results = quick(0);
+        assert_eq!(results.rows.len(), HISTORIES.len());
+        for row in &results.rows {
+            assert_eq!(row.opposite + row.beside + row.back + row.none, results.crossings);
+            assert_eq!(row.exits.len(), results.crossings);
+            assert_eq!(row.exits.matches('O').count(), row.opposite);
+            let interval = &row.interval_opposite;
+            assert!(interval.low <= row.share_opposite && row.share_opposite <= interval.high);
+        }
+        // The same seed gives the same results, another seed others.
+        let exits = |results: &Results| results.rows.iter().map(|row| row.exits.clone()).collect::<Vec<_>>();
+        assert_eq!(table(&quick(0)), table(&results));
+        assert_ne!((exits(&quick(1)), quick(1).loss), (exits(&results), results.loss));
+    }
+}

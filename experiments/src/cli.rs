@@ -95,7 +95,7 @@ pub struct Shared {
     /// stays as it is.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Override one setting, for example --set plan.guidance=2. May be repeated.
+    /// Override one setting, for example --set plan.guidance.scale=2. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
     /// Print one JSON object instead of text.

@@ -1,7 +1,7 @@
 //! A planned path as geometry: where it runs and how fast each part of it may be driven.
 //!
 //! Time-optimal driving of a given path under limits on acceleration is a forward and a backward pass over its
-//! arc length (Bobrow, Dubowsky and Gibson, 1985). Only the backward pass is needed here: the executor drives as
+//! arc length (Bobrow, Dubowsky and Gibson, 1985). Only the backward pass is needed here: the controller drives as
 //! fast as it can, so acceleration limits itself, and braking is what has to be known beforehand.
 
 /// What the actuators can do, on every axis alike.

@@ -7,7 +7,7 @@ use crate::path::{Actuators, Path, SPACING};
 use crate::pd::tracked;
 use crate::{Controller, PATH_FOLLOWING, PathConfig, PlanView, PolicyError};
 
-/// Time over which the executor looks ahead along the path, in seconds.
+/// Time over which the controller looks ahead along the path, in seconds.
 const LOOK_AHEAD: f64 = 0.08;
 
 /// Takes from a plan where to go and not when: the planned positions are a path, which is rounded a little and

@@ -35,7 +35,7 @@ pub struct Manifest {
     pub normalizer: DatasetNormalizer,
     /// Range of the data in each slot of a frame.
     pub limits: SlotLimits,
-    /// Inverse dynamics of the data, for the executor of that name. Missing from older checkpoints.
+    /// Inverse dynamics of the data, for the controller of that name. Missing from older checkpoints.
     #[serde(default)]
     pub inverse: Option<InverseModel>,
     /// Positions at which the data have been. Missing from older checkpoints.

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_how_far_the_executor_got() {
+    fn what_counts_is_how_far_the_controller_got() {
         let (config, plan) = (config(), plan(Some(40)));
         assert_eq!(horizons(&config, Some(&plan), 25, (true, false)).due, Some((15, 2)));
         assert_eq!(horizons(&config, Some(&plan), 2, (true, false)).due, Some((38, 4)));

@@ -90,7 +90,7 @@ impl<'a> Situation<'a> {
                 left && now.plan.arrival.is_none_or(|arrival| now.executed < arrival)
             });
         let progress = request.in_force.map_or((0, 0.0), |now| {
-            // An executor may be faster or slower than the plan; where positions say nothing, its clock counts.
+            // A controller may be faster or slower than the plan; where positions say nothing, its clock counts.
             let along = request.task.progress(now.plan.frames(1.0), request.observation);
             along.map_or((now.executed, 0.0), |progress| (progress.behind, progress.off))
         });

@@ -72,7 +72,8 @@ impl Agent {
     ///
     /// # Errors
     /// [`AgentError::Planning`] where the planner refuses the observation or the task, [`AgentError::Controller`]
-    /// where the controller does, [`AgentError::MalformedPlan`] for a planner's fault. The state is as before then.
+    /// where the controller does, [`AgentError::MalformedPlan`] for a planner's fault. No step is counted then; a plan
+    /// that was made stays in force.
     pub fn act(&mut self, observation: &[f64]) -> Result<&[f64], AgentError> {
         if self.follower.due() {
             let planned = self.planner.plan(&[self.follower.request(observation)], false);

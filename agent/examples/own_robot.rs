@@ -11,8 +11,8 @@ use burn::tensor::Device;
 use forethought_agent::Agent;
 use forethought_envs::data::{DataDescription, ReadOptions, read_hdf5};
 use forethought_envs::{EnvError, EnvSpec, Environment, GoalTask, SharedTask, Start, Task, Transition};
-use forethought_planner::PlanConfig;
-use forethought_planner::training::{ModelConfig, TrainConfig, Trainer, TrainingData};
+use forethought_planner::training::{Trainer, TrainingData};
+use forethought_planner::{ModelConfig, PlanConfig, TrainConfig};
 
 struct Robot {
     spec: EnvSpec,

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// Names nearer than this (Jaro-Winkler, 1 is equal) are offered as what was probably meant.
+const HINT_SIMILARITY: f64 = 0.75;
+
 /// What can go wrong with an environment or a data file. Each message names the thing and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvError {
@@ -66,4 +69,20 @@ pub enum EnvError {
     /// A worker thread ended without an answer.
     #[error("an environment worker stopped: {0}")]
     Worker(String),
+}
+
+impl EnvError {
+    /// The refusal of a name that is none of `known`; `also` is how names are written that stand in no list.
+    pub(crate) fn unknown(id: &str, known: Vec<String>, also: &[&str]) -> Self {
+        let asked = id.to_lowercase();
+        let hint = known
+            .iter()
+            .map(|name| (strsim::jaro_winkler(&asked, &name.to_lowercase()), name))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .filter(|(similarity, _)| *similarity >= HINT_SIMILARITY)
+            .map_or_else(String::new, |(_, name)| format!(" (did you mean `{name}`?)"));
+        let also = also.iter().map(|form| (*form).to_owned());
+        let known = known.into_iter().chain(also).collect::<Vec<_>>().join(", ");
+        Self::UnknownEnvironment { id: id.to_owned(), hint, known }
+    }
 }

@@ -18,7 +18,7 @@ mod policy;
 mod registry;
 mod scene;
 mod space;
-mod suites;
+mod suite;
 mod task;
 mod task_config;
 mod time_limit;

@@ -6,11 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sha2::{Digest, Sha256};
 
 use crate::data::Dataset;
-use crate::suites::SUITES;
+use crate::maze::Mazes;
+use crate::suite::Suite;
 use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
 
-/// Names nearer than this (Jaro-Winkler, 1 is equal) are offered as what was probably meant.
-const HINT_SIMILARITY: f64 = 0.75;
+/// Every suite, in the order in which names are listed.
+const SUITES: [&dyn Suite; 1] = [&Mazes];
 /// Longer names are shortened where they become names of files.
 const MAX_FILE_NAME: usize = 64;
 
@@ -95,7 +96,10 @@ pub fn entry(id: &str) -> Result<Entry, EnvError> {
     if let Some(entry) = OWN.read().unwrap_or_else(PoisonError::into_inner).get(id) {
         return Ok(entry.clone());
     }
-    SUITES.iter().find_map(|suite| suite.entry(id)).unwrap_or_else(|| Err(unknown(id)))
+    SUITES
+        .iter()
+        .find_map(|suite| suite.entry(id))
+        .unwrap_or_else(|| Err(EnvError::unknown(id, known(), &families())))
 }
 
 /// The environment of this name, with its protocol's time limit.
@@ -190,19 +194,4 @@ pub fn file_name(id: &str) -> String {
     let beginning: String =
         id.chars().take_while(|c| safe(*c)).take(MAX_FILE_NAME / 2).collect::<String>().replace('.', "-");
     if beginning.is_empty() { format!("env-{hash}") } else { format!("{beginning}-{hash}") }
-}
-
-/// The refusal of a name that nobody knows.
-pub(crate) fn unknown(id: &str) -> EnvError {
-    let known = known();
-    let asked = id.to_lowercase();
-    let hint = known
-        .iter()
-        .map(|name| (strsim::jaro_winkler(&asked, &name.to_lowercase()), name))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(similarity, _)| *similarity >= HINT_SIMILARITY)
-        .map_or_else(String::new, |(_, name)| format!(" (did you mean `{name}`?)"));
-    let also = families().into_iter().map(str::to_owned);
-    let known = known.into_iter().chain(also).collect::<Vec<_>>().join(", ");
-    EnvError::UnknownEnvironment { id: id.to_owned(), hint, known }
 }

@@ -1,7 +1,6 @@
 //! One configuration file describes one experiment: data, model, training, planning and execution.
 
-use forethought_planner::PlanConfig;
-use forethought_planner::training::{ModelConfig, TrainConfig};
+use forethought_planner::{ModelConfig, PlanConfig, TrainConfig};
 use forethought_policies::ControlConfig;
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +70,7 @@ impl Configuration {
     /// # Errors
     /// Those of rendering.
     pub fn acting(&self) -> Result<serde_json::Value, serde_json::Error> {
-        let mut settings = crate::results::canonical(self)?;
+        let mut settings = crate::canonical::canonical(self)?;
         if let serde_json::Value::Object(tables) = &mut settings {
             tables.retain(|table, _| !OF_TRAINING.contains(&table.as_str()));
         }

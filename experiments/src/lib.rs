@@ -5,6 +5,7 @@
 // This is the one place that talks to the terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod canonical;
 pub mod cli;
 pub mod commands;
 pub mod configuration;
@@ -14,6 +15,7 @@ pub mod failure;
 pub mod output;
 pub mod picture;
 mod placed;
+mod plan_time;
 pub mod planning;
 pub mod progress;
 mod report;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::placed::Ends;
-use crate::speed::results::PlanTime;
+use crate::plan_time::PlanTime;
 
 pub use layout::{Arm, Group, Layout, Published, ReferenceTime, Row};
 pub use store::{EPISODES, PROTOCOL, is_ours, read, write};
@@ -179,21 +179,4 @@ impl Results {
             None => self.records.push(record),
         }
     }
-}
-
-/// Settings as they are compared: through text, so that both sides are rounded alike, and without what is unset.
-///
-/// # Errors
-/// Those of rendering.
-pub fn canonical<T: Serialize + ?Sized>(settings: &T) -> Result<Value, serde_json::Error> {
-    fn set(value: Value) -> Value {
-        match value {
-            Value::Object(fields) => {
-                let kept = fields.into_iter().filter(|(_, value)| !value.is_null());
-                Value::Object(kept.map(|(name, value)| (name, set(value))).collect())
-            }
-            other => other,
-        }
-    }
-    Ok(set(serde_json::from_str(&serde_json::to_string(settings)?)?))
 }

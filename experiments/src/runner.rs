@@ -8,6 +8,7 @@ use forethought_agent::EpisodeRecord;
 use forethought_envs::{EnvSpec, make};
 use indicatif::ProgressBar;
 
+use crate::canonical::canonical;
 use crate::configuration::{CONTROLLER, Configuration};
 use crate::device::DeviceName;
 use crate::failure::Failure;
@@ -15,7 +16,7 @@ use crate::output::OutputDir;
 use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
 use crate::resolve::short;
-use crate::results::{self, COMMIT, Made, Record, Results, VERSION, canonical};
+use crate::results::{self, COMMIT, Made, Record, Results, VERSION};
 use crate::scoring::{self, Episodes, Simulation, Starts};
 use crate::suite::Source;
 use crate::variants::Variant;

@@ -4,6 +4,7 @@
 //! of the Statistical Precipice" (2021); `interop/rliable_check.py` holds them against the authors' own program.
 
 mod improvement;
+mod quantiles;
 #[cfg(test)]
 mod rliable;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 pub use improvement::{Improvement, probability_of_improvement};
+pub use quantiles::Quantiles;
 
 /// Two-sided 95 % quantile of the standard normal distribution.
 const Z_95: f64 = 1.959_963_984_540_054;

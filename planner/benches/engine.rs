@@ -7,12 +7,13 @@ use std::hint::black_box;
 use burn::tensor::{Device, Tensor, TensorData};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use forethought_planner::checkpoint::TrainState;
 use forethought_planner::engine::product::{Left, Packed, Right, Start, product};
 use forethought_planner::engine::{EngineDenoiser, kernels};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, ParameterLayout};
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
-use forethought_planner::training::{GradientWorkers, Optimizer, TrainBatch, TrainConfig, TrainState};
-use forethought_planner::{Denoiser, NoisyBatch, TokenLayout};
+use forethought_planner::training::{GradientWorkers, Optimizer};
+use forethought_planner::{Denoiser, NoisyBatch, TokenLayout, TrainBatch, TrainConfig};
 
 const CHUNKS: usize = 16;
 

@@ -5,8 +5,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
-use forethought_planner::training::{GradientWorkers, TrainBatch};
-use forethought_planner::{Denoiser, EngineDenoiser, GOAL, NoisyBatch, TokenLayout, random};
+use forethought_planner::training::GradientWorkers;
+use forethought_planner::{Denoiser, EngineDenoiser, GOAL, NoisyBatch, TokenLayout, TrainBatch, random};
 use proptest::prelude::*;
 
 const LEVELS: usize = 1000;

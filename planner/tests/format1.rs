@@ -1,8 +1,7 @@
 //! Checkpoints of format 1, as they were written before settings had their present names.
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-use forethought_planner::checkpoint;
-use forethought_planner::training::TrainConfig;
+use forethought_planner::{TrainConfig, checkpoint};
 
 /// The manifest that came with the planner of maze2d-large.
 const MANIFEST: &str = include_str!("fixtures/manifest_format1.json");

@@ -10,12 +10,10 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor, TensorData};
 use forethought_envs::data::{Dataset, DatasetMetadata, DatasetNormalizer, NormalizerKind};
 use forethought_envs::{BoxSpace, EnvSpec};
-use forethought_planner::checkpoint::{self, Checkpoint, Manifest, Precision};
+use forethought_planner::checkpoint::{self, Checkpoint, Manifest, Precision, TrainState};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
-use forethought_planner::training::{
-    BatchMaker, GradientWorkers, MetricRow, ModelConfig, TrainConfig, TrainState, Trainer, TrainingData,
-};
-use forethought_planner::{Denoiser, NoisyBatch, PlannerError, random};
+use forethought_planner::training::{BatchMaker, GradientWorkers, MetricRow, Trainer, TrainingData};
+use forethought_planner::{Denoiser, ModelConfig, NoisyBatch, PlannerError, TrainConfig, random};
 use rand::RngExt;
 
 fn spec() -> EnvSpec {

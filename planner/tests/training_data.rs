@@ -9,8 +9,8 @@ use forethought_envs::data::{
 };
 use forethought_envs::{BoxSpace, EnvSpec};
 use forethought_planner::network::{NetworkConfig, NetworkKind};
-use forethought_planner::training::{BatchMaker, MetricRow, ModelConfig, TrainConfig, Trainer, TrainingData};
-use forethought_planner::{FIRST_CHUNK, GOAL, PlannerError, STATE, TokenLayout};
+use forethought_planner::training::{BatchMaker, MetricRow, Trainer, TrainingData};
+use forethought_planner::{FIRST_CHUNK, GOAL, ModelConfig, PlannerError, STATE, TokenLayout, TrainConfig};
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
 /// Trajectories of these lengths. Observation: row, trajectory. Action and reward: row.

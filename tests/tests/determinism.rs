@@ -8,10 +8,9 @@ use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
 use forethought_envs::{EnvError, EnvSpec, Environment, SharedTask, Start, Transition, make};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
-use forethought_planner::training::ModelConfig;
 use forethought_planner::{
-    Denoiser, DiffusionPlanner, EngineDenoiser, GuidanceConfig, HorizonConfig, Lengths, PlanConfig,
-    PlannerError, RankConfig, SamplerConfig, random,
+    Denoiser, DiffusionPlanner, EngineDenoiser, GuidanceConfig, HorizonConfig, Lengths, ModelConfig,
+    PlanConfig, PlannerError, RankConfig, SamplerConfig, random,
 };
 use forethought_policies::{ControlConfig, make_controller};
 

@@ -14,7 +14,6 @@ use crate::maze::{
     MazeEnv, MazeFrame, MazeGeometry, MazeName, PhysicsProfile, WaypointAim, WaypointController,
     WaypointMemory, WaypointOptions, WaypointStatus,
 };
-use crate::registry::unknown;
 
 /// Name of the generator of `maze2d` and `multi2d` data, as written into files.
 pub const MAZE2D_GENERATOR: &str = "forethought-d4rl-maze2d";
@@ -73,7 +72,7 @@ pub fn generate(
     options: &GenerateOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Dataset, EnvError> {
-    let env = MazeName::find(env_id)?.ok_or_else(|| unknown(env_id))?.make(options.profile)?;
+    let env = MazeName::demand(env_id)?.make(options.profile)?;
     if !options.noise.is_finite() || options.noise < 0.0 {
         let problem = format!("action noise is {}; it must be a finite number, 0 or more", options.noise);
         return Err(EnvError::Data { path: env_id.into(), problem });

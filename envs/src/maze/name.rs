@@ -14,6 +14,10 @@ const BY_TEXT: [(&str, MazeFamily); 3] = [
     ("pointmaze", MazeFamily::PointMaze { dense: false }),
 ];
 
+/// How those names are written.
+pub(super) const FORMS: &str =
+    "maze2d:MAZE, multi2d:MAZE and pointmaze:MAZE with a maze of your own as text or in a file";
+
 /// Steps of an episode per step of the maze's longest shortest way, and the fewest of any maze: what the suites give
 /// their own, in hundreds.
 const STEPS_PER_MOVE: usize = 50;
@@ -54,6 +58,12 @@ impl MazeName {
         let name = Self { family, grid: Grid::Text(MazeLayout::parse(text)?) };
         name.make(None)?;
         Ok(Some(name))
+    }
+
+    /// As [`Self::find`], for names that must be those of mazes.
+    pub(super) fn demand(id: &str) -> Result<Self, EnvError> {
+        let known = || Self::all().map(|name| name.id()).collect();
+        Self::find(id)?.ok_or_else(|| EnvError::unknown(id, known(), &[FORMS]))
     }
 
     /// The name itself, a maze of one's own in its canonical text.

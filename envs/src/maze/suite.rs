@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::maze::name::by_text;
+use crate::maze::name::{FORMS, by_text};
 use crate::maze::{
     GenerateOptions, MazeEnv, MazeGeometry, MazeName, PhysicsProfile, WaypointMemory, WaypointPolicy,
     generate, parse_maze_name,
 };
-use crate::registry::unknown;
-use crate::suites::Suite;
+use crate::suite::Suite;
 use crate::{Entry, EnvError, Environment, Scene, TimeLimit};
 
 /// The suite.
@@ -20,7 +19,7 @@ impl Suite for Mazes {
     }
 
     fn also(&self) -> &'static str {
-        "maze2d:MAZE, multi2d:MAZE and pointmaze:MAZE with a maze of your own as text or in a file"
+        FORMS
     }
 
     fn entry(&self, id: &str) -> Option<Result<Entry, EnvError>> {
@@ -73,18 +72,13 @@ fn scene(maze: &MazeGeometry) -> Scene {
     }
 }
 
-/// What a name says of a maze.
-pub(super) fn find(id: &str) -> Result<MazeName, EnvError> {
-    MazeName::find(id)?.ok_or_else(|| unknown(id))
-}
-
 /// The maze environment of this name as its own type, without a time limit; `profile` `None` is the suite's own. The
 /// layout hash differs with the profile.
 ///
 /// # Errors
 /// [`EnvError::UnknownEnvironment`], with the nearest name where one is near; [`EnvError::Layout`] for a malformed maze.
 pub fn make_maze(id: &str, profile: Option<PhysicsProfile>) -> Result<MazeEnv, EnvError> {
-    find(id)?.make(profile)
+    MazeName::demand(id)?.make(profile)
 }
 
 /// [`crate::make()`] with the physics of another MuJoCo release.

@@ -11,10 +11,9 @@ mod training;
 use std::process::ExitCode;
 
 use forethought_planner::network::NetworkConfig;
-use forethought_planner::training::{ModelConfig, TrainConfig};
 use forethought_planner::{
-    Continuation, ContinuationConfig, HistoryForm, MatrixKind, PlannerError, Solver, TokenLayout, Trajectory,
-    random,
+    Continuation, ContinuationConfig, HistoryForm, MatrixKind, ModelConfig, PlannerError, Solver,
+    TokenLayout, TrainConfig, Trajectory, random,
 };
 use serde::Serialize;
 

@@ -2,12 +2,11 @@
 
 use forethought_envs::EnvSpec;
 use forethought_envs::data::{Dataset, DatasetNormalizer, NormalizerKind};
-use forethought_planner::EngineDenoiser;
+use forethought_planner::checkpoint::TrainState;
 use forethought_planner::network::{Network, ParameterLayout};
 use forethought_planner::noise::NoiseSchedule;
-use forethought_planner::training::{
-    BatchMaker, GradientWorkers, ModelConfig, Optimizer, TrainConfig, TrainState,
-};
+use forethought_planner::training::{BatchMaker, GradientWorkers, Optimizer};
+use forethought_planner::{EngineDenoiser, ModelConfig, TrainConfig};
 use indicatif::ProgressBar;
 
 use forethought_experiments::device::DeviceName;

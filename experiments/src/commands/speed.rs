@@ -18,8 +18,8 @@ use crate::speed::measure::{Bench, Effort, PLANS_OF};
 use crate::speed::plans::{Kind, PlanBench};
 use crate::speed::report;
 use crate::speed::results::{FORMAT, Results, SpeedProtocol};
-use crate::speed::timing::Quantiles;
 use crate::speed::worker::Worker;
+use crate::statistics::Quantiles;
 use crate::{progress, shipped};
 
 /// Environment whose checkpoint gives the network of rows and training steps.

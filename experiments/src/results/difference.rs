@@ -1,6 +1,6 @@
 //! Settings as what they change of others: a hundred variants of one configuration need not repeat it.
 //!
-//! Both sides are [`super::canonical`]: without nulls, which stand here for what is not there.
+//! Both sides are [canonical](crate::canonical::canonical): without nulls, which stand here for what is not there.
 
 use serde_json::{Map, Value};
 

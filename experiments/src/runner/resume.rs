@@ -1,8 +1,9 @@
 //! What of an earlier run stands for what is asked now.
 
 use super::{Agenda, Job};
+use crate::canonical::canonical;
 use crate::failure::Failure;
-use crate::results::{COMMIT, Made, Record, Results, canonical};
+use crate::results::{COMMIT, Made, Record, Results};
 
 impl Agenda {
     /// Takes over what is there: what stands for what is asked, and what nobody asked for.

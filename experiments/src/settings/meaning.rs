@@ -10,8 +10,6 @@ use super::schema::list_keys;
 type Section = (&'static str, &'static str, &'static str);
 
 const CONFIGURATION: &str = include_str!("../configuration.rs");
-const TRAINING: &str = include_str!("../../../planner/src/training/config.rs");
-
 const PLANNING: &str = include_str!("../../../planner/src/plan_config.rs");
 const CONTROL: &str = include_str!("../../../policies/src/control_config.rs");
 
@@ -19,9 +17,9 @@ const CONTROL: &str = include_str!("../../../policies/src/control_config.rs");
 const SECTIONS: [Section; 13] = [
     ("", CONFIGURATION, "Configuration"),
     ("data", CONFIGURATION, "DataConfig"),
-    ("model", TRAINING, "ModelConfig"),
+    ("model", include_str!("../../../planner/src/model_config.rs"), "ModelConfig"),
     ("model.network", include_str!("../../../planner/src/network/mod.rs"), "NetworkConfig"),
-    ("train", TRAINING, "TrainConfig"),
+    ("train", include_str!("../../../planner/src/train_config.rs"), "TrainConfig"),
     ("plan", PLANNING, "PlanConfig"),
     ("plan.sampler", PLANNING, "SamplerConfig"),
     ("plan.guidance", PLANNING, "GuidanceConfig"),

@@ -15,12 +15,13 @@ use super::operations::Operations;
 use super::plans::{Kind, PlanBench};
 use super::results::{CaseResult, PlanResult, ReferenceResult, TorchSide};
 use super::row::RowBench;
-use super::timing::{self, Quantiles, Side};
+use super::timing::{self, Side};
 use super::train_step::TrainBench;
 use super::worker::Worker;
 use crate::cli::SpeedArgs;
 use crate::device::DeviceName;
 use crate::failure::Failure;
+use crate::statistics::Quantiles;
 
 /// Environments whose plans are timed.
 pub const PLANS_OF: [&str; 2] = ["maze2d-umaze-v1", "maze2d-large-v1"];

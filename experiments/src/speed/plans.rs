@@ -6,12 +6,12 @@ use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
 use forethought_envs::{EnvSpec, GoalTask, Start, Task, make};
 use forethought_planner::{DiffusionPlanner, FIRST_CHUNK, InForce, Plan, Planner, PlannerError, Request};
 
-use super::results::PlanTime;
-use super::timing::Quantiles;
 use crate::configuration::Configuration;
 use crate::device::DeviceName;
 use crate::failure::Failure;
+use crate::plan_time::PlanTime;
 use crate::planning::LoadedPlanner;
+use crate::statistics::Quantiles;
 use crate::{planning, progress, resolve, shipped};
 
 /// A planner as shipped, and the states it is asked in.

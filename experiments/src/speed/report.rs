@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::results::{CaseResult, PlanTime, Results};
-use super::timing::Quantiles;
+use super::results::{CaseResult, Results};
+use crate::plan_time::PlanTime;
+use crate::statistics::Quantiles;
 use crate::table::{Table, numbers, words};
 
 /// Marks PyTorch's times that are not of this run.

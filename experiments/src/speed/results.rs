@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::timing::Quantiles;
+use crate::plan_time::PlanTime;
+use crate::statistics::Quantiles;
 
 /// Version of the file's format.
 pub const FORMAT: u32 = 1;
@@ -109,20 +110,6 @@ pub struct PlanResult {
     pub replan: Option<PlanTime>,
     /// Peak memory of a process that plans, MB.
     pub peak_memory_mb: Option<f64>,
-}
-
-/// Time of plans from states of real episodes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanTime {
-    /// Mean over states of each state's median, milliseconds.
-    pub mean_ms: f64,
-    /// Quartiles over the states' medians.
-    pub ms: Quantiles,
-    /// Mean rows.
-    pub rows: f64,
-    /// Mean tokens, the known ones included.
-    pub tokens: f64,
 }
 
 /// The reference implementation's plan.

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::failure::Failure;
+use crate::statistics::Quantiles;
 
 /// Quiet before each sample: PyTorch's OpenMP threads spin for 200 ms before they sleep, and would have a core
 /// while we are timed.
@@ -14,34 +13,6 @@ const PAUSE: Duration = Duration::from_millis(300);
 const WARM_UP_MS: f64 = 100.0;
 /// Most repeats within one sample.
 const MOST_REPEATS: f64 = 10_000.0;
-
-/// Median and quartiles.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Quantiles {
-    /// A quarter of the samples lies below.
-    pub q25: f64,
-    /// Median.
-    pub median: f64,
-    /// A quarter of the samples lies above.
-    pub q75: f64,
-    /// Number of samples.
-    pub samples: usize,
-}
-
-impl Quantiles {
-    /// Of at least one sample; NaN without any.
-    pub fn of(samples: &[f64]) -> Self {
-        let mut sorted = samples.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let place = share * sorted.len().saturating_sub(1) as f64;
-            let (low, high) = (sorted.get(place.floor() as usize), sorted.get(place.ceil() as usize));
-            low.zip(high).map_or(f64::NAN, |(low, high)| low + (high - low) * place.fract())
-        };
-        Self { q25: at(0.25), median: at(0.5), q75: at(0.75), samples: sorted.len() }
-    }
-}
 
 /// One side: does its work so many times (after one untimed warm-up) and says how many milliseconds that took.
 pub type Side<'a> = Box<dyn FnMut(usize) -> Result<f64, Failure> + 'a>;
@@ -85,14 +56,6 @@ pub fn in_turn(
 mod tests {
     use super::*;
     use std::cell::RefCell;
-
-    #[test]
-    fn quartiles_of_known_numbers() {
-        let q = Quantiles::of(&[5.0, 1.0, 3.0, 2.0, 4.0]);
-        assert_eq!((q.q25, q.median, q.q75, q.samples), (2.0, 3.0, 4.0, 5));
-        assert_eq!(Quantiles::of(&[1.0, 2.0]).median, 1.5);
-        assert!(Quantiles::of(&[]).median.is_nan());
-    }
 
     #[test]
     fn sides_take_turns_and_short_work_is_repeated() {

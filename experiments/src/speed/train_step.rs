@@ -4,10 +4,10 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
-use forethought_planner::checkpoint::Checkpoint;
+use forethought_planner::checkpoint::{Checkpoint, TrainState};
 use forethought_planner::network::ParameterLayout;
-use forethought_planner::training::{GradientWorkers, Optimizer, TrainBatch, TrainConfig, TrainState};
-use forethought_planner::{FIRST_CHUNK, GOAL, TokenLayout, random};
+use forethought_planner::training::{GradientWorkers, Optimizer};
+use forethought_planner::{FIRST_CHUNK, GOAL, TokenLayout, TrainBatch, TrainConfig, random};
 use serde_json::{Map, Value, json};
 
 use super::agreement;

@@ -14,11 +14,11 @@ use sha2::{Digest, Sha256};
 
 use super::format1;
 use super::manifest::{FileRecord, Manifest};
+use super::state::TrainState;
 use super::tensors::{self, Precision};
 use super::vector::TestVector;
 use crate::PlannerError;
 use crate::network::{Network, ParameterLayout};
-use crate::training::TrainState;
 
 const MANIFEST: &str = "manifest.json";
 const MODEL: &str = "model.safetensors";

@@ -7,8 +7,7 @@ use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, Support};
 use forethought_envs::{EnvSpec, TaskConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::training::{ModelConfig, TrainConfig};
-use crate::{PlanConfig, PlannerError, TokenLayout};
+use crate::{ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainConfig};
 
 /// Version of the folder's format. Raised when an older program could misread it.
 pub const FORMAT: u32 = 2;

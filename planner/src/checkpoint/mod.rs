@@ -8,10 +8,12 @@ mod denoiser;
 mod folder;
 mod format1;
 mod manifest;
+mod state;
 mod tensors;
 mod vector;
 
 pub use folder::{Checkpoint, find, latest, load, load_training, read_manifest, save, save_model, verify};
 pub use manifest::{DataRecord, FORMAT, FileRecord, Manifest, SlotLimits};
+pub use state::TrainState;
 pub use tensors::Precision;
 pub use vector::TestVector;

@@ -10,8 +10,7 @@ use super::weights::Weights;
 use crate::denoiser::check_chunks;
 use crate::error::check_len;
 use crate::network::{FourierFeatures, NetworkConfig, ParameterLayout, thread_pool};
-use crate::training::TrainBatch;
-use crate::{PlannerError, TokenLayout};
+use crate::{PlannerError, TokenLayout, TrainBatch};
 
 /// Computes gradients of a transformer shard by shard; shards are summed in their order, whoever computed
 /// them, so that the result does not depend on the number of threads.

@@ -8,10 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::data::{least_rows, window_rows};
-use super::{ModelConfig, TrainConfig};
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};
 use crate::noise::NoiseSchedule;
-use crate::{PlannerError, TokenLayout, random};
+use crate::{ModelConfig, PlannerError, TokenLayout, TrainBatch, TrainConfig, random};
 
 /// Names the stream of data order and noise apart from that of the weights.
 const DATA_STREAM: u64 = 1;
@@ -20,23 +19,6 @@ const VALIDATION_STREAM: u64 = 3;
 
 /// Numbers of a batch at most: 4 GiB for each of its three arrays.
 const MOST_NUMBERS: usize = 1 << 30;
-
-/// One batch on the host. Shapes `[B, T, D]`, `[B, T]`, `[B]`.
-#[derive(Clone, Debug)]
-pub struct TrainBatch {
-    /// Noised tokens.
-    pub x_btd: Vec<f32>,
-    /// What the network is to predict.
-    pub target_btd: Vec<f32>,
-    /// Weight of each squared error, normalised so that the loss is a weighted mean over existing slots.
-    pub weight_btd: Vec<f32>,
-    /// Training level of each token.
-    pub level_bt: Vec<u16>,
-    /// Visible chunks of each sequence.
-    pub chunks_b: Vec<usize>,
-    /// Whether each sequence has a goal token.
-    pub goal_b: Vec<bool>,
-}
 
 /// Makes the batch of any step, from the step's number alone.
 pub struct BatchMaker {

@@ -4,12 +4,11 @@
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use super::TrainBatch;
 use crate::engine::EngineGradient;
 use crate::network::{
     Conditions, FourierFeatures, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool,
 };
-use crate::{PlannerError, TokenLayout};
+use crate::{PlannerError, TokenLayout, TrainBatch};
 
 /// Gradient of one step.
 pub struct StepGradient {

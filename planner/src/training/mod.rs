@@ -1,10 +1,9 @@
 //! Training: Diffusion Forcing's independent noise levels, on one or more CPU workers or one GPU.
 //!
 //! A loop of our own, because the state that makes a resumed run byte-identical (moving average, optimiser,
-//! step count, random streams) is one small, explicit thing here: see [`TrainState`].
+//! step count, random streams) is one small, explicit thing here: see [`TrainState`](crate::checkpoint::TrainState).
 
 mod batch;
-mod config;
 mod data;
 mod events;
 mod gradient;
@@ -12,11 +11,10 @@ mod metrics;
 mod optimizer;
 mod trainer;
 
-pub use batch::{BatchMaker, TrainBatch};
-pub use config::{ModelConfig, TrainConfig};
+pub use batch::BatchMaker;
 pub use data::TrainingData;
 pub use events::EventWriter;
 pub use gradient::{GradientWorkers, StepGradient};
 pub use metrics::{MetricRow, Metrics};
-pub use optimizer::{Optimizer, TrainState, learning_rate};
+pub use optimizer::{Optimizer, learning_rate};
 pub use trainer::{Progress, Trainer};

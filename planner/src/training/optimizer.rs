@@ -6,37 +6,14 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::TrainConfig;
-use crate::PlannerError;
+use crate::checkpoint::TrainState;
 use crate::error::check_len;
 use crate::network::ParameterLayout;
+use crate::{PlannerError, TrainConfig};
 
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.99;
 const EPSILON: f64 = 1e-8;
-
-/// Everything that changes during training, on the host: what a checkpoint holds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainState {
-    /// Optimiser steps done.
-    pub step: u64,
-    /// Weights.
-    pub weights: Vec<f32>,
-    /// Moving average of the weights: what planning uses.
-    pub average: Vec<f32>,
-    /// First moment of the gradient.
-    pub first: Vec<f32>,
-    /// Second moment of the gradient.
-    pub second: Vec<f32>,
-}
-
-impl TrainState {
-    /// State before the first step.
-    pub fn new(weights: Vec<f32>) -> Self {
-        let zeros = vec![0.0; weights.len()];
-        Self { step: 0, average: weights.clone(), first: zeros.clone(), second: zeros, weights }
-    }
-}
 
 /// Learning rate of step `step` (counted from 0): linear warm-up, then a cosine down to the final rate.
 pub fn learning_rate(config: &TrainConfig, step: u64) -> f64 {

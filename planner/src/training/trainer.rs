@@ -10,12 +10,11 @@ use forethought_envs::data::{
 
 use super::data::least_rows;
 use super::{
-    BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, ModelConfig, Optimizer, TrainBatch,
-    TrainConfig, TrainState, TrainingData, learning_rate,
+    BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, Optimizer, TrainingData, learning_rate,
 };
-use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits};
+use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits, TrainState};
 use crate::network::{Network, ParameterLayout};
-use crate::{PlanConfig, PlannerError, TokenLayout};
+use crate::{ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainBatch, TrainConfig};
 
 /// Batches made ahead of the step that uses them.
 const PREFETCH: usize = 4;

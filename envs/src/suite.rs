@@ -1,4 +1,4 @@
-//! The suites of environments that come with the crate. Everything else knows them through this list.
+//! What a suite of environments is to the registry.
 
 use crate::{Entry, EnvError};
 
@@ -16,6 +16,3 @@ pub(crate) trait Suite: Sync {
     /// The name that something typed stands for, files read; `None` where it is not of this suite.
     fn resolve(&self, typed: &str) -> Option<Result<String, EnvError>>;
 }
-
-/// Every suite, in the order in which names are listed.
-pub(crate) const SUITES: [&dyn Suite; 1] = [&crate::maze::Mazes];

@@ -1,0 +1,66 @@
+//! Tokens, noise levels and network. Every default has its reason.
+
+use forethought_envs::EnvSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::network::NetworkConfig;
+use crate::noise::{NoiseSchedule, ScheduleKind, Target};
+use crate::{PlannerError, TokenLayout};
+
+/// The model: tokens, noise levels and network. Stored in every checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Environment steps per token. Ten steps of 10 ms keep a plan to tens of tokens, short enough to be
+    /// denoised in milliseconds, while one token still holds one manoeuvre.
+    pub frames_per_token: usize,
+    /// Chunks in the longest plan.
+    pub chunks: usize,
+    /// Whether frames carry their reward, for reward guidance.
+    pub reward: bool,
+    /// Deviation that the positions have for the network, those entries of an observation that goals speak of;
+    /// everything else has 1. In a wide maze a corridor is a small part of a deviation: more spread shows walls
+    /// larger, against noise and in the loss.
+    pub position_scale: f64,
+    /// Training noise levels `K`.
+    pub levels: usize,
+    /// Shape of the noise schedule.
+    pub schedule: ScheduleKind,
+    /// What the network predicts. A clean estimate is bounded at every level, so guidance can use it.
+    pub target: Target,
+    /// The network.
+    pub network: NetworkConfig,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            frames_per_token: 10,
+            chunks: 16,
+            reward: false,
+            position_scale: 1.0,
+            levels: 1000,
+            schedule: ScheduleKind::Cosine,
+            target: Target::X0,
+            network: NetworkConfig::default(),
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Token layout in an environment.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for sizes out of range.
+    pub fn layout(&self, spec: &EnvSpec) -> Result<TokenLayout, PlannerError> {
+        TokenLayout::new(spec, self.frames_per_token, self.chunks, self.reward)
+    }
+
+    /// Noise schedule.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for a number of levels out of range.
+    pub fn noise(&self) -> Result<NoiseSchedule, PlannerError> {
+        NoiseSchedule::new(self.schedule, self.levels)
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! A part is a file or folder directly under a crate's `src`, with everything below it. What only tests use does not
 //! count.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -11,6 +11,7 @@ mod entry;
 mod environment;
 mod error;
 mod feature;
+pub mod files;
 #[cfg(feature = "gymnasium")]
 pub mod gymnasium;
 pub mod maze;

@@ -6,9 +6,11 @@ mod train;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command as Definition, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::console;
 use crate::device::DeviceName;
+use crate::failure::Failure;
 use crate::placed::Ends;
 
 pub use eval::{EvalArgs, ReportArgs};
@@ -34,6 +36,44 @@ Examples:
   forethought inspect runs/maze2d-umaze-v1/train    what a checkpoint or data file holds
 
 Exit codes: 0 done, 1 something went wrong on the way, 2 the request cannot be carried out as made.";
+
+/// Largest seed: configurations are TOML, whose integers end there.
+pub const MAX_SEED: u64 = i64::MAX as u64;
+
+/// What was typed.
+///
+/// # Errors
+/// [`Answer`], what to say instead of carrying it out.
+pub fn parse() -> Result<Cli, Answer> {
+    // `--seed -1` is a value that is refused, and not an unknown option for which `-- -1` would be a cure.
+    let lenient = |definition: Definition| {
+        definition.mut_args(|arg| match arg.get_action().takes_values() {
+            true => arg.allow_negative_numbers(true),
+            false => arg,
+        })
+    };
+    let matches = Cli::command().mut_subcommands(lenient).try_get_matches();
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(Answer)
+}
+
+/// Help, the version, or what is wrong with what was typed.
+#[derive(Debug)]
+pub struct Answer(clap::Error);
+
+impl Answer {
+    /// Says it.
+    ///
+    /// # Errors
+    /// Without a message where it was one of an error, which is said already; that of standard output.
+    pub fn give(&self) -> Result<(), Failure> {
+        if !self.0.use_stderr() {
+            return console::print(self.0.render());
+        }
+        // In colour where a terminal shows it.
+        let _ = self.0.print();
+        Err(Failure::refused(""))
+    }
+}
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -120,7 +160,7 @@ pub struct CollectArgs {
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Seed of the generator (overrides data.seed).
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub seed: Option<u64>,
     /// Replace a file that is already there.
     #[arg(long)]
@@ -140,7 +180,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "NAME")]
     pub controller: Option<String>,
     /// Seed of the episode and of the planner's noise.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED), default_value_t = 0)]
     pub seed: u64,
     /// Where the episode begins and ends.
     #[command(flatten)]

@@ -2,16 +2,15 @@
 //!
 //! The studies under `examples/` are made of the same parts.
 
-// This is the one place that talks to the terminal.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 mod canonical;
 pub mod cli;
 pub mod commands;
 pub mod configuration;
+pub mod console;
 pub mod device;
 mod document;
 pub mod failure;
+pub mod interrupt;
 pub mod output;
 pub mod picture;
 mod placed;

@@ -3,11 +3,12 @@
 //! A folder made here carries a list ([`LIST`]) of the files that were written to it. `--force` removes what
 //! the list names and nothing else, so a mistyped path never costs a file that the program did not make.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
+use forethought_envs::files;
 use serde::Serialize;
 
 /// Name of the list of written files, one relative path a line.
@@ -49,6 +50,14 @@ pub enum OutputError {
         /// The folder.
         path: PathBuf,
     },
+    /// Another run writes there at this moment.
+    #[error(
+        "{path} is being written by another run: wait for it to end, or choose another folder with --out"
+    )]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The path names a file.
     #[error("{path} is not a folder: choose another with --out")]
     NotAFolder {
@@ -81,54 +90,78 @@ pub enum OutputError {
     },
 }
 
-/// A folder that this run may write to.
+/// A folder that this run may write to, and no other as long as this lives.
 #[derive(Debug)]
 pub struct OutputDir {
     root: PathBuf,
+    /// The list, locked.
+    list: File,
+    /// What an earlier run wrote, until this one writes: a run that fails before it has anything takes nothing away.
+    old: RefCell<Vec<String>>,
+    /// Folders that this run made, innermost first, until it writes.
+    made: RefCell<Vec<PathBuf>>,
 }
 
 impl OutputDir {
     /// Makes the folder (parents included), or takes over an empty one, or applies `policy` to one in use.
     ///
-    /// After an error, files that the program did not write are as they were. Two runs that start at once on
-    /// one folder cannot both succeed.
+    /// After an error, everything is as it was. With [`ExistingPolicy::ReplaceOurs`] the earlier run's files go when the
+    /// first one of this run is written.
     pub fn create(path: impl Into<PathBuf>, policy: ExistingPolicy) -> Result<Self, OutputError> {
         let root = path.into();
         if root.exists() && !root.is_dir() {
             return Err(OutputError::NotAFolder { path: root });
         }
-        fs::create_dir_all(&root).map_err(|source| io_error(&root, source))?;
-        let mut entries = fs::read_dir(&root).map_err(|source| io_error(&root, source))?;
-        if entries.next().is_some() {
-            match policy {
-                ExistingPolicy::Refuse => return Err(OutputError::NotEmpty { path: root }),
-                ExistingPolicy::ReplaceOurs => remove_listed(&root)?,
+        if root.is_dir() && !root.join(LIST).is_file() {
+            let mut entries = fs::read_dir(&root).map_err(|source| io_error(&root, source))?;
+            if entries.next().is_some() {
+                return Err(match policy {
+                    ExistingPolicy::Refuse => OutputError::NotEmpty { path: root },
+                    ExistingPolicy::ReplaceOurs => OutputError::NotOurs { path: root },
+                });
             }
         }
-        // The first write also shows, before any work is done, that the folder can be written to.
-        match OpenOptions::new().write(true).create_new(true).open(root.join(LIST)) {
-            Ok(_) => Ok(Self { root }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(OutputError::NotEmpty { path: root })
+        let (out, listed) = Self::hold(root)?;
+        match policy {
+            ExistingPolicy::Refuse if !listed.is_empty() => {
+                Err(OutputError::NotEmpty { path: out.root.clone() })
             }
-            Err(source) => Err(io_error(&root, source)),
+            _ => {
+                out.old.replace(listed);
+                Ok(out)
+            }
         }
     }
 
     /// Goes on in a folder of an earlier run whose list names a file of which `known` holds, or in one whose
-    /// list is empty; makes the folder where there is none. Nothing is removed. Unlike [`OutputDir::create`]
-    /// this lets two runs write at once; each file is still whole.
+    /// list is empty; makes the folder where there is none. Nothing is removed.
     pub fn resume(path: impl Into<PathBuf>, known: impl Fn(&str) -> bool) -> Result<Self, OutputError> {
         let root = path.into();
-        let list = root.join(LIST);
-        match fs::read_to_string(&list) {
-            Ok(text) if text.is_empty() || text.lines().any(known) => Ok(Self { root }),
-            Ok(_) => Err(OutputError::OtherCommand { path: root }),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Self::create(root, ExistingPolicy::Refuse)
-            }
-            Err(source) => Err(io_error(&list, source)),
+        if !root.join(LIST).is_file() {
+            return Self::create(root, ExistingPolicy::Refuse);
         }
+        let (out, listed) = Self::hold(root)?;
+        match listed.is_empty() || listed.iter().any(|name| known(name)) {
+            true => Ok(out),
+            false => Err(OutputError::OtherCommand { path: out.root.clone() }),
+        }
+    }
+
+    /// Locks a folder, which is made where there is none; with what its list names.
+    fn hold(root: PathBuf) -> Result<(Self, Vec<String>), OutputError> {
+        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let made = root.ancestors().take_while(missing).map(Path::to_owned).collect();
+        fs::create_dir_all(&root).map_err(|source| io_error(&root, source))?;
+        let path = root.join(LIST);
+        let io = |source| io_error(&path, source);
+        // This write also shows, before any work is done, that the folder can be written to.
+        let Some(mut list) = files::open_locked(&path).map_err(io)? else {
+            return Err(OutputError::Busy { path: root });
+        };
+        let mut text = String::new();
+        list.read_to_string(&mut text).map_err(io)?;
+        let listed = text.lines().map(str::to_owned).collect();
+        Ok((Self { root, list, old: RefCell::default(), made: RefCell::new(made) }, listed))
     }
 
     /// The folder.
@@ -145,19 +178,45 @@ impl OutputDir {
             return Err(OutputError::BadName { name: name.to_owned() });
         }
         let path = self.root.join(relative);
+        self.made.take();
+        self.remove_old()?;
+        // Listed first: after a crash between the two, the list names a file that is not there, which is
+        // harmless; the other order would leave a file that `--force` does not know.
+        let mut list = &self.list;
+        list.write_all(format!("{name}\n").as_bytes())
+            .map_err(|source| io_error(&self.root.join(LIST), source))?;
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|source| io_error(folder, source))?;
         }
-        // Listed first: after a crash between the two, the list names a file that is not there, which is
-        // harmless; the other order would leave a file that `--force` does not know.
-        let list = self.root.join(LIST);
-        OpenOptions::new()
-            .append(true)
-            .open(&list)
-            .and_then(|mut file| file.write_all(format!("{name}\n").as_bytes()))
-            .map_err(|source| io_error(&list, source))?;
-        write_atomically(&path, bytes)?;
+        write_whole(&path, bytes)?;
         Ok(path)
+    }
+
+    /// Removes what an earlier run wrote and sub-folders that this leaves empty, once.
+    fn remove_old(&self) -> Result<(), OutputError> {
+        let old = self.old.take();
+        if old.is_empty() {
+            return Ok(());
+        }
+        let root = &self.root;
+        let real_root = fs::canonicalize(root).map_err(|source| io_error(root, source))?;
+        for name in old {
+            let path = root.join(name);
+            let Some(folder) = path.parent() else { continue };
+            // A folder swapped for a link since then, or a list edited by hand, must not reach outside.
+            let inside = fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with(&real_root));
+            if !inside || !path.symlink_metadata().is_ok_and(|data| !data.is_dir()) || path.ends_with(LIST) {
+                continue;
+            }
+            fs::remove_file(&path).map_err(|source| io_error(&path, source))?;
+            for folder in path.ancestors().skip(1).take_while(|folder| *folder != root) {
+                // Fails on a folder that is not empty, which is the wanted outcome.
+                if fs::remove_dir(folder).is_err() {
+                    break;
+                }
+            }
+        }
+        self.list.set_len(0).map_err(|source| io_error(&root.join(LIST), source))
     }
 
     /// Writes text; see [`OutputDir::write`].
@@ -174,69 +233,20 @@ impl OutputDir {
     }
 }
 
-/// Writes a file through a temporary one in the same folder, synced and renamed. After an error or a crash
-/// the old content (or absence) stands; a killed process can leave a `.NAME.tmp-PID` file behind.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
-    let Some(file_name) = path.file_name() else {
-        return Err(OutputError::BadName { name: path.display().to_string() });
-    };
-    let mut hidden = OsString::from(".");
-    hidden.push(file_name);
-    hidden.push(format!(".tmp-{}", std::process::id()));
-    let temporary = path.with_file_name(hidden);
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_folder(path));
-    written.map_err(|source| {
-        // The first failure is the one to report; a leftover that cannot be removed adds nothing to it.
-        let _ = fs::remove_file(&temporary);
-        io_error(path, source)
-    })
-}
-
-/// A rename survives a power cut only once the folder is synced too. Folders cannot be opened on Windows.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if cfg!(unix) => {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            File::open(folder)?.sync_all()
+impl Drop for OutputDir {
+    fn drop(&mut self) {
+        let made = self.made.take();
+        if !made.is_empty() {
+            // A run that was refused leaves no folder; what appeared in it meanwhile keeps it.
+            let _ = fs::remove_file(self.root.join(LIST));
+            let _ = made.iter().try_for_each(fs::remove_dir);
         }
-        _ => Ok(()),
     }
 }
 
-/// Removes the files that the list names, then the list, and sub-folders that this leaves empty.
-fn remove_listed(root: &Path) -> Result<(), OutputError> {
-    let list = root.join(LIST);
-    let text = match fs::read_to_string(&list) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(OutputError::NotOurs { path: root.to_owned() });
-        }
-        Err(source) => return Err(io_error(&list, source)),
-    };
-    let real_root = fs::canonicalize(root).map_err(|source| io_error(root, source))?;
-    for name in text.lines() {
-        let path = root.join(name);
-        let Some(folder) = path.parent() else { continue };
-        // A folder swapped for a link since then, or a list edited by hand, must not reach outside.
-        let inside = fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with(&real_root));
-        if !inside || !path.symlink_metadata().is_ok_and(|data| !data.is_dir()) {
-            continue;
-        }
-        fs::remove_file(&path).map_err(|source| io_error(&path, source))?;
-        for folder in path.ancestors().skip(1).take_while(|folder| *folder != root) {
-            // Fails on a folder that is not empty, which is the wanted outcome.
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
-        }
-    }
-    match fs::remove_file(&list) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(&list, source)),
-        _ => Ok(()),
-    }
+/// Writes a file whole or not at all, see [`files::write_whole`].
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
+    files::write_whole(path, bytes).map_err(|source| io_error(path, source))
 }
 
 fn io_error(path: &Path, source: io::Error) -> OutputError {

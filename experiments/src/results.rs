@@ -127,6 +127,8 @@ pub struct Results {
     pub layout: Layout,
     /// The records.
     pub records: Vec<Record>,
+    /// Environments and variants whose episodes were damaged or edited since they were written: not among the records.
+    pub unsound: Vec<(String, String)>,
 }
 
 impl Episode {

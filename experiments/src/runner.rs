@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use forethought_agent::EpisodeRecord;
 use forethought_envs::{EnvSpec, make};
-use indicatif::ProgressBar;
 
 use crate::canonical::canonical;
 use crate::configuration::{CONTROLLER, Configuration};
@@ -15,6 +14,7 @@ use crate::failure::Failure;
 use crate::output::OutputDir;
 use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
+use crate::progress::Bar;
 use crate::resolve::short;
 use crate::results::{self, COMMIT, Made, Record, Results, VERSION};
 use crate::scoring::{self, Episodes, Simulation, Starts};
@@ -125,6 +125,11 @@ pub fn prepare(request: &Request<'_>, earlier: Option<Results>) -> Result<Agenda
         request.ends.check(id)?;
         agenda.add_place(request, id)?;
     }
+    for (environment, variant) in &earlier.unsound {
+        agenda.notes.push(format!(
+            "the episodes of `{variant}` in {environment} were damaged or edited, and do not count any more"
+        ));
+    }
     agenda.compare(earlier, request.any_commit)?;
     Ok(agenda)
 }
@@ -155,7 +160,7 @@ impl Agenda {
     /// # Errors
     /// [`Failure`] for what fails on the way.
     pub fn run(&mut self, request: &Request<'_>, out: &OutputDir, seen: Seen<'_>) -> Result<(), Failure> {
-        // What is to be replaced is gone from the files before its successor is made.
+        // An earlier record stands, with the commit and the settings that made it, until its successor is there.
         results::write(out, &self.results)?;
         let Self { places, jobs, results, .. } = self;
         let steps = |place: usize| {
@@ -180,7 +185,7 @@ impl Agenda {
             results.put(record);
             results::write(out, results)?;
         }
-        bar.finish_and_clear();
+        bar.finish();
         for job in jobs.iter().filter(|job| job.same_as.is_some()) {
             let own = job.same_as.as_ref().and_then(|name| results.record(&job.made.environment, name));
             if let Some(own) = own.cloned() {
@@ -201,7 +206,7 @@ impl Job {
         &self,
         place: &mut Place,
         starts: &Starts<'_>,
-        bar: &ProgressBar,
+        bar: &Bar,
     ) -> Result<Vec<EpisodeRecord>, Failure> {
         let began = bar.position();
         let mut told = |done: usize, _: usize| {

@@ -14,6 +14,9 @@ use crate::planning::{self, LoadedPlanner};
 use crate::progress;
 use crate::results::{Episode, Planning};
 
+/// Episodes of a variant at most: far above any protocol, far below what memory holds.
+const MOST_EPISODES: usize = 100_000;
+
 /// Told what is done and of how much; `false` stops.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
 
@@ -30,10 +33,13 @@ impl Episodes {
     /// Checks the number.
     ///
     /// # Errors
-    /// [`Failure`] for none.
+    /// [`Failure`] for none and for more than could ever be kept.
     pub fn new(first_seed: u64, count: usize) -> Result<Self, Failure> {
         match count {
             0 => Err(Failure::refused("--episodes is 0: give at least 1")),
+            _ if count > MOST_EPISODES => {
+                Err(Failure::refused(format!("--episodes is {count}: give at most {MOST_EPISODES}")))
+            }
             count => Ok(Self { first_seed, count }),
         }
     }

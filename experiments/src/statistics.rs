@@ -71,12 +71,19 @@ pub struct Summary {
     pub mean: f64,
     /// Standard error of the mean; absent for a single value.
     pub standard_error: Option<f64>,
-    /// 95 % bootstrap interval of the mean.
-    pub mean_interval: Interval,
+    /// 95 % bootstrap interval of the mean; absent for a single value, of which nobody knows how far it spreads.
+    pub mean_interval: Option<Interval>,
     /// Mean of the middle half.
     pub interquartile_mean: f64,
-    /// 95 % bootstrap interval of the interquartile mean.
-    pub interquartile_mean_interval: Interval,
+    /// 95 % bootstrap interval of the interquartile mean; absent for a single value.
+    pub interquartile_mean_interval: Option<Interval>,
+}
+
+impl Summary {
+    /// What a picture shows of the mean's interval: a point where there is none.
+    pub fn bar(&self) -> Interval {
+        self.mean_interval.unwrap_or(Interval { low: self.mean, high: self.mean })
+    }
 }
 
 /// Summarises `values` with `resamples` bootstrap resamples (10,000 is usual). The same values, order, count
@@ -94,13 +101,19 @@ pub fn summarise_tasks(tasks: &[&[f64]], resamples: usize, seed: u64) -> Result<
     }
     tasks.iter().try_for_each(|values| check(values))?;
     let mut all = tasks.concat();
+    let several = |interval| Some(interval).filter(|_| tasks.iter().all(|values| values.len() > 1));
     Ok(Summary {
         count: all.len(),
         mean: mean_of(&all),
         standard_error: standard_error_of(tasks),
-        mean_interval: bootstrap_interval(tasks, |sample| mean_of(sample), resamples, seed)?,
+        mean_interval: several(bootstrap_interval(tasks, |sample| mean_of(sample), resamples, seed)?),
         interquartile_mean: interquartile_mean_of(&mut all),
-        interquartile_mean_interval: bootstrap_interval(tasks, interquartile_mean_of, resamples, seed)?,
+        interquartile_mean_interval: several(bootstrap_interval(
+            tasks,
+            interquartile_mean_of,
+            resamples,
+            seed,
+        )?),
     })
 }
 

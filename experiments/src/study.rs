@@ -7,6 +7,7 @@ use clap::Parser;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::console;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::picture::Picture;
@@ -16,7 +17,7 @@ pub fn main(study: impl FnOnce(&Options) -> Result<(), Failure>) -> ExitCode {
     match study(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            console::note(&failure);
             ExitCode::from(failure.code())
         }
     }
@@ -29,7 +30,7 @@ pub struct Options {
     #[arg(long)]
     pub quick: bool,
     /// Seed of everything random.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=crate::cli::MAX_SEED), default_value_t = 0)]
     pub seed: u64,
     /// Folder for figure, table and results. Default: runs/study-NAME, with --quick runs/study-NAME-quick
     #[arg(long, value_name = "FOLDER")]
@@ -71,11 +72,11 @@ impl Options {
             out.write_text("figure.svg", &figure.text)?,
         ];
         if self.json {
-            println!("{:#}", json!({ "results": results, "files": files }));
+            console::json(&json!({ "results": results, "files": console::all_shown(&files) }))?;
             return Ok(());
         }
-        print!("{text}");
-        println!("\nfigure, table and results in {}", out.path().display());
+        console::print(text)?;
+        console::line(format_args!("\nfigure, table and results in {}", out.path().display()))?;
         Ok(())
     }
 }

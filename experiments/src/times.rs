@@ -71,7 +71,7 @@ pub fn take(
             bar.inc(1);
         }
     }
-    bar.finish_and_clear();
+    bar.finish();
     let load = load_before.into_iter().chain(machine::load_average().first().copied()).reduce(f64::max);
     for Due { environment, variant, bench } in &due {
         let (cold, replan) = (bench.time(Kind::Cold), bench.time(Kind::Replan));

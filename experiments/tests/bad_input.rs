@@ -310,7 +310,7 @@ fn folders_that_cannot_be_written_or_hold_something() {
     }
     refused(&home, &train("file/out", &[]), 1, &["file/out", "--out"]);
     refused(&home, &train("file", &[]), 1, &["file", "--out"]);
-    refused(&home, &train("used", &[]), 1, &["used", "no training run", "--out"]);
+    refused(&home, &train("used", &[]), 1, &["used", "no training run wrote", "--out"]);
     refused(&home, &train("out", &["--export", "used"]), 1, &["used", "--export"]);
     let collect = |out: &str| words(&["collect", "maze2d-umaze", "--set", "data.rows=100", "--out", out]);
     refused(&home, &collect("file"), 1, &["file", "exists", "--force"]);
@@ -339,15 +339,15 @@ fn resuming_with_other_settings_or_from_damage() {
     let home = Home::new();
     home.succeed(train("run", &["--time-limit", "0"]));
     for (setting, says) in [
-        ("train.batch=4", "[train] settings"),
-        ("train.steps=60", "[train] settings"),
-        ("train.seed=1", "[train] settings"),
-        ("model.levels=40", "[model] settings"),
+        ("train.batch=4", "train.batch (8 then, 4 now)"),
+        ("train.steps=60", "train.steps (30 then, 60 now)"),
+        ("train.seed=1", "train.seed (0 then, 1 now)"),
+        ("model.levels=40", "model.levels (50 then, 40 now)"),
     ] {
         refused(&home, &train("run", &["--set", setting]), 1, &["run", says, "--out"]);
     }
     refused(&home, &train("run", &["--set", "model.network.width=32"]), 1, &["run", "model"]);
-    refused(&home, &train("run", &["--seed", "5"]), 1, &["run", "[train] settings", "--out"]);
+    refused(&home, &train("run", &["--seed", "5"]), 1, &["run", "train.seed (0 then, 5 now)", "--out"]);
     home.succeed(words(&[
         "collect",
         "maze2d-umaze",
@@ -362,7 +362,7 @@ fn resuming_with_other_settings_or_from_damage() {
     let at = other.iter().position(|word| word == "--data").unwrap() + 1;
     other[at] = "b.hdf5".to_owned();
     refused(&home, &other, 1, &["run", "other data", "--out"]);
-    let weights = home.path("run/checkpoints/step-00000005/training.safetensors");
+    let weights = home.path("run/checkpoints/step-00000001/training.safetensors");
     let mut bytes = fs::read(&weights).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&weights, bytes).unwrap();

@@ -82,12 +82,19 @@ fn folders_are_compared_episode_by_episode() {
     assert!(shown.contains("2 of 2"), "{shown}");
     assert!(home.path("both/differences.svg").exists() && home.path("both/report.html").exists());
     // One episode scores 50 more: a mean of 25.
-    let path = home.path("b/episodes.csv");
+    let (path, protocol) = (home.path("b/episodes.csv"), home.path("b/protocol.json"));
     let line = fs::read_to_string(&path).unwrap().lines().nth(1).unwrap().to_owned();
     let fields: Vec<&str> = line.split(',').collect();
     let score: f64 = fields[6].parse().unwrap();
     let raised = line.replacen(&format!(",{score},"), &format!(",{},", score + 50.0), 1);
     fs::write(&path, fs::read_to_string(&path).unwrap().replacen(&line, &raised, 1)).unwrap();
+    let failed = home.run(["report", "a", "b"]);
+    assert_eq!(failed.status.code(), Some(2));
+    assert!(text(&failed.stderr).contains("damaged or edited"), "{}", text(&failed.stderr));
+    // Records of earlier versions have no seal.
+    let mut unsealed = parse(&fs::read_to_string(&protocol).unwrap());
+    unsealed["variants"][0].as_object_mut().unwrap().remove("episodes_sha256").unwrap();
+    fs::write(&protocol, unsealed.to_string()).unwrap();
     assert!(home.succeed(["report", "a", "b", "--within", "25.5"]).contains("1 of 2"));
     let failed = home.run(["report", "a", "b", "--within", "24.5"]);
     assert_eq!(failed.status.code(), Some(1));

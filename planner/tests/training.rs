@@ -193,11 +193,11 @@ fn threads_and_interruptions_do_not_change_a_byte() {
     run(&single, &train(), 1);
     assert_eq!(files(&single), expected, "one thread");
 
-    // Stopped at a line of the metrics (4), and again (8), then finished by another number of threads.
+    // Stopped between two lines of the metrics (3) and at one (8), then finished by another number of threads.
     let stopped = folder.path().join("stopped");
-    for stop in [4, 8] {
+    for (from, stop) in [(0, 3), (3, 8)] {
         let mut trainer = trainer(&stopped, &model(), &train(), 2).unwrap();
-        assert_eq!(trainer.step(), stop - 4, "taken up where it stopped");
+        assert_eq!(trainer.step(), from, "taken up where it stopped");
         let outcome = trainer.run(&|| 0.0, &mut |progress| progress.step < stop);
         assert!(matches!(outcome, Err(PlannerError::Interrupted)));
         assert_eq!(
@@ -208,11 +208,13 @@ fn threads_and_interruptions_do_not_change_a_byte() {
     run(&stopped, &train(), 1);
     assert_eq!(files(&stopped), expected, "stopped twice");
 
-    // Killed: the metrics run past the last checkpoint and end in a torn line, a save was not finished.
+    // Killed: the metrics run past the last checkpoint and end in a torn line, a save was not finished and a removal
+    // neither.
     let killed = folder.path().join("killed");
     let mut trainer = trainer(&killed, &model(), &train(), 2).unwrap();
     let outcome = trainer.run(&|| 0.0, &mut |progress| progress.step < 8);
     assert!(matches!(outcome, Err(PlannerError::Interrupted)));
+    drop(trainer);
     fs::remove_dir_all(killed.join("checkpoints/step-00000008")).unwrap();
     fs::write(killed.join("metrics.jsonl"), {
         let mut bytes = fs::read(killed.join("metrics.jsonl")).unwrap();
@@ -225,6 +227,8 @@ fn threads_and_interruptions_do_not_change_a_byte() {
         &killed.join("checkpoints/.unfinished-step-00000010"),
     );
     fs::remove_file(killed.join("checkpoints/.unfinished-step-00000010/manifest.json")).unwrap();
+    fs::create_dir(killed.join("checkpoints/.removed-step-00000001")).unwrap();
+    fs::write(killed.join("checkpoints/.removed-step-00000001/model.safetensors"), b"half").unwrap();
     run(&killed, &train(), 2);
     assert_eq!(files(&killed), expected, "killed after step 8, taken up from step 5");
 }
@@ -264,9 +268,9 @@ fn a_run_is_not_resumed_with_other_settings() {
         assert!(message.contains(names) && message.contains("step-00000012"), "{message}");
     };
     let data = dataset(600, 1);
-    refused(&model(), &TrainConfig { seed: 5, ..train() }, &data, &spec(), "[train]");
-    refused(&model(), &TrainConfig { shards: 2, ..train() }, &data, &spec(), "[train]");
-    refused(&ModelConfig { levels: 200, ..model() }, &train(), &data, &spec(), "[model]");
+    refused(&model(), &TrainConfig { seed: 5, ..train() }, &data, &spec(), "train.seed (4 then, 5 now)");
+    refused(&model(), &TrainConfig { shards: 2, ..train() }, &data, &spec(), "train.shards");
+    refused(&ModelConfig { levels: 200, ..model() }, &train(), &data, &spec(), "model.levels");
     refused(&model(), &train(), &dataset(600, 2), &spec(), "data");
     refused(&model(), &train(), &data, &EnvSpec { layout_hash: Some("bb".into()), ..spec() }, "environment");
     assert!(trainer(folder.path(), &model(), &train(), 1).is_ok(), "the same settings are accepted");

@@ -6,6 +6,7 @@ use hdf5_pure::{AttrValue, DatasetBuilder, Datatype, EnumTypeBuilder, FileBuilde
 
 use super::{Dataset, RewardConvention, TimeoutMeaning};
 use crate::EnvError;
+use crate::files::{Unfinished, folder_of};
 
 /// Rows per compressed chunk: large enough to compress well, small enough to read in pieces.
 const CHUNK_ROWS: usize = 32_768;
@@ -38,8 +39,8 @@ impl WriteOptions {
         if self.compression > 9 {
             return refuse("gzip compression levels go from 0 to 9");
         }
-        if path.is_dir() {
-            return refuse("this is a folder; name a file");
+        if path.exists() && !path.is_file() {
+            return refuse("this is a folder, a device or a pipe; name a file");
         }
         if !self.overwrite && path.exists() {
             return refuse("the file exists already; choose another name or allow overwriting");
@@ -76,31 +77,12 @@ pub fn write_hdf5(dataset: &Dataset, path: &Path, options: WriteOptions) -> Resu
         .map_err(|e| failed(format!("cannot be laid out as HDF5: {e}")))?;
 
     let io = |source| EnvError::Io { path: path.into(), source };
-    let folder = folder_of(path);
-    let mut temporary = tempfile::Builder::new();
-    temporary.prefix(".forethought-").suffix(".hdf5.part");
-    // Temporary files are private by default; this one becomes an ordinary file.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        temporary.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = temporary.tempfile_in(folder).map_err(io)?;
-    builder.finish_to(file.as_file_mut()).map_err(|e| match e {
+    let mut file = Unfinished::begin(path, options.overwrite).map_err(io)?;
+    builder.finish_to(file.file()).map_err(|e| match e {
         hdf5_pure::Error::Io(source) => io(source),
         other => failed(format!("writing failed: {other}")),
     })?;
-    file.as_file().sync_all().map_err(io)?;
-    if options.overwrite {
-        file.persist(path).map_err(|e| io(e.error))?;
-    } else {
-        // Refuses a file that appeared since the check.
-        file.persist_noclobber(path).map_err(|e| io(e.error))?;
-    }
-    // The rename itself lasts once the folder is synced; elsewhere than on Unix folders cannot be.
-    #[cfg(unix)]
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
-    Ok(())
+    file.finish().map_err(io)
 }
 
 fn build(
@@ -174,8 +156,4 @@ fn compress(target: &mut DatasetBuilder, shape: &[usize], level: u32) {
         *rows = (*rows).min(CHUNK_ROWS as u64);
     }
     target.with_shape(&shape).with_chunks(&chunk).with_shuffle().with_deflate(level);
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

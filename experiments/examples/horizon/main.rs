@@ -186,7 +186,7 @@ fn run(options: &Options, prepared: Prepared) -> Result<Results, Failure> {
         rows.push(Row { name: variant.name, sampling, blocks: blocks(&found) });
     }
     rows.push(Row { name: "the data", sampling: None, blocks: blocks(&reference) });
-    bar.finish_and_clear();
+    bar.finish();
     let named = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Results {
         study: "horizon",

@@ -117,7 +117,7 @@ fn run(options: &Options) -> Result<Results, Failure> {
     let data = cross::dataset(data_seed, demonstrations, CHUNKS * FRAMES);
     let bar = progress::bar(steps, "steps", options.json);
     let mut trained = train(&cross::spec()?, &data, &model, &config, &bar)?;
-    bar.finish_and_clear();
+    bar.finish();
 
     // Starts that no demonstration of the training set has.
     let start_seed = random::derive(options.seed, &[1]);
@@ -130,7 +130,7 @@ fn run(options: &Options) -> Result<Results, Failure> {
         let paths = sample(&mut trained, history, &starts, options.seed, &bar)?;
         rows.push(Row::new(history, &paths)?);
     }
-    bar.finish_and_clear();
+    bar.finish();
     let demonstrated = (0..SHOWN as u64).map(|i| (Exit::Opposite, thinned(&held_out(i)))).collect();
     Ok(Results {
         study: "memory",
@@ -168,7 +168,7 @@ fn sample(
     history: usize,
     starts: &[[f64; 4]],
     seed: u64,
-    bar: &indicatif::ProgressBar,
+    bar: &progress::Bar,
 ) -> Result<Vec<Vec<[f64; 2]>>, Failure> {
     use forethought_planner::Denoiser;
     let layout = trained.denoiser.layout().clone();

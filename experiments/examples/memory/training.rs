@@ -7,10 +7,10 @@ use forethought_planner::network::{Network, ParameterLayout};
 use forethought_planner::noise::NoiseSchedule;
 use forethought_planner::training::{BatchMaker, GradientWorkers, Optimizer};
 use forethought_planner::{EngineDenoiser, ModelConfig, TrainConfig};
-use indicatif::ProgressBar;
 
 use forethought_experiments::device::DeviceName;
 use forethought_experiments::failure::Failure;
+use forethought_experiments::progress::Bar;
 
 /// A trained network with what is needed to sample from it.
 pub struct Trained {
@@ -35,7 +35,7 @@ pub fn train(
     dataset: &Dataset,
     model: &ModelConfig,
     config: &TrainConfig,
-    bar: &ProgressBar,
+    bar: &Bar,
 ) -> Result<Trained, Failure> {
     config.check()?;
     let device = DeviceName::Cpu.open()?;

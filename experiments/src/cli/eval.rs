@@ -52,7 +52,7 @@ pub struct EvalArgs {
     pub episodes: Option<usize>,
     /// Seed of the first episode; the others follow. Default: 0; 1000 where settings are varied, so that the seeds
     /// that results are reported for have no part in the choice of settings.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=super::MAX_SEED))]
     pub seed: Option<u64>,
     /// Where episodes begin and end.
     #[command(flatten)]

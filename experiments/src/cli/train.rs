@@ -36,7 +36,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Seed of weights, data order and noise (overrides train.seed).
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=super::MAX_SEED))]
     pub seed: Option<u64>,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]

@@ -4,8 +4,8 @@ use forethought_envs::data::{WriteOptions, write_hdf5};
 use forethought_envs::{collect, make};
 use serde_json::json;
 
-use super::print_json;
 use crate::cli::CollectArgs;
+use crate::console;
 use crate::failure::Failure;
 use crate::{progress, resolve, shipped};
 
@@ -40,17 +40,17 @@ pub fn run(args: &CollectArgs) -> Result<(), Failure> {
     let dataset = collect(id, rows, seed, &mut |done, _| bar.set_position(done as u64))?;
     bar.set_message("writing");
     write_hdf5(&dataset, &path, write)?;
-    bar.finish_and_clear();
+    bar.finish();
     let summary = dataset.summary();
     if args.shared.json {
-        print_json(&json!({ "path": path, "summary": summary }));
+        console::json(&json!({ "path": console::shown(&path), "summary": summary }))?;
     } else {
-        println!(
+        console::line(format_args!(
             "{} steps of {id} (seed {seed}), {} goals reached, in {}",
             summary.rows,
             summary.timeouts,
             path.display()
-        );
+        ))?;
     }
     Ok(())
 }

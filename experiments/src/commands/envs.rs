@@ -3,8 +3,8 @@
 use forethought_envs::{catalogue, entry, families, make};
 use serde_json::json;
 
-use super::print_json;
 use crate::cli::ListArgs;
+use crate::console;
 use crate::failure::Failure;
 use crate::shipped;
 use crate::table::{Table, numbers, words};
@@ -39,15 +39,15 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
             json!({ "environment": id, "about": about, "policies": entry.policies(), "data": entry.has_data(),
             "observation": observation, "action": action,
             "max_episode_steps": spec.max_episode_steps, "normalised": spec.score.is_some(),
-            "checkpoint": checkpoint, "configuration": configuration, "layout_hash": spec.layout_hash }),
+            "checkpoint": checkpoint.as_deref().map(console::shown), "configuration": configuration, "layout_hash": spec.layout_hash }),
         );
     }
     if args.json {
-        print_json(&json!({ "environments": list }));
+        console::json(&json!({ "environments": list }))?;
     } else {
-        print!("{table}");
+        console::print(&table)?;
         for family in families() {
-            println!("\nAlso {family}.");
+            console::line(format_args!("\nAlso {family}."))?;
         }
     }
     Ok(())

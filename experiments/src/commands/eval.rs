@@ -6,8 +6,9 @@ use forethought_agent::EpisodeRecord;
 use forethought_envs::{EnvSpec, make};
 use serde_json::json;
 
-use super::{print_json, scene};
+use super::scene;
 use crate::cli::EvalArgs;
+use crate::console;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::picture::{self, Panel};
@@ -54,6 +55,11 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         quiet: args.json,
     };
     let folder = args.out.clone().unwrap_or_else(|| folder(args, &suite, &environments, varied));
+    // Held before it is read: what stands there stays as it is until this run replaces it.
+    let out = match args.force {
+        true => OutputDir::create(&folder, ExistingPolicy::ReplaceOurs)?,
+        false => OutputDir::resume(&folder, results::is_ours)?,
+    };
     let earlier = if args.force { None } else { results::read(&folder)? };
     let mut agenda = runner::prepare(&request, earlier)?;
     if agenda.jobs.is_empty() {
@@ -62,12 +68,8 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let mut layout = layout(args, &suite, &environments, &chosen);
     layout.extend(&agenda.results.layout);
     agenda.results.layout = layout;
-    let out = match args.force {
-        true => OutputDir::create(&folder, ExistingPolicy::ReplaceOurs)?,
-        false => OutputDir::resume(&folder, results::is_ours)?,
-    };
     if !args.json {
-        agenda.notes.iter().for_each(|note| eprintln!("{note}"));
+        agenda.notes.iter().for_each(console::note);
     }
     let scored = agenda.due();
     let drawn = |variant: &str| match args.record {
@@ -207,16 +209,23 @@ fn finish(
     let (text, files) = report::write(out, &sheet)?;
     let kept = agenda.jobs.iter().filter(|job| job.kept).count();
     if args.json {
-        print_json(&json!({ "results": sheet.all(), "layout": agenda.results.layout, "notes": agenda.notes,
-            "scored": scored, "kept": kept, "timed": timed, "files": files, "folder": out.path() }));
+        console::json(
+            &json!({ "results": sheet.all(), "layout": agenda.results.layout, "notes": agenda.notes,
+            "scored": scored, "kept": kept, "timed": timed, "files": console::all_shown(&files), "folder": console::shown(out.path()) }),
+        )?;
         return Ok(());
     }
-    print!("{text}");
+    console::print(&text)?;
     let timed = if timed > 0 { format!("; {timed} timed") } else { String::new() };
-    println!("\n{scored} variants scored, {kept} kept from earlier runs{timed}");
+    console::line(format_args!("\n{scored} variants scored, {kept} kept from earlier runs{timed}"))?;
     for (_, loaded) in agenda.places.iter().flat_map(|place| &place.loaded) {
-        println!("checkpoint {} ({} weights, {} steps)", loaded.path.display(), loaded.weights, loaded.step);
+        console::line(format_args!(
+            "checkpoint {} ({} weights, {} steps)",
+            loaded.path.display(),
+            loaded.weights,
+            loaded.step
+        ))?;
     }
-    println!("every episode, tables and pictures in {}", out.path().display());
+    console::line(format_args!("every episode, tables and pictures in {}", out.path().display()))?;
     Ok(())
 }

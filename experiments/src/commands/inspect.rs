@@ -6,9 +6,9 @@ use forethought_envs::data::{DataReport, Finding, FindingKind, ReadOptions, read
 use forethought_planner::checkpoint;
 use serde_json::json;
 
-use super::print_json;
 use crate::cli::InspectArgs;
 use crate::configuration::Configuration;
+use crate::console;
 use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::settings::{self, Layer};
@@ -30,9 +30,9 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
         Some("toml") => {
             let configuration: Configuration = settings::load(&[Layer::read(path)?], &[])?;
             if args.json {
-                print_json(&json!(configuration));
+                console::json(&json!(configuration))?;
             } else {
-                print!("{}", settings::render(&configuration)?);
+                console::print(format_args!("{}", settings::render(&configuration)?))?;
             }
             Ok(())
         }
@@ -46,41 +46,46 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
     let vector = checkpoint::verify(path, &device)?;
     let (manifest, weights) = (&loaded.manifest, burn::module::Module::num_params(&loaded.network));
     if as_json {
-        print_json(&json!({ "path": loaded.path, "weights": weights, "sha256": loaded.hash,
-                "test_vector_difference": vector, "manifest": manifest }));
+        console::json(
+            &json!({ "path": console::shown(&loaded.path), "weights": weights, "sha256": loaded.hash,
+                "test_vector_difference": vector, "manifest": manifest }),
+        )?;
         return Ok(());
     }
     let (layout, network) = (&manifest.layout, &manifest.model.network);
-    println!("checkpoint   {}", loaded.path.display());
-    println!("environment  {}", manifest.environment.id);
-    println!(
+    console::line(format_args!("checkpoint   {}", loaded.path.display()))?;
+    console::line(format_args!("environment  {}", manifest.environment.id))?;
+    console::line(format_args!(
         "network      {:?}, width {}, {} layers, {weights} weights",
         network.kind, network.width, network.layers
-    );
-    println!(
+    ))?;
+    console::line(format_args!(
         "tokens       {} chunks of {} frames, {} numbers each",
         layout.chunks,
         layout.frames_per_token,
         layout.width()
-    );
-    println!(
+    ))?;
+    console::line(format_args!(
         "noise        {} levels, {:?} schedule, predicts {:?}",
         manifest.model.levels, manifest.model.schedule, manifest.model.target
-    );
-    println!("training     step {} of {}, seed {}", manifest.step, manifest.train.steps, manifest.train.seed);
-    println!(
+    ))?;
+    console::line(format_args!(
+        "training     step {} of {}, seed {}",
+        manifest.step, manifest.train.steps, manifest.train.seed
+    ))?;
+    console::line(format_args!(
         "data         {} rows, seed {}",
         manifest.data.rows,
         manifest.data.seed.map_or("unknown".into(), |s| s.to_string())
-    );
-    println!(
+    ))?;
+    console::line(format_args!(
         "test vector  {}",
         vector.map_or("none: only exported checkpoints carry one".into(), |far| format!(
             "met within {far:.1e}"
         ))
-    );
-    println!("written by   {} {}", env!("CARGO_PKG_NAME"), manifest.code_version);
-    println!("weights      SHA-256 {}", loaded.hash);
+    ))?;
+    console::line(format_args!("written by   {} {}", env!("CARGO_PKG_NAME"), manifest.code_version))?;
+    console::line(format_args!("weights      SHA-256 {}", loaded.hash))?;
     Ok(())
 }
 
@@ -100,19 +105,19 @@ fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
         }),
     }
     if as_json {
-        print_json(&json!({
-            "path": path, "metadata": dataset.metadata, "summary": summary, "report": report,
-        }));
+        console::json(&json!({
+            "path": console::shown(path), "metadata": dataset.metadata, "summary": summary, "report": report,
+        }))?;
         return Ok(());
     }
-    println!(
+    console::line(format_args!(
         "{}: {} rows of {}, {} terminals, {} time-outs\n",
         path.display(),
         summary.rows,
         if summary.env_id.is_empty() { "an environment without a name" } else { &summary.env_id },
         summary.terminals,
         summary.timeouts
-    );
+    ))?;
     let mut table = Table::new([
         words("column"),
         numbers("mean"),
@@ -131,10 +136,10 @@ fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
             format!("{:.4}", c.max),
         ]);
     }
-    print!("{table}");
-    println!();
+    console::print(&table)?;
+    console::line("")?;
     for line in report.lines() {
-        println!("{line}");
+        console::line(format_args!("{line}"))?;
     }
     Ok(())
 }

@@ -35,11 +35,6 @@ pub fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Prints a JSON object on standard output.
-fn print_json(value: &serde_json::Value) {
-    println!("{value:#}");
-}
-
 /// What a picture needs; `None` for environments without a top view.
 fn scene(spec: &EnvSpec) -> Option<MazeScene> {
     let scene = forethought_envs::scene(&spec.id)?;

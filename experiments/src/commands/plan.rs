@@ -5,9 +5,10 @@ use forethought_envs::Start;
 use forethought_planner::Planner;
 use serde_json::json;
 
-use super::{print_json, scene};
+use super::scene;
 use crate::cli::PlanArgs;
 use crate::configuration::CONTROLLER;
+use crate::console;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::{picture, planning, progress, resolve, scoring};
@@ -41,7 +42,7 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
         bar.set_position(done as u64);
         true
     })?;
-    bar.finish_and_clear();
+    bar.finish();
     let [record] = records.as_slice() else {
         return Err(Failure::broken("the rollout returned no episode"));
     };
@@ -59,22 +60,22 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let later: Vec<f64> = record.plans.iter().skip(1).map(|plan| plan.took_s).collect();
     let replan = later.iter().sum::<f64>() / later.len().max(1) as f64;
     if args.shared.json {
-        print_json(&json!({ "environment": spec.id, "seed": args.seed, "return": episode.episode_return,
+        console::json(&json!({ "environment": spec.id, "seed": args.seed, "return": episode.episode_return,
             "score": episode.score, "score_if_stayed": episode.score_if_stayed, "success": episode.success,
-            "steps_to_arrival": episode.steps_to_arrival, "plans": record.plans.len(), "first_plan_s": first, "replan_s": replan, "files": written }));
+            "steps_to_arrival": episode.steps_to_arrival, "plans": record.plans.len(), "first_plan_s": first, "replan_s": replan, "files": console::all_shown(&written) }))?;
         return Ok(());
     }
     let arrival =
         episode.steps_to_arrival.map_or("never arrived".into(), |step| format!("arrived at step {step}"));
-    println!("{} seed {}: score {:.1}, {arrival}", spec.id, args.seed, episode.score());
-    println!(
+    console::line(format_args!("{} seed {}: score {:.1}, {arrival}", spec.id, args.seed, episode.score()))?;
+    console::line(format_args!(
         "{} plans: first {:.0} ms, replans {:.0} ms each",
         record.plans.len(),
         1e3 * first,
         1e3 * replan
-    );
+    ))?;
     for path in written {
-        println!("  {}", path.display());
+        console::line(format_args!("  {}", path.display()))?;
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::print_json;
 use crate::cli::ReportArgs;
+use crate::console;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::report::{self, Pairs, Sheet};
@@ -19,7 +19,15 @@ pub fn run(args: &ReportArgs) -> Result<(), Failure> {
                 path.display()
             ))
         };
-        folders.push((path.display().to_string(), results::read(path)?.ok_or_else(refused)?));
+        let results = results::read(path)?.ok_or_else(refused)?;
+        if let Some((environment, variant)) = results.unsound.first() {
+            return Err(Failure::refused(format!(
+                "{}: the episodes of `{variant}` in {environment} do not have the SHA-256 that the protocol gives them: \
+                 they were damaged or edited; restore them, or score them again with `eval`",
+                path.display()
+            )));
+        }
+        folders.push((path.display().to_string(), results));
     }
     if args.within.is_some_and(|points| !(points.is_finite() && points >= 0.0)) {
         return Err(Failure::refused("--within must be zero or a positive number of points"));
@@ -48,10 +56,14 @@ fn alone(args: &ReportArgs, results: &Results, out: Option<&OutputDir>) -> Resul
         None => (report::text(&sheet), Vec::new()),
     };
     if args.json {
-        print_json(&json!({ "results": sheet.all(), "layout": results.layout, "files": files }));
+        console::json(
+            &json!({ "results": sheet.all(), "layout": results.layout, "files": console::all_shown(&files) }),
+        )?;
     } else {
-        print!("{text}");
-        files.iter().for_each(|file| println!("  {}", file.display()));
+        console::print(&text)?;
+        for file in &files {
+            console::line(format_args!("  {}", file.display()))?;
+        }
     }
     Ok(())
 }
@@ -65,10 +77,12 @@ fn compared(args: &ReportArgs, pairs: &Pairs, out: Option<&OutputDir>) -> Result
         files.push(out.write_text("differences.svg", &pairs.picture().text)?);
     }
     if args.json {
-        print_json(&json!({ "comparison": pairs, "files": files }));
+        console::json(&json!({ "comparison": pairs, "files": console::all_shown(&files) }))?;
     } else {
-        print!("{text}");
-        files.iter().for_each(|file| println!("  {}", file.display()));
+        console::print(&text)?;
+        for file in &files {
+            console::line(format_args!("  {}", file.display()))?;
+        }
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::print_json;
 use crate::cli::SettingsArgs;
 use crate::configuration::Configuration;
+use crate::console;
 use crate::failure::Failure;
 use crate::resolve::unknown;
 use crate::settings::{Meaning, meanings};
@@ -21,13 +21,15 @@ pub fn run(args: &SettingsArgs) -> Result<(), Failure> {
         return Err(unknown("settings", "table", typed, &tables));
     }
     if args.json {
-        print_json(&json!({ "settings": shown }));
+        console::json(&json!({ "settings": shown }))?;
         return Ok(());
     }
     for Meaning { key, default, meaning } in shown {
         let default = if default.is_null() { "unset".into() } else { default.to_string() };
-        println!("{key} = {default}");
-        wrapped(meaning).iter().for_each(|line| println!("    {line}"));
+        console::line(format_args!("{key} = {default}"))?;
+        for line in wrapped(meaning) {
+            console::line(format_args!("    {line}"))?;
+        }
     }
     Ok(())
 }

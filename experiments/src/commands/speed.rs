@@ -6,8 +6,8 @@ use std::path::Path;
 use forethought_planner::checkpoint;
 use serde_json::json;
 
-use super::print_json;
 use crate::cli::{PeakMemoryArgs, SpeedArgs};
+use crate::console;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::speed::baseline;
@@ -66,7 +66,7 @@ pub fn run(args: &SpeedArgs) -> Result<(), Failure> {
         })?);
     }
     let (plans, reference) = bench.plans(&worker)?;
-    bar.finish_and_clear();
+    bar.finish();
     let checkpoint = checkpoint::load(&folder, &device)?.hash;
     let results = Results {
         format: FORMAT,
@@ -94,13 +94,14 @@ pub fn run(args: &SpeedArgs) -> Result<(), Failure> {
         baseline::write(&earlier, &results)?;
     }
     if args.json {
-        print_json(&json!({ "results": results, "baseline": baseline.map(|_| earlier), "files": files }));
+        console::json(&json!({ "results": results, "baseline": baseline.map(|_| console::shown(&earlier)),
+            "files": console::all_shown(&files) }))?;
         return Ok(());
     }
-    print!("{text}");
-    println!("\nresults and table in {}", out.path().display());
+    console::print(&text)?;
+    console::line(format_args!("\nresults and table in {}", out.path().display()))?;
     if args.write_baseline {
-        println!("baseline written to {}", earlier.display());
+        console::line(format_args!("baseline written to {}", earlier.display()))?;
     }
     Ok(())
 }
@@ -111,6 +112,6 @@ pub fn peak_memory(args: &PeakMemoryArgs) -> Result<(), Failure> {
         .ok_or_else(|| Failure::refused(format!("no checkpoint comes with {}", args.environment)))?;
     bench.round(Kind::Cold)?;
     bench.round(Kind::Replan)?;
-    print_json(&json!({ "environment": args.environment, "peak_memory_mb": machine::peak_memory_mb() }));
+    console::json(&json!({ "environment": args.environment, "peak_memory_mb": machine::peak_memory_mb() }))?;
     Ok(())
 }

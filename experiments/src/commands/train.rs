@@ -1,8 +1,6 @@
 //! `forethought train`: train a planner; the same command again resumes.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 use forethought_envs::data::DataReport;
@@ -11,10 +9,13 @@ use forethought_planner::training::{Progress, Trainer, TrainingData};
 use forethought_planner::{PlannerError, checkpoint};
 use serde_json::json;
 
-use super::print_json;
 use crate::cli::TrainArgs;
+use crate::configuration::Configuration;
+use crate::console;
 use crate::failure::Failure;
-use crate::{output, progress, resolve, settings};
+use crate::interrupt::Deferred;
+use crate::settings::{self, Layer};
+use crate::{output, progress, resolve};
 
 mod source;
 
@@ -28,11 +29,10 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     configuration.train.seed = args.seed.unwrap_or(configuration.train.seed);
     let configuration = &source.configuration;
     let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&source.name, "train"));
-    if holds_something_else(&folder) {
-        return Err(Failure::broken(format!(
-            "{} holds files and no training run: choose another folder with --out",
-            folder.display()
-        )));
+    // An export is compared with a run that is complete, and otherwise in the way.
+    let target = args.export.as_ref().filter(|target| target.exists());
+    if let Some(target) = target.filter(|_| steps_done(&folder) < configuration.train.steps) {
+        return Err(taken(target));
     }
     let data = TrainingData {
         spec: &source.spec,
@@ -47,7 +47,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         &device,
         args.device.threads(),
     )
-    .map_err(|error| source::naming_planner(&source.path, error))?;
+    .map_err(|error| with_out(&folder, source::naming_planner(&source.path, error)))?;
     let mut plan = configuration.plan.clone();
     if trainer.manifest().support.is_none() {
         // Data whose positions nobody knows have been nowhere; the report says why.
@@ -59,30 +59,11 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     trainer = trainer.with_settings(plan, control, source.task.clone());
     let report = DataReport { put_back: source.put_back, ..trainer.report().clone() };
     let complete = trainer.step() >= configuration.train.steps;
-    if let Some(target) = args.export.as_ref().filter(|target| target.exists() && !complete) {
-        return Err(taken(target));
-    }
-    let rendered = settings::render(configuration)?;
-    std::fs::create_dir_all(&folder).map_err(|error| {
-        Failure::broken(format!(
-            "cannot make the folder {}: {error}; choose another with --out",
-            folder.display()
-        ))
-    })?;
-    output::write_atomically(&folder.join("config.toml"), rendered.as_bytes())?;
-
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    // A second interrupt falls through to the default and ends the program.
-    let _ = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-    });
+    keep(configuration, &folder.join("config.toml"))?;
+    let end = Deferred::begin();
     let (weights, first) = (trainer.parameters().len(), trainer.step());
     let bar = progress::bar(configuration.train.steps, "steps", args.json);
-    bar.set_position(first);
-    bar.reset_eta();
+    bar.begin_at(first);
     let began = progress::clock();
     if !args.json {
         let verb = match first {
@@ -91,7 +72,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
             _ => "resuming",
         };
         describe(&source, &report);
-        eprintln!("{verb} {weights} weights at step {first} in {}", folder.display());
+        console::note(format_args!("{verb} {weights} weights at step {first} in {}", folder.display()));
     }
     // A complete run is left as it is, down to its last byte.
     let finished = if complete { checkpoint::latest(&folder.join("checkpoints"))? } else { None };
@@ -99,25 +80,27 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         || {
             trainer.run(&progress::clock, &mut |now: Progress| {
                 bar.set_position(now.step);
-                let speed = (now.step - first) as f64 / (now.now - began).max(1e-9);
-                bar.set_message(format!("loss {:.4}, {speed:.1} steps/s", now.loss));
+                if let Some(loss) = now.loss {
+                    let speed = (now.step - first) as f64 / (now.now - began).max(1e-9);
+                    bar.set_message(format!("loss {loss:.4}, {speed:.1} steps/s"));
+                }
                 let in_time = args.time_limit.is_none_or(|limit| now.now - began < limit);
-                in_time && !stop.load(Ordering::SeqCst)
+                in_time && !end.requested()
             })
         },
         Ok,
     );
-    bar.finish_and_clear();
+    bar.finish();
     let seconds = progress::clock() - began;
     let saved = match outcome {
         Ok(path) => path,
         Err(PlannerError::Interrupted) => {
-            eprintln!("stopped at step {}: run the same command to resume", trainer.step());
+            console::note(format_args!("stopped at step {}: run the same command to resume", trainer.step()));
             if args.json {
-                print_json(&json!({
+                console::json(&json!({
                     "complete": false, "steps": trainer.step(), "weights": weights, "seconds": seconds,
                     "data": report,
-                }));
+                }))?;
             }
             return Ok(());
         }
@@ -127,36 +110,55 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         export(&saved, target, &trainer, &device)?;
     }
     if args.json {
-        print_json(&json!({
-            "complete": true, "checkpoint": saved, "steps": trainer.step(), "weights": weights, "seconds": seconds,
+        console::json(&json!({
+            "complete": true, "checkpoint": console::shown(&saved), "steps": trainer.step(), "weights": weights, "seconds": seconds,
             "data": report,
-        }));
+        }))?;
     } else if complete {
-        println!("complete: all {first} steps were done before; checkpoint in {}", saved.display());
+        console::line(format_args!(
+            "complete: all {first} steps were done before; checkpoint in {}",
+            saved.display()
+        ))?;
     } else {
-        println!("{} steps in {seconds:.0} s; checkpoint in {}", trainer.step() - first, saved.display());
+        console::line(format_args!(
+            "{} steps in {seconds:.0} s; checkpoint in {}",
+            trainer.step() - first,
+            saved.display()
+        ))?;
     }
     Ok(())
 }
 
 /// Tells what the data hold and what of it is used.
 fn describe(source: &source::Source, report: &DataReport) {
-    eprintln!("data         {} as `{}`", source.path.display(), source.spec.id);
+    console::note(format_args!("data         {} as `{}`", source.path.display(), source.spec.id));
     for line in report.lines() {
-        eprintln!("             {line}");
+        console::note(format_args!("             {line}"));
     }
 }
 
-/// Whether a run in this folder could overwrite what is not its own: there are files, not all of them named
-/// as a run's first ones, and none that shows a run in progress.
-fn holds_something_else(folder: &Path) -> bool {
-    let ours = |name: &str| {
-        ["config.toml", ".config.toml.tmp-", "events.out.tfevents."].iter().any(|own| name.starts_with(own))
-    };
-    let names: Vec<_> =
-        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
-    let begun = names.iter().any(|name| name == "checkpoints" || name == "metrics.jsonl");
-    !begun && !names.iter().all(|name| name.to_str().is_some_and(ours))
+/// Steps of a run's latest checkpoint; what is wrong with it is said when it is read.
+fn steps_done(folder: &Path) -> u64 {
+    let latest = checkpoint::latest(&folder.join("checkpoints")).ok().flatten();
+    latest.and_then(|path| checkpoint::read_manifest(&path).ok()).map_or(0, |manifest| manifest.step)
+}
+
+/// An error about the run's folder, with the option that names another.
+fn with_out(folder: &Path, failure: Failure) -> Failure {
+    let message = failure.to_string();
+    match message.contains(&folder.display().to_string()) && !message.contains("--out") {
+        true => Failure::broken(format!("{message} (--out names the folder of a run)")),
+        false => failure,
+    }
+}
+
+/// Keeps the settings beside the run; a file that says the same is left as it is, comments and all.
+fn keep(configuration: &Configuration, path: &Path) -> Result<(), Failure> {
+    let said = Layer::read(path).ok().and_then(|layer| settings::load::<Configuration>(&[layer], &[]).ok());
+    if said.as_ref() == Some(configuration) {
+        return Ok(());
+    }
+    Ok(output::write_whole(path, settings::render(configuration)?.as_bytes())?)
 }
 
 /// Writes what planning needs to `target`; the same export again is no fault, another one's folder is.

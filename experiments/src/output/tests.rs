@@ -41,8 +41,12 @@ fn force_removes_our_files_and_keeps_the_rest() {
     out.write_text("episodes/000.json", "{}").unwrap();
     out.write_text("pictures/000.svg", "").unwrap();
     fs::write(root.join("pictures/notes.txt"), "mine").unwrap();
+    drop(out);
     let again = OutputDir::create(&root, ExistingPolicy::ReplaceOurs).unwrap();
-    assert_eq!(names(again.path()), [LIST, "pictures"]);
+    assert!(root.join("old.txt").exists(), "nothing goes before something comes");
+    again.write_text("new.txt", "new").unwrap();
+    assert_eq!(names(again.path()), [LIST, "new.txt", "pictures"]);
+    assert_eq!(fs::read_to_string(root.join(LIST)).unwrap(), "new.txt\n");
     assert_eq!(names(&root.join("pictures")), ["notes.txt"]);
 }
 
@@ -51,17 +55,20 @@ fn resuming_keeps_what_is_there_and_takes_only_its_own_folders() {
     let home = tempfile::tempdir().unwrap();
     let root = home.path().join("run");
     let ours = |name: &str| name.starts_with("cells/");
-    let first = OutputDir::resume(&root, ours).unwrap();
-    assert!(OutputDir::resume(&root, ours).is_ok(), "stopped before the first file");
+    OutputDir::create(&root, ExistingPolicy::Refuse).unwrap().write_text("cells/a.json", "").unwrap();
+    fs::write(root.join(LIST), "").unwrap();
+    let first = OutputDir::resume(&root, ours).expect("stopped before the first file was listed");
     first.write_text("cells/a.json", "a").unwrap();
+    drop(first);
     let again = OutputDir::resume(&root, ours).unwrap();
     again.write_text("cells/b.json", "b").unwrap();
     assert_eq!(names(&root.join("cells")), ["a.json", "b.json"]);
+    drop(again);
     let error = OutputDir::resume(&root, |name| name == "other.txt").unwrap_err();
     assert!(matches!(error, OutputError::OtherCommand { .. }));
     // The list of both runs is whole: force leaves nothing of either.
-    OutputDir::create(&root, ExistingPolicy::ReplaceOurs).unwrap();
-    assert_eq!(names(&root), [LIST]);
+    OutputDir::create(&root, ExistingPolicy::ReplaceOurs).unwrap().write_text("c.json", "c").unwrap();
+    assert_eq!(names(&root), [LIST, "c.json"]);
     fs::write(home.path().join("thesis.tex"), "mine").unwrap();
     let error = OutputDir::resume(home.path(), ours).unwrap_err();
     assert!(matches!(error, OutputError::NotEmpty { .. }));
@@ -72,10 +79,10 @@ fn a_list_that_names_outside_files_removes_none_of_them() {
     let home = tempfile::tempdir().unwrap();
     let (root, precious) = (home.path().join("run"), home.path().join("precious.txt"));
     fs::write(&precious, "keep").unwrap();
-    OutputDir::create(&root, ExistingPolicy::Refuse).unwrap();
+    OutputDir::create(&root, ExistingPolicy::Refuse).unwrap().write_text("a", "a").unwrap();
     let forged = format!("../precious.txt\n{}\n", precious.display());
     fs::write(root.join(LIST), forged).unwrap();
-    OutputDir::create(&root, ExistingPolicy::ReplaceOurs).unwrap();
+    OutputDir::create(&root, ExistingPolicy::ReplaceOurs).unwrap().write_text("a", "a").unwrap();
     assert_eq!(fs::read_to_string(&precious).unwrap(), "keep");
 }
 
@@ -114,4 +121,35 @@ fn a_failed_write_leaves_the_old_file_and_no_temporary_one() {
     fs::remove_dir_all(out.path().join("taken")).unwrap();
     out.write_text("taken", "text").unwrap();
     assert_eq!(fs::read_to_string(out.path().join("taken")).unwrap(), "text");
+}
+
+#[test]
+fn one_run_at_a_time_whatever_it_was_asked_to_do_with_old_files() {
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().join("run");
+    let first = OutputDir::create(&root, ExistingPolicy::Refuse).unwrap();
+    first.write_text("a.txt", "first").unwrap();
+    let busy = |other: Result<OutputDir, OutputError>| {
+        let error = other.unwrap_err();
+        assert!(matches!(error, OutputError::Busy { .. }) && error.to_string().contains("--out"), "{error}");
+    };
+    busy(OutputDir::create(&root, ExistingPolicy::Refuse));
+    busy(OutputDir::create(&root, ExistingPolicy::ReplaceOurs));
+    busy(OutputDir::resume(&root, |_| true));
+    assert_eq!(fs::read_to_string(root.join("a.txt")).unwrap(), "first");
+    drop(first);
+    OutputDir::resume(&root, |_| true).unwrap();
+}
+
+#[test]
+fn a_run_that_writes_nothing_leaves_things_as_they_were() {
+    let home = tempfile::tempdir().unwrap();
+    let (new, used) = (home.path().join("new"), home.path().join("used"));
+    drop(OutputDir::create(&new, ExistingPolicy::Refuse).unwrap());
+    assert!(!new.exists());
+    OutputDir::create(&used, ExistingPolicy::Refuse).unwrap().write_text("old.txt", "old").unwrap();
+    drop(OutputDir::create(&used, ExistingPolicy::ReplaceOurs).unwrap());
+    assert_eq!(names(&used), [LIST, "old.txt"]);
+    OutputDir::create(&used, ExistingPolicy::ReplaceOurs).unwrap().write_text("new.txt", "").unwrap();
+    assert_eq!(names(&used), [LIST, "new.txt"]);
 }

@@ -187,14 +187,16 @@ pub fn cell(measure: &Measure, figures: &Figures) -> String {
     (measure.cell)(figures).unwrap_or("-".into())
 }
 
-/// A mean with its interval.
-pub fn estimate(mean: f64, interval: Interval) -> String {
-    format!("{mean:.1} [{:.1}, {:.1}]", interval.low, interval.high)
+/// A mean with its interval, `-` where there is none.
+pub fn estimate(mean: f64, interval: Option<Interval>) -> String {
+    let interval = interval.map_or("-".into(), |i| format!("{:.1}, {:.1}", i.low, i.high));
+    format!("{mean:.1} [{interval}]")
 }
 
 /// A difference with its interval.
-pub fn signed_estimate(mean: f64, interval: Interval) -> String {
-    format!("{mean:+.1} [{:+.1}, {:+.1}]", interval.low, interval.high)
+pub fn signed_estimate(mean: f64, interval: Option<Interval>) -> String {
+    let interval = interval.map_or("-".into(), |i| format!("{:+.1}, {:+.1}", i.low, i.high));
+    format!("{mean:+.1} [{interval}]")
 }
 
 fn success(figures: &Figures) -> String {

@@ -68,15 +68,14 @@ pub fn picture(sheet: &Sheet<'_>, environment: &str, group: &Group) -> Option<Pi
     let response = |(arm, figures, configured): (&'_ Arm, &'_ Figures, bool)| Response {
         label: arm.label.clone(),
         score: figures.score.mean,
-        interval: figures.score.mean_interval,
+        interval: figures.score.bar(),
         configured,
         note: figures.ms_per_plan().map(|ms| format!("{ms:.1} ms")).unwrap_or_default(),
     };
     let responses: Vec<Response> = arms(sheet, environment, group).into_iter().map(response).collect();
     let title = format!("{environment}: {}", group.name);
     let own = &baseline.score;
-    (!responses.is_empty())
-        .then(|| picture::responses(&title, &group.axis, &responses, own.mean, own.mean_interval))
+    (!responses.is_empty()).then(|| picture::responses(&title, &group.axis, &responses, own.mean, own.bar()))
 }
 
 /// All plots by name of their file.

@@ -128,7 +128,7 @@ impl Pairs {
         let response = |pair: &Pair| Response {
             label: pair.other_variant.clone(),
             score: pair.difference.mean,
-            interval: pair.difference.mean_interval,
+            interval: pair.difference.bar(),
             configured: false,
             note: short(&pair.environment),
         };

@@ -133,7 +133,7 @@ pub fn pictures(sheet: &Sheet<'_>) -> Vec<(String, Picture)> {
                 ms: *ms,
                 cold_ms: point.figures.cold_ms(),
                 score: point.figures.score.mean,
-                interval: point.figures.score.mean_interval,
+                interval: point.figures.score.bar(),
                 configured: point.configured,
                 on_front: point.on_front,
             })

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::{Episode, Layout, Made, Planning, Record, Results, Times, csv, difference};
 use crate::failure::Failure;
@@ -77,13 +78,17 @@ struct Own {
     /// All settings, where the environment's do not act.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     settings: Value,
+    /// SHA-256 of the variant's lines. Missing from records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    episodes_sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     planning: Option<Planning>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     times: Option<Times>,
 }
 
-/// What a folder holds; `None` where it holds no results. A variant is there only with all its episodes.
+/// What a folder holds; `None` where it holds no results. A variant is there only with all its episodes, as they were
+/// written: those that are not are named ([`Results::unsound`]).
 ///
 /// # Errors
 /// [`Failure`] for files that cannot be read, are damaged or of another format, naming them and the remedy.
@@ -108,11 +113,14 @@ pub fn read(folder: &Path) -> Result<Option<Results>, Failure> {
         serde_json::from_value(value).map_err(|error| damaged(&path, &error.to_string()))?;
     let mut episodes = episodes(&folder.join(EPISODES))?;
     let Protocol { first_seed, episodes: count, ends, layout, environments, variants, .. } = protocol;
-    let mut results = Results { first_seed, episodes: count, ends, layout, records: Vec::new() };
+    let mut results = Results { first_seed, episodes: count, ends, layout, ..Results::default() };
     for Entry { variant, environment, content } in variants {
         let record = match content {
             Content::Same { same_as } => {
                 let Some(own) = results.record(&environment, &same_as) else {
+                    if results.unsound.contains(&(environment.clone(), same_as.clone())) {
+                        continue;
+                    }
                     return Err(damaged(
                         &path,
                         &format!("`{variant}` is the same as `{same_as}`, which is not there"),
@@ -127,6 +135,11 @@ pub fn read(folder: &Path) -> Result<Option<Results>, Failure> {
                     let why =
                         format!("the episodes of `{variant}` in {environment} are not those of the protocol");
                     return Err(damaged(&folder.join(EPISODES), &why));
+                }
+                let sound = |seal: &String| lines_hash(&environment, &variant, &rows) == *seal;
+                if !own.episodes_sha256.as_ref().is_none_or(sound) {
+                    results.unsound.push((environment, variant));
+                    continue;
                 }
                 let place = environments.get(&environment);
                 own.record(variant, environment, place, rows)
@@ -179,6 +192,15 @@ impl Own {
         let Self { commit, version, planning, times, .. } = self;
         Record { variant, same_as: None, made, commit, version, planning, times, episodes }
     }
+}
+
+/// SHA-256, hexadecimal, of the lines of a variant's episodes.
+fn lines_hash(environment: &str, variant: &str, episodes: &[Episode]) -> String {
+    let mut hash = Sha256::new();
+    for episode in episodes {
+        hash.update(csv::line(environment, variant, episode) + "\n");
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn refused(path: &Path, why: &str) -> Failure {
@@ -241,6 +263,7 @@ impl Own {
             device: made.device.clone(),
             set: shared.then(|| difference::of(&place.settings, &made.settings)),
             settings: if shared { Value::Null } else { made.settings.clone() },
+            episodes_sha256: Some(lines_hash(&made.environment, &record.variant, &record.episodes)),
             planning: record.planning,
             times: record.times.clone(),
         }

@@ -6,14 +6,13 @@ use crate::failure::Failure;
 use crate::results::{COMMIT, Made, Record, Results};
 
 impl Agenda {
-    /// Takes over what is there: what stands for what is asked, and what nobody asked for.
+    /// Takes over what is there: what stands for what is asked, what nobody asked for, and, until its successor is
+    /// there, what is to be scored again.
     pub(super) fn compare(&mut self, earlier: Results, any_commit: bool) -> Result<(), Failure> {
         let (mut others, mut commits) = (0, Vec::new());
         for record in earlier.records {
             let here = |job: &&mut Job| job.made.environment == record.made.environment;
-            let mut named = false;
             for job in self.jobs.iter_mut().filter(here).filter(|job| job.same_as.is_none()) {
-                named |= job.name == record.variant;
                 if record.same_as.is_some() || !same(&record.made, &job.made)? {
                     others += usize::from(job.name == record.variant && record.same_as.is_none());
                 } else if any_commit || record.commit == COMMIT {
@@ -24,7 +23,8 @@ impl Agenda {
                     commits.push(record.commit.clone());
                 }
             }
-            if !named && !self.jobs.iter().any(|job| job.is_alias_of(&record)) {
+            let replaced = |job: &Job| job.is_alias_of(&record) || (job.kept && job.is_named_as(&record));
+            if !self.jobs.iter().any(replaced) {
                 self.results.put(record);
             }
         }
@@ -52,9 +52,11 @@ impl Agenda {
 
 impl Job {
     fn is_alias_of(&self, record: &Record) -> bool {
-        self.same_as.is_some()
-            && self.name == record.variant
-            && self.made.environment == record.made.environment
+        self.same_as.is_some() && self.is_named_as(record)
+    }
+
+    fn is_named_as(&self, record: &Record) -> bool {
+        self.name == record.variant && self.made.environment == record.made.environment
     }
 }
 

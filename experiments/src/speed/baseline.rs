@@ -70,7 +70,7 @@ pub fn write(path: &Path, results: &Results) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(results)
         .map_err(|error| Failure::broken(format!("cannot render the baseline: {error}")))?;
     text.push('\n');
-    Ok(output::write_atomically(path, text.as_bytes())?)
+    Ok(output::write_whole(path, text.as_bytes())?)
 }
 
 #[cfg(test)]

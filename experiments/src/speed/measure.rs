@@ -6,7 +6,6 @@ use std::process::Command;
 
 use burn::tensor::Device;
 use forethought_planner::checkpoint;
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::agreement;
@@ -21,6 +20,7 @@ use super::worker::Worker;
 use crate::cli::SpeedArgs;
 use crate::device::DeviceName;
 use crate::failure::Failure;
+use crate::progress::Bar;
 use crate::statistics::Quantiles;
 
 /// Environments whose plans are timed.
@@ -72,7 +72,7 @@ pub struct Bench<'a> {
     /// How much is measured.
     pub effort: &'a Effort,
     /// Told of every round.
-    pub bar: &'a ProgressBar,
+    pub bar: &'a Bar,
 }
 
 /// Our side of a case.

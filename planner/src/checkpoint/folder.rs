@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use forethought_envs::files;
 use sha2::{Digest, Sha256};
 
 use super::format1;
@@ -25,6 +26,8 @@ const MODEL: &str = "model.safetensors";
 const TRAINING: &str = "training.safetensors";
 const VECTOR: &str = "test_vector.json";
 const TEMPORARY: &str = ".unfinished-";
+/// What is removed has this name first, so that a folder with its own name is whole.
+const REMOVED: &str = ".removed-";
 const FINISHED: &str = "step-";
 /// Stands in a manifest in place of its own digest while that is computed.
 const UNSEALED: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -67,13 +70,41 @@ pub fn save(
     .map_err(refuse)?;
     let model = tensors::write(parameters, &[("", &state.average)], Precision::Single).map_err(refuse)?;
     let target = folder.join(format!("{FINISHED}{:08}", state.step));
+    remove_debris(folder)?;
     write_folder(&target, manifest, &[(MODEL, model), (TRAINING, training)])?;
     let mut finished = finished(folder)?;
     finished.truncate(finished.len().saturating_sub(2));
     for (_, old) in finished {
-        fs::remove_dir_all(&old).map_err(|source| PlannerError::Io { path: old, source })?;
+        remove_folder(&old)?;
     }
     Ok(target)
+}
+
+/// Removes what a killed program left half-written or half-removed.
+fn remove_debris(folder: &Path) -> Result<(), PlannerError> {
+    let io = |source| PlannerError::Io { path: folder.to_owned(), source };
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if [TEMPORARY, REMOVED].iter().any(|debris| name.starts_with(debris)) && path.is_dir() {
+            fs::remove_dir_all(&path).map_err(|source| PlannerError::Io { path, source })?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a checkpoint: whole under its name, or not under it at all.
+fn remove_folder(path: &Path) -> Result<(), PlannerError> {
+    let io = |source| PlannerError::Io { path: path.to_owned(), source };
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let removed = path.with_file_name(format!("{REMOVED}{name}"));
+    if removed.exists() {
+        fs::remove_dir_all(&removed).map_err(io)?;
+    }
+    fs::rename(path, &removed).and_then(|()| fs::remove_dir_all(&removed)).map_err(io)
 }
 
 /// Saves only what planning needs, as folder `target`, which must not exist: the averaged weights at the precision
@@ -256,7 +287,7 @@ fn write_folder(target: &Path, manifest: &Manifest, files: &[(&str, Vec<u8>)]) -
             return Ok(());
         }
         if target.exists() {
-            fs::remove_dir_all(target).map_err(io(target))?;
+            remove_folder(target)?;
         }
         fs::rename(&temporary, target).map_err(io(target))?;
         sync_folder(parent)
@@ -275,9 +306,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), PlannerError> {
 }
 
 fn sync_folder(path: &Path) -> Result<(), PlannerError> {
-    File::open(path)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|source| PlannerError::Io { path: path.to_owned(), source })
+    files::sync_folder(path).map_err(|source| PlannerError::Io { path: path.to_owned(), source })
 }
 
 /// Reads and checks the manifest of a checkpoint folder.

@@ -1,12 +1,15 @@
 //! Training metrics as JSON lines.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::PlannerError;
+
+/// Bytes of a line at most: several times what five numbers take.
+const LONGEST_LINE: u64 = 1 << 12;
 
 /// One line. Holds no clock, so that a resumed run writes the same bytes as an uninterrupted one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,38 +35,46 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Opens or creates the file and drops every line past `step`, and a last line that was cut off: those
-    /// steps are about to be repeated.
+    /// Opens or creates the file and drops whatever stands behind the lines up to `step`: those steps are about to be
+    /// repeated. Lines come every `every` steps and at the last of `steps`.
     ///
     /// # Errors
-    /// [`PlannerError::Io`]; [`PlannerError::Checkpoint`] for a line that is none, or out of order, among others: the
-    /// file is left as it is.
-    pub fn open(path: &Path, step: u64) -> Result<Self, PlannerError> {
+    /// [`PlannerError::Io`]; [`PlannerError::Checkpoint`] where a line up to `step` is damaged or missing: the file is
+    /// left as it is. A file that is missing altogether, or begins late, was moved away on purpose.
+    pub fn open(path: &Path, step: u64, [every, steps]: [u64; 2]) -> Result<Self, PlannerError> {
         let io = |source| PlannerError::Io { path: path.to_owned(), source };
+        let refuse = |what: String| PlannerError::Checkpoint {
+            path: path.to_owned(),
+            problem: format!("{what}: repair it, or move the file away to go on without the lines so far"),
+        };
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        let (mut keep, mut last, mut number) = (0u64, 0, 0);
+        let every = every.max(1);
+        let until = if step == steps { step } else { step - step % every };
+        let (mut keep, mut last, mut number) = (0u64, None, 0);
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).map_err(io)? > 0 {
-            number += 1;
-            if !line.ends_with(b"\n") {
+        while last.is_none_or(|last| last < until) {
+            line.clear();
+            if (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(io)? == 0 {
                 break;
             }
-            match serde_json::from_slice::<MetricRow>(&line) {
-                Ok(row) if row.step > last => last = row.step,
-                _ => {
-                    let problem = format!(
-                        "line {number} is not the next line of metrics: it was changed or damaged; repair it, or move \
-                         the file away to go on without the lines so far"
-                    );
-                    return Err(PlannerError::Checkpoint { path: path.to_owned(), problem });
-                }
+            number += 1;
+            let row = serde_json::from_slice::<MetricRow>(&line).ok().filter(|_| line.ends_with(b"\n"));
+            let Some(MetricRow { step: here, .. }) = row else {
+                return Err(refuse(format!("line {number} is not a line of metrics")));
+            };
+            if last.is_none() && here > until {
+                break;
             }
-            if last <= step {
-                keep += line.len() as u64;
+            let next = last.map_or(here, |last: u64| last.saturating_add(every).min(steps));
+            if here != next {
+                return Err(refuse(format!("line {number} is of step {here}, and step {next} comes next")));
             }
-            line.clear();
+            (last, keep) = (Some(here), keep + line.len() as u64);
+        }
+        if let Some(last) = last.filter(|last| *last < until) {
+            return Err(refuse(format!("it ends at step {last}, and its checkpoint is of step {step}")));
         }
         file.set_len(keep).map_err(io)?;
         file.seek(SeekFrom::End(0)).map_err(io)?;
@@ -98,46 +109,75 @@ mod tests {
         MetricRow { step, loss: 0.5, gradient_norm: 1.0, learning_rate: 1e-3, validation_loss: None }
     }
 
+    /// Lines of these steps, as a file.
+    fn file(folder: &Path, steps: &[u64]) -> PathBuf {
+        let path = folder.join("metrics.jsonl");
+        let _ = std::fs::remove_file(&path);
+        let mut metrics = Metrics::open(&path, 0, EVERY).unwrap();
+        steps.iter().for_each(|step| metrics.append(&row(*step)).unwrap());
+        metrics.sync().unwrap();
+        path
+    }
+
+    /// A line every 10 of 45 steps, and at the end.
+    const EVERY: [u64; 2] = [10, 45];
+
     #[test]
-    fn reopening_drops_what_will_be_repeated_and_what_was_cut_off() {
+    fn reopening_drops_what_will_be_written_again() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("metrics.jsonl");
-        let mut metrics = Metrics::open(&path, 0).unwrap();
-        for step in [10, 20, 30] {
-            metrics.append(&row(step)).unwrap();
-        }
-        drop(metrics);
+        let path = file(folder.path(), &[10, 20, 30]);
         let whole = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
-        let mut metrics = Metrics::open(&path, 20).unwrap();
-        metrics.append(&row(30)).unwrap();
-        drop(metrics);
+        // A checkpoint between two lines, and behind it lines that a power cut left as anything.
+        for tail in [&b""[..], b"{\"st", b"\0\0\0\0", b"\xff\xfe\n", &whole] {
+            std::fs::write(&path, [&whole, tail].concat()).unwrap();
+            let mut metrics = Metrics::open(&path, 25, EVERY).unwrap();
+            metrics.append(&row(30)).unwrap();
+            drop(metrics);
+            assert_eq!(std::fs::read(&path).unwrap(), whole);
+        }
+        // The last step has its line whether or not it is a tenth.
+        let path = file(folder.path(), &[10, 20, 30, 40, 45]);
+        let whole = std::fs::read(&path).unwrap();
+        Metrics::open(&path, 45, EVERY).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), whole);
     }
 
     #[test]
-    fn a_damaged_line_among_others_is_refused_and_nothing_is_lost() {
+    fn a_damaged_or_missing_line_is_refused_and_nothing_is_lost() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("metrics.jsonl");
-        let mut metrics = Metrics::open(&path, 0).unwrap();
-        for step in [10, 20, 30] {
-            metrics.append(&row(step)).unwrap();
-        }
-        metrics.sync().unwrap();
+        let path = file(folder.path(), &[10, 20, 30]);
         let whole = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = whole.lines().collect();
         let garbled = whole.replace(lines[1], "{\"step\": 2");
-        let twice = format!("{whole}{}\n", lines[0]);
-        for (text, line) in [(garbled, 2), (twice, 4)] {
+        let gap = whole.replace(&format!("{}\n", lines[1]), "");
+        let twice = format!("{0}\n{0}\n{1}\n{2}\n", lines[0], lines[1], lines[2]);
+        let endless = format!("{}\n{}", lines[0], "7".repeat(1 << 20));
+        let short = format!("{}\n{}\n", lines[0], lines[1]);
+        for (text, what) in [
+            (garbled, "line 2"),
+            (gap, "line 2 is of step 30"),
+            (twice, "line 2"),
+            (endless, "line 2"),
+            (short, "ends at step 20"),
+        ] {
             std::fs::write(&path, &text).unwrap();
-            let message = Metrics::open(&path, 30).unwrap_err().to_string();
-            assert!(
-                message.contains("metrics.jsonl") && message.contains(&format!("line {line}")),
-                "{message}"
-            );
+            let message = Metrics::open(&path, 30, EVERY).unwrap_err().to_string();
+            assert!(message.contains("metrics.jsonl") && message.contains(what), "{message}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
-        std::fs::write(&path, b"\xff\xfe\n").unwrap();
-        assert!(Metrics::open(&path, 30).is_err());
+    }
+
+    #[test]
+    fn a_file_moved_away_is_begun_anew_and_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut metrics = Metrics::open(&path, 20, EVERY).unwrap();
+        metrics.append(&row(30)).unwrap();
+        drop(metrics);
+        let whole = std::fs::read(&path).unwrap();
+        Metrics::open(&path, 30, EVERY).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+        Metrics::open(&path, 20, EVERY).unwrap();
+        assert!(std::fs::read(&path).unwrap().is_empty(), "step 30 is about to be repeated");
     }
 }

@@ -8,7 +8,10 @@ use forethought_envs::data::{
     DataReport, DatasetNormalizer, Finding, FindingKind, InverseModel, NormalizerKind, Support,
 };
 
+use serde_json::Value;
+
 use super::data::least_rows;
+use super::run_folder::RunFolder;
 use super::{
     BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, Optimizer, TrainingData, learning_rate,
 };
@@ -19,15 +22,15 @@ use crate::{ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainBatch, Trai
 /// Batches made ahead of the step that uses them.
 const PREFETCH: usize = 4;
 
-/// What the caller hears of, once every `log_every` steps and at the end.
+/// What the caller hears of after every step.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     /// Steps done.
     pub step: u64,
     /// Steps in all.
     pub steps: u64,
-    /// Latest loss.
-    pub loss: f64,
+    /// Loss, once every `log_every` steps and at the end: reading it makes a GPU wait.
+    pub loss: Option<f64>,
     /// Seconds since the epoch, from the caller's clock.
     pub now: f64,
 }
@@ -42,16 +45,19 @@ pub struct Trainer {
     batches: BatchMaker,
     validation: Option<TrainBatch>,
     report: DataReport,
+    _held: RunFolder,
 }
 
 impl Trainer {
-    /// Prepares a run in `folder`, or takes it up where its latest checkpoint stands.
+    /// Prepares a run in `folder`, or takes it up where its latest checkpoint stands. The folder is this run's alone
+    /// until the trainer is dropped.
     ///
     /// `threads` CPU workers share a batch's shards; `None` for any other device.
     ///
     /// # Errors
     /// [`PlannerError::Setting`] for unusable settings, and when the folder holds a run with other ones;
-    /// [`PlannerError::Checkpoint`] when its checkpoint cannot be read.
+    /// [`PlannerError::Checkpoint`] when its checkpoint cannot be read, another run is open in the folder, or it holds
+    /// what no run wrote.
     pub fn new(
         folder: &Path,
         data: &TrainingData<'_>,
@@ -67,15 +73,6 @@ impl Trainer {
         let (manifest, unfitted) = describe(data, &layout, &normalizer, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);
-        let state = match checkpoint::latest(&folder.join("checkpoints"))? {
-            None => TrainState::new(parameters.draw(train.seed)),
-            Some(path) => {
-                // Settings first: tensors of another network would only be found to have other shapes.
-                same_run(&path, &checkpoint::read_manifest(&path)?, &manifest)?;
-                checkpoint::load_training(&path, &parameters)?.1
-            }
-        };
-        let optimizer = Optimizer::new(&state, &parameters, device)?;
         let (levels, shards) = (model.levels, train.shards);
         let workers =
             GradientWorkers::new(&network, &model.network, &layout, levels, shards, device, threads)?;
@@ -87,6 +84,17 @@ impl Trainer {
         };
         let mut report = data.report(&layout, &batches, &held);
         report.findings.extend(unfitted);
+        // Last, so that what cannot be trained leaves no folder behind.
+        let own = RunFolder::take(folder)?;
+        let state = match checkpoint::latest(&folder.join("checkpoints"))? {
+            None => TrainState::new(parameters.draw(train.seed)),
+            Some(path) => {
+                // Settings first: tensors of another network would only be found to have other shapes.
+                same_run(&path, &checkpoint::read_manifest(&path)?, &manifest)?;
+                checkpoint::load_training(&path, &parameters)?.1
+            }
+        };
+        let optimizer = Optimizer::new(&state, &parameters, device)?;
         Ok(Self {
             folder: folder.to_owned(),
             manifest,
@@ -96,6 +104,7 @@ impl Trainer {
             batches,
             validation,
             report,
+            _held: own,
         })
     }
 
@@ -111,7 +120,7 @@ impl Trainer {
 
     /// Has this run's checkpoints carry these settings of planning, control and task. They have no part in training.
     #[must_use]
-    pub fn with_settings(mut self, plan: PlanConfig, control: serde_json::Value, task: TaskConfig) -> Self {
+    pub fn with_settings(mut self, plan: PlanConfig, control: Value, task: TaskConfig) -> Self {
         (self.manifest.plan, self.manifest.control, self.manifest.task) = (plan, control, task);
         self
     }
@@ -127,7 +136,8 @@ impl Trainer {
     }
 
     /// Trains to the end, calling `clock` for the time of day (seconds since the epoch) and `progress` for
-    /// whether to go on; when it says no, a checkpoint is saved and [`PlannerError::Interrupted`] returned.
+    /// whether to go on, after every step; when it says no, a checkpoint is saved and [`PlannerError::Interrupted`]
+    /// returned.
     ///
     /// # Errors
     /// [`PlannerError::Diverged`] when the loss is not finite (no checkpoint is written then), and those of
@@ -139,9 +149,8 @@ impl Trainer {
     ) -> Result<PathBuf, PlannerError> {
         let train = self.manifest.train.clone();
         let from = self.step();
-        std::fs::create_dir_all(&self.folder)
-            .map_err(|source| PlannerError::Io { path: self.folder.clone(), source })?;
-        let mut metrics = Metrics::open(&self.folder.join("metrics.jsonl"), from)?;
+        let mut metrics =
+            Metrics::open(&self.folder.join("metrics.jsonl"), from, [train.log_every, train.steps])?;
         let mut events = EventWriter::create(&self.folder, clock(), from + 1)?;
         let (sender, receiver) = crossbeam::channel::bounded(PREFETCH);
         let Self { folder, manifest, parameters, optimizer, workers, batches, validation, .. } = self;
@@ -161,6 +170,7 @@ impl Trainer {
                 let rate = learning_rate(&train, step);
                 let norm = optimizer.step(gradient.gradient, &train);
                 let (done, end) = (step + 1, step + 1 == train.steps);
+                let (mut now, mut loss) = (clock(), None);
                 if done.is_multiple_of(train.log_every) || end {
                     let validation_loss = match validation {
                         Some(held) => Some(scalar(workers.gradient(optimizer.average(), held)?.loss)?),
@@ -177,7 +187,7 @@ impl Trainer {
                         return Err(PlannerError::Diverged { step: done, loss: row.loss });
                     }
                     metrics.append(&row)?;
-                    let now = clock();
+                    (now, loss) = (clock(), Some(row.loss));
                     let speed = (done - last.1) as f64 / (now - last.0).max(1e-9);
                     last = (now, done);
                     let mut values = vec![
@@ -188,10 +198,10 @@ impl Trainer {
                     ];
                     values.extend(row.validation_loss.map(|loss| ("validation_loss", loss)));
                     events.scalars(now, done, &values)?;
-                    if !progress(Progress { step: done, steps: train.steps, loss: row.loss, now }) && !end {
-                        commit(folder, &metrics, manifest, parameters, optimizer)?;
-                        return Err(PlannerError::Interrupted);
-                    }
+                }
+                if !progress(Progress { step: done, steps: train.steps, loss, now }) && !end {
+                    commit(folder, &metrics, manifest, parameters, optimizer)?;
+                    return Err(PlannerError::Interrupted);
                 }
                 if done.is_multiple_of(train.checkpoint_every) && !end {
                     commit(folder, &metrics, manifest, parameters, optimizer)?;
@@ -267,7 +277,7 @@ fn describe(
         inverse,
         support,
         plan: PlanConfig::default(),
-        control: serde_json::Value::Null,
+        control: Value::Null,
         task: TaskConfig::default(),
         data: DataRecord {
             rows: dataset.len(),
@@ -285,20 +295,40 @@ fn describe(
 /// Refuses to go on with a run that was begun with other settings: the result would be neither.
 fn same_run(path: &Path, found: &Manifest, wanted: &Manifest) -> Result<(), PlannerError> {
     let differs = if found.environment != wanted.environment {
-        "environment"
+        "environment".into()
     } else if found.model != wanted.model {
-        "[model] settings"
+        differences("model", &found.model, &wanted.model)
     } else if found.train != wanted.train {
-        "[train] settings"
+        differences("train", &found.train, &wanted.train)
     } else if found.data != wanted.data || found.normalizer != wanted.normalizer {
-        "data"
+        "data".into()
     } else {
         return Ok(());
     };
     Err(PlannerError::Checkpoint {
         path: path.to_owned(),
         problem: format!(
-            "this run was begun with other {differs}: repeat those to resume it, or choose another --out"
+            "this run was begun with other {differs}: repeat those to resume it, or choose another folder"
         ),
     })
+}
+
+/// The settings below `name` that differ, with both values.
+fn differences<T: serde::Serialize>(name: &str, found: &T, wanted: &T) -> String {
+    fn list(key: &str, found: &Value, wanted: &Value, differ: &mut Vec<String>) {
+        match (found, wanted) {
+            (Value::Object(found), Value::Object(wanted)) => {
+                for (name, value) in found {
+                    list(&format!("{key}.{name}"), value, wanted.get(name).unwrap_or(&Value::Null), differ);
+                }
+            }
+            _ if found != wanted => differ.push(format!("{key} ({found} then, {wanted} now)")),
+            _ => {}
+        }
+    }
+    let mut differ = Vec::new();
+    if let (Ok(found), Ok(wanted)) = (serde_json::to_value(found), serde_json::to_value(wanted)) {
+        list(name, &found, &wanted, &mut differ);
+    }
+    if differ.is_empty() { format!("[{name}] settings") } else { differ.join(", ") }
 }

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -98,6 +98,19 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut unfinished = Unfinished::begin(path, true)?;
     unfinished.file().write_all(bytes)?;
     unfinished.finish()
+}
+
+/// The text of a file of at most `most` bytes, whatever the file is: a device that never ends is refused.
+///
+/// # Errors
+/// [`ErrorKind::FileTooLarge`], [`ErrorKind::InvalidData`] for what is not UTF-8, and the system's own.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 /// Opens a file to be read and written at its end, makes it where there is none, and locks it for as long as it stays
@@ -288,6 +301,23 @@ mod tests {
         }
         std::os::unix::fs::symlink(home.path().join("nowhere"), home.path().join("dangling")).unwrap();
         assert_eq!(write_whole(&home.path().join("dangling"), b"x").unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn text_is_read_up_to_a_limit() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.toml");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read_text(&path, 5).unwrap(), "12345");
+        assert_eq!(read_text(&path, 4).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        fs::write(&path, b"\xff").unwrap();
+        assert_eq!(read_text(&path, 5).unwrap_err().kind(), ErrorKind::InvalidData);
+        if cfg!(unix) {
+            assert_eq!(
+                read_text(Path::new("/dev/zero"), 1 << 16).unwrap_err().kind(),
+                ErrorKind::FileTooLarge
+            );
+        }
     }
 
     #[test]

@@ -51,6 +51,14 @@ pub fn configuration(
         layers.push(layer);
     }
     let mut configuration: Configuration = settings::load(&layers, overrides)?;
+    let named =
+        overrides.iter().filter_map(|text| text.split_once('=')).find(|(key, _)| key.trim() == "environment");
+    if named.is_some() && environment_id(&configuration.environment)? != id {
+        return Err(Failure::refused(format!(
+            "`--set environment={}` names another environment than the command, which is for `{id}`: name it there",
+            configuration.environment
+        )));
+    }
     configuration.environment = id.to_owned();
     Ok(configuration)
 }

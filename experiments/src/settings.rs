@@ -13,9 +13,9 @@
 //! - An enum with data has only the keys of its default variant; prefer a plain enum beside flat settings.
 //! - Numbers are finite; arrays are replaced as a whole.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use forethought_envs::files::read_text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -28,6 +28,9 @@ mod schema;
 
 pub use error::{Origin, SettingsError};
 pub use meaning::{Meaning, meanings};
+
+/// Bytes of a configuration at most.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// One setting as written, with where it was written.
 #[derive(Clone, Debug)]
@@ -52,7 +55,7 @@ impl Layer {
     /// # Errors
     /// [`SettingsError::Read`].
     pub fn read(path: &Path) -> Result<Self, SettingsError> {
-        let text = fs::read_to_string(path)
+        let text = read_text(path, MOST_BYTES)
             .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
         Ok(Self { name: path.to_owned(), text })
     }

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use forethought_envs::entry;
+
 use crate::failure::Failure;
 use crate::settings::Layer;
 
@@ -62,7 +64,10 @@ pub fn checkpoint_or_refusal(id: &str) -> Result<PathBuf, Failure> {
     if let Some(path) = checkpoint(id) {
         return Ok(path);
     }
-    let train = format!("train one with `forethought collect {id}` and `forethought train {id}`");
+    let train = match entry(id).is_ok_and(|entry| entry.has_data()) {
+        true => format!("train one with `forethought collect {id}` and `forethought train {id}`"),
+        false => format!("train one on recorded data with `forethought train {id} --data FILE`"),
+    };
     let places: Vec<String> = folders().iter().map(|folder| folder.display().to_string()).collect();
     Err(Failure::refused(match configuration(id) {
         Some(_) => format!(

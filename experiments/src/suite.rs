@@ -1,15 +1,18 @@
 //! Suites: which environments, which variants, and what papers say, as TOML. A second benchmark is a second file.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
+use forethought_envs::files::read_text;
 use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::resolve::{environment_id, unknown};
 use crate::results::{Published, ReferenceTime};
 use crate::shipped;
+
+/// Bytes of a suite at most.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// A suite.
 #[derive(Clone, Debug, Deserialize)]
@@ -109,7 +112,7 @@ impl Suite {
             let known: Vec<&str> = shipped::SUITES.iter().map(|(name, _)| *name).collect();
             return Err(unknown("--suite", "suite (a file ends in .toml)", name, &known));
         }
-        let text = fs::read_to_string(name)
+        let text = read_text(Path::new(name), MOST_BYTES)
             .map_err(|error| Failure::refused(format!("--suite {name}: cannot be read ({error})")))?;
         Self::parse(name, &text)
     }

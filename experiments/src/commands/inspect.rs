@@ -17,7 +17,10 @@ use crate::table::{Table, numbers, words};
 /// Carries out the command.
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let path = &args.path;
-    if !path.exists() {
+    let there = path.try_exists().map_err(|error| {
+        Failure::broken(format!("{} cannot be looked at: {error}; check its permissions", path.display()))
+    })?;
+    if !there {
         return Err(Failure::refused(format!(
             "{} does not exist: name a checkpoint folder, a training run, a data file or a configuration",
             path.display()

@@ -47,7 +47,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         &device,
         args.device.threads(),
     )
-    .map_err(|error| with_out(&folder, source::naming_planner(&source.path, error)))?;
+    .map_err(|error| in_folder(error, &folder, &source.path))?;
     let mut plan = configuration.plan.clone();
     if trainer.manifest().support.is_none() {
         // Data whose positions nobody knows have been nowhere; the report says why.
@@ -143,12 +143,13 @@ fn steps_done(folder: &Path) -> u64 {
     latest.and_then(|path| checkpoint::read_manifest(&path).ok()).map_or(0, |manifest| manifest.step)
 }
 
-/// An error about the run's folder, with the option that names another.
-fn with_out(folder: &Path, failure: Failure) -> Failure {
-    let message = failure.to_string();
-    match message.contains(&folder.display().to_string()) && !message.contains("--out") {
-        true => Failure::broken(format!("{message} (--out names the folder of a run)")),
-        false => failure,
+/// An error of a run, with the option that names another folder where it is about that.
+fn in_folder(error: PlannerError, folder: &Path, data: &Path) -> Failure {
+    match &error {
+        PlannerError::Checkpoint { path, .. } | PlannerError::Io { path, .. } if path.starts_with(folder) => {
+            Failure::broken(format!("{error} (--out names the folder of a run)"))
+        }
+        _ => source::naming_planner(data, error),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The two files of a folder of results.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use forethought_envs::files::read_text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -21,6 +21,9 @@ pub const PROTOCOL: &str = "protocol.json";
 /// Source of variants whose settings are written as changes of the environment's.
 const CHECKPOINT: &str = "checkpoint";
 const FORMAT: u64 = 1;
+/// Bytes of either file at most: several times what the largest runs leave.
+const MOST_PROTOCOL: u64 = 1 << 26;
+const MOST_EPISODES: u64 = 1 << 30;
 
 /// Whether a file of this name marks a folder as one of results.
 pub fn is_ours(name: &str) -> bool {
@@ -94,7 +97,7 @@ struct Own {
 /// [`Failure`] for files that cannot be read, are damaged or of another format, naming them and the remedy.
 pub fn read(folder: &Path) -> Result<Option<Results>, Failure> {
     let path = folder.join(PROTOCOL);
-    let text = match fs::read_to_string(&path) {
+    let text = match read_text(&path, MOST_PROTOCOL) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);
@@ -152,7 +155,7 @@ pub fn read(folder: &Path) -> Result<Option<Results>, Failure> {
 
 fn episodes(path: &Path) -> Result<BTreeMap<(String, String), Vec<Episode>>, Failure> {
     let mut all: BTreeMap<(String, String), Vec<Episode>> = BTreeMap::new();
-    let text = match fs::read_to_string(path) {
+    let text = match read_text(path, MOST_EPISODES) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(all),
         Err(error) => return Err(refused(path, &format!("cannot be read ({error})"))),

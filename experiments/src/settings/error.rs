@@ -42,7 +42,7 @@ pub enum SettingsError {
         message: String,
     },
     /// An override is not of the form `key=value`.
-    #[error("`--set {text}`: {reason}; write it as --set key=value, for example --set model.width=128")]
+    #[error("`--set {text}`: {reason}; write it as --set key=value, for example --set train.steps=5000")]
     Override {
         /// The text after `--set`.
         text: String,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use forethought_envs::files::read_text;
 use serde_json::Value;
 
 use super::results::{FORMAT, Results};
@@ -11,6 +12,8 @@ use crate::output;
 
 /// Where the project keeps its own, in a checkout.
 const SHIPPED: &str = "experiments/results/speed/results.json";
+/// Bytes of a baseline at most.
+const MOST_BYTES: u64 = 1 << 24;
 /// What it holds.
 const OWN: &str = include_str!("../../results/speed/results.json");
 
@@ -33,7 +36,7 @@ pub fn load(named: Option<&Path>) -> Result<Results, Failure> {
 /// [`Failure`] for a file that is missing, damaged or of another format, naming the remedy.
 pub fn read(path: &Path) -> Result<Results, Failure> {
     let text =
-        fs::read_to_string(path).map_err(|error| refused(path, format!("cannot be read ({error})")))?;
+        read_text(path, MOST_BYTES).map_err(|error| refused(path, format!("cannot be read ({error})")))?;
     parse(path, &text)
 }
 

@@ -13,6 +13,7 @@ mod episode;
 mod frontier;
 mod lines;
 mod maze;
+mod moving;
 mod overview;
 mod profile;
 mod response;
@@ -25,6 +26,7 @@ pub use denoising::denoising;
 pub use episode::episode;
 pub use frontier::{Frontier, Level, Place, frontier};
 pub use lines::{Line, LinePanel, Scale, lines};
+pub use moving::moving;
 pub use overview::{Panel, overview};
 #[cfg(test)]
 pub(crate) use profile::share_above;

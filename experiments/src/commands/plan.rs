@@ -43,18 +43,25 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
         true
     })?;
     bar.finish();
-    let [record] = records.as_slice() else {
+    let mut records = records;
+    let [record] = records.as_mut_slice() else {
         return Err(Failure::broken("the rollout returned no episode"));
     };
     let episode = scoring::episode(record, &spec)?;
-    let mut written = vec![out.write_json("episode.json", record)?];
-    if let Some(scene) = scene(&spec) {
+    let page = scene(&spec).map(|scene| picture::animation(record, &scene, episode.score).text);
+    // How every plan was denoised is tens of megabytes; the page shows a selection of it, the record the first.
+    record.plans.iter_mut().skip(1).for_each(|plan| plan.trace.clear());
+    let record = &*record;
+    let mut written = vec![out.write_text("episode.json", &serde_json::to_string(record)?)?];
+    if let (Some(scene), Some(page)) = (scene(&spec), page) {
         let score = episode.score;
         written.push(out.write_text("episode.svg", &picture::episode(record, &scene, Some(0), score).text)?);
         if let Some(rows) = picture::denoising(record, &scene, 0, PANELS) {
             written.push(out.write_text("denoising.svg", &rows.text)?);
         }
-        written.push(out.write_text("episode.html", &picture::animation(record, &scene, score).text)?);
+        let moving = picture::moving(record, &scene, episode.steps_to_arrival, score);
+        written.push(out.write_text("moving.svg", &moving.text)?);
+        written.push(out.write_text("episode.html", &page)?);
     }
     let first = record.plans.first().map_or(0.0, |plan| plan.took_s);
     let later: Vec<f64> = record.plans.iter().skip(1).map(|plan| plan.took_s).collect();

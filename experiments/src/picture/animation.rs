@@ -9,8 +9,9 @@ use super::episode::heading;
 use super::scene::{MazeScene, Point, position, positions};
 use super::{Picture, colour};
 
-/// Rows of a plan's history that are kept; more would be too quick to see and make the file large.
-const HISTORY_ROWS: usize = 48;
+/// Rows of the first plan's history that are kept, and of every other one's; more would be too quick to see and make
+/// the file large.
+const HISTORY_ROWS: [usize; 2] = [48, 8];
 
 const PAGE: &str = include_str!("animation/page.html");
 const PLAYER: &str = include_str!("animation/player.js");
@@ -50,7 +51,7 @@ struct RowScript {
 }
 
 /// Renders a page that plays the episode: ball, trail, the current plan, and on request how each plan with a
-/// history was denoised (at most 48 of its rows, evenly spread). `score` is shown as given.
+/// history was denoised (at most 48 rows of the first plan and 8 of any other, evenly spread). `score` is shown as given.
 ///
 /// Opened with `#step=40` (and `&row=3` for a row of the denoising) it starts paused there.
 pub fn animation(record: &EpisodeRecord, scene: &MazeScene, score: Option<f64>) -> Picture {
@@ -93,13 +94,18 @@ fn script(record: &EpisodeRecord, scene: &MazeScene) -> Script {
         goal: record.goal.as_deref().and_then(position),
         path: path(&record.observations),
         returns,
-        plans: record.plans.iter().map(plan_script).collect(),
+        plans: record
+            .plans
+            .iter()
+            .enumerate()
+            .map(|(at, plan)| plan_script(plan, HISTORY_ROWS[at.min(1)]))
+            .collect(),
         ramp: colour::ANCHORS,
     }
 }
 
-fn plan_script(plan: &PlanRecord) -> PlanScript {
-    let rows = spread(plan.trace.len(), HISTORY_ROWS);
+fn plan_script(plan: &PlanRecord, most: usize) -> PlanScript {
+    let rows = spread(plan.trace.len(), most);
     PlanScript {
         first_step: plan.first_step,
         value: rounded(plan.score),
@@ -158,8 +164,8 @@ mod tests {
         record.plans[0].trace = (0..500).map(|row| PlanSnapshot { row, ..frame.clone() }).collect();
         let data = data(&animation(&record, &sample::scene(), None).text);
         let rows = data["plans"][0]["history"].as_array().unwrap();
-        assert_eq!(rows.len(), HISTORY_ROWS);
-        assert_eq!((&rows[0]["row"], &rows[HISTORY_ROWS - 1]["row"]), (&0.into(), &499.into()));
+        assert_eq!(rows.len(), HISTORY_ROWS[0]);
+        assert_eq!((&rows[0]["row"], &rows[HISTORY_ROWS[0] - 1]["row"]), (&0.into(), &499.into()));
     }
 
     #[test]

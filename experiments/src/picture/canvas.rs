@@ -23,6 +23,13 @@ pub(super) struct Canvas {
     clips: usize,
 }
 
+/// An animation that repeats.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cycle {
+    /// Of one round.
+    pub(super) seconds: f64,
+}
+
 impl Canvas {
     pub(super) fn new(width: f64, height: f64) -> Self {
         Self { body: String::new(), width, height, clips: 0 }
@@ -91,6 +98,73 @@ impl Canvas {
 
     pub(super) fn unclip(&mut self) {
         self.push(format_args!("</g>"));
+    }
+
+    /// A line that is there between two shares of a cycle.
+    pub(super) fn shown_between(
+        &mut self,
+        points: &[[f64; 2]],
+        [from, to]: [f64; 2],
+        cycle: Cycle,
+        style: &str,
+    ) {
+        if points.len() < 2 || to <= from {
+            return;
+        }
+        let (from, to, seconds) = (from.clamp(0.0, 1.0), to.clamp(0.0, 1.0), number(cycle.seconds));
+        self.push(format_args!(r#"<g visibility="hidden">"#));
+        self.polyline(points, style);
+        self.push(format_args!(
+            r#"<animate attributeName="visibility" calcMode="discrete" values="hidden;visible;hidden" keyTimes="0;{from:.4};{to:.4}" dur="{seconds}s" repeatCount="indefinite"/></g>"#
+        ));
+    }
+
+    /// A line that is drawn along its points, which are reached at shares `times` of a cycle.
+    pub(super) fn drawn_along(&mut self, points: &[[f64; 2]], times: &[f64], cycle: Cycle, style: &str) {
+        let mut lengths = vec![0.0];
+        for pair in points.windows(2) {
+            let step = (pair[1][0] - pair[0][0]).hypot(pair[1][1] - pair[0][1]);
+            lengths.push(lengths[lengths.len() - 1] + step);
+        }
+        let all = lengths[lengths.len() - 1];
+        if points.len() < 2 || all <= 0.0 {
+            return;
+        }
+        let left = |length: &f64| format!("{:.4}", 1.0 - length / all);
+        let values: Vec<String> = lengths.iter().map(left).collect();
+        self.push(format_args!(r#"<g stroke-dasharray="1 1" stroke-dashoffset="1">"#));
+        self.polyline(points, &format!(r#"pathLength="1" {style}"#));
+        self.animate("stroke-dashoffset", &values, times, cycle);
+        self.push(format_args!("</g>"));
+    }
+
+    /// A circle that moves along points, which it reaches at shares `times` of a cycle.
+    pub(super) fn moved_along(
+        &mut self,
+        points: &[[f64; 2]],
+        times: &[f64],
+        cycle: Cycle,
+        radius: f64,
+        style: &str,
+    ) {
+        let Some([x, y]) = points.first().map(|at| at.map(number)) else { return };
+        self.push(format_args!(r#"<circle cx="{x}" cy="{y}" r="{}" {style}>"#, number(radius)));
+        for (axis, attribute) in ["cx", "cy"].into_iter().enumerate() {
+            let values: Vec<String> = points.iter().map(|at| number(at[axis]).to_string()).collect();
+            self.animate(attribute, &values, times, cycle);
+        }
+        self.push(format_args!("</circle>"));
+    }
+
+    /// Values of an attribute at rising shares of a cycle; the last one stands until its end.
+    fn animate(&mut self, attribute: &str, values: &[String], times: &[f64], cycle: Cycle) {
+        let (Some(first), Some(last)) = (values.first(), values.last()) else { return };
+        let times: String = times.iter().map(|time| format!(";{:.4}", time.clamp(0.0, 1.0))).collect();
+        let seconds = number(cycle.seconds);
+        self.push(format_args!(
+            r#"<animate attributeName="{attribute}" values="{first};{};{last}" keyTimes="0{times};1" dur="{seconds}s" repeatCount="indefinite"/>"#,
+            values.join(";")
+        ));
     }
 
     /// A horizontal bar with the colours of time, from left to right.

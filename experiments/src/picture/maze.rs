@@ -59,6 +59,17 @@ impl Maze {
         ring(canvas, self.place(start), (radius * self.scale).max(3.0));
     }
 
+    /// Points in the picture.
+    pub(super) fn placed(&self, points: impl Iterator<Item = Point>) -> Vec<[f64; 2]> {
+        points.map(|point| self.place(point)).collect()
+    }
+
+    /// A length in the picture.
+    pub(super) fn length(&self, length: f64) -> f64 {
+        let [from, to] = [[0.0, 0.0], [length, 0.0]].map(|point| self.place(point));
+        (to[0] - from[0]).abs()
+    }
+
     /// A path coloured by time; a missing point leaves a gap. `time(i)` is in `0..=1`.
     pub(super) fn path(
         &self,

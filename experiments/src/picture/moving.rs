@@ -14,6 +14,8 @@ use super::scene::{MazeScene, Point, position, positions};
 const MARGIN: f64 = 20.0;
 const HEAD: f64 = 62.0;
 const ROOM: [f64; 2] = [760.0, 560.0];
+/// Least width: what the words need.
+const LEAST_WIDTH: f64 = 420.0;
 /// Seconds shown per environment step: a third to a half of real time for mazes, slow enough to follow.
 const SECONDS_PER_STEP: f64 = 0.025;
 /// Steps shown after the first arrival, so that staying is seen.
@@ -38,9 +40,11 @@ pub fn moving(
     let share = |step: usize| (1.0 - REST) * step.min(end) as f64 / end.max(1) as f64;
     let cycle = Cycle { seconds: end as f64 * SECONDS_PER_STEP / (1.0 - REST) };
 
-    let maze = Maze::fitted(scene, [MARGIN, HEAD], ROOM);
-    let (width, foot) = (maze.size[0] + 2.0 * MARGIN, HEAD + maze.size[1]);
-    let mut canvas = Canvas::new(width, foot + 44.0);
+    let maze = Maze::fitted(scene, [0.0; 2], ROOM);
+    let width = maze.size[0].max(LEAST_WIDTH) + 2.0 * MARGIN;
+    let maze = maze.moved_to([(width - maze.size[0]) / 2.0, HEAD]);
+    let foot = HEAD + maze.size[1];
+    let mut canvas = Canvas::new(width, foot + 60.0);
     let (title, subtitle) = heading(record, score);
     canvas.text([MARGIN, 30.0], Anchor::Start, 19.0, r#"font-weight="600""#, &title);
     canvas.text([MARGIN, 50.0], Anchor::Start, 13.0, &format!(r#"fill="{}""#, colour::MUTED), &subtitle);
@@ -80,9 +84,12 @@ pub fn moving(
     let ball = format!(r#"fill="{}" stroke="{}" stroke-width="2""#, colour::time(0.15), colour::GROUND);
     canvas.moved_along(&points, &times, cycle, maze.length(scene.ball_radius).max(6.0), &ball);
     canvas.unclip();
-    let text =
-        "line: what was driven  ·  dots: the plan in force, made anew every few steps  ·  circle: the goal";
-    canvas.text([MARGIN, foot + 26.0], Anchor::Start, 13.0, &format!(r#"fill="{}""#, colour::MUTED), text);
+    let said =
+        ["line: what was driven  ·  circle: the goal", "dots: the plan in force, made anew every few steps"];
+    for (line, text) in said.into_iter().enumerate() {
+        let at = [MARGIN, foot + 26.0 + 18.0 * line as f64];
+        canvas.text(at, Anchor::Start, 13.0, &format!(r#"fill="{}""#, colour::MUTED), text);
+    }
     Picture { text: canvas.finish(&format!("{title}: {subtitle}")), skipped }
 }
 

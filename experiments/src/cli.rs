@@ -29,7 +29,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   forethought eval maze2d-umaze                     score the checkpoint that comes with the project
-  forethought plan maze2d-umaze --seed 7            one episode, with pictures
+  forethought plan maze2d-large --seed 3            one episode, with pictures
   forethought collect maze2d-umaze                  make the training data
   forethought train maze2d-umaze                    train on it; the same command again resumes
   forethought report runs/a runs/b                  compare two folders of results, episode by episode
@@ -92,7 +92,7 @@ pub enum Command {
     )]
     Train(TrainArgs),
     /// Plan and execute one episode and draw it.
-    #[command(after_help = "Example: forethought plan maze2d-umaze --seed 7 --controller path-following")]
+    #[command(after_help = "Example: forethought plan maze2d-large --seed 3 --controller path-following")]
     Plan(PlanArgs),
     /// Score planners, controllers, checkpoints and settings on the same episodes. The same command again resumes.
     #[command(after_help = eval::EXAMPLES)]

@@ -23,22 +23,38 @@ fn parse(json: &str) -> Value {
 }
 
 #[test]
-fn the_committed_results_are_the_readme_s_table() {
+fn the_committed_results_are_the_documents_tables() {
     let home = Home::new();
     let summary = parse(&home.succeed(["report", &shipped("maze2d"), "--json"]));
     let results = summary["results"].as_array().unwrap();
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    let row = readme.lines().find(|line| line.contains("Diffusion Forcing, path-following")).unwrap();
+    let row = |page: &str, says: &str| {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page)).unwrap();
+        text.lines().find(|line| line.contains(says)).unwrap().to_owned()
+    };
     let environments = summary["layout"]["environments"].as_array().unwrap();
     assert_eq!(environments.len(), 6);
-    for environment in environments {
-        let wanted = |one: &&Value| {
-            one["environment"] == *environment && one["variant"] == "diffusion-forcing, path-following"
-        };
-        let figures = results.iter().find(wanted).unwrap();
-        let mean = format!("{:.1}", figures["score"]["mean"].as_f64().unwrap());
-        assert!(row.contains(&mean), "{environment}: {mean} is not in {row}");
-        assert_eq!(figures["score"]["count"], 100);
+    for (page, variant, says) in [
+        ("README.md", "diffusion-forcing, path-following", "Diffusion Forcing, path-following"),
+        ("README.md", "diffusion-forcing, diffused-action", "Diffusion Forcing, diffused-action"),
+        ("RESULTS.md", "diffusion-forcing, path-following", "Diffusion Forcing, path-following"),
+        ("RESULTS.md", "diffusion-forcing, diffused-action", "Diffusion Forcing, diffused-action"),
+        ("RESULTS.md", "diffusion-forcing, inverse-dynamics", "... inverse-dynamics"),
+        ("RESULTS.md", "diffusion-forcing, pd", "... pd"),
+        ("RESULTS.md", "mcg-4, diffused-action", "four completions (MCG) |"),
+        ("RESULTS.md", "full-sequence, diffused-action", "full sequence, as Diffuser"),
+        ("RESULTS.md", "mppi, diffused-action", "MPPI with the true dynamics"),
+        ("RESULTS.md", "waypoint", "controller as published"),
+        ("RESULTS.md", "waypoint-fresh", "controller, corrected"),
+        ("RESULTS.md", "random", "random actions"),
+    ] {
+        let row = row(page, says);
+        for environment in environments {
+            let wanted = |one: &&Value| one["environment"] == *environment && one["variant"] == variant;
+            let figures = results.iter().find(wanted).unwrap();
+            let mean = format!("{:.1}", figures["score"]["mean"].as_f64().unwrap());
+            assert!(row.contains(&mean), "{page}, {environment}: {mean} is not in {row}");
+            assert_eq!(figures["score"]["count"], 100);
+        }
     }
 }
 

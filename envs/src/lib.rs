@@ -15,6 +15,7 @@ mod feature;
 pub mod gymnasium;
 pub mod maze;
 mod policy;
+mod printable;
 mod registry;
 mod scene;
 mod space;
@@ -31,6 +32,7 @@ pub use environment::{
 pub use error::EnvError;
 pub use feature::{Feature, FeatureKind, FeatureRole, entries_of};
 pub use policy::Policy;
+pub use printable::printable;
 pub use registry::{
     catalogue, collect, dynamics, entry, families, file_name, known, make, policy, register, register_entry,
     resolve, scene,

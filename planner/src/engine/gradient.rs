@@ -12,6 +12,9 @@ use crate::error::check_len;
 use crate::network::{FourierFeatures, NetworkConfig, ParameterLayout, thread_pool};
 use crate::{PlannerError, TokenLayout, TrainBatch};
 
+/// Most shards of a batch: more than there are processors anywhere.
+const MOST_SHARDS: usize = 1 << 12;
+
 /// Computes gradients of a transformer shard by shard; shards are summed in their order, whoever computed
 /// them, so that the result does not depend on the number of threads.
 pub struct EngineGradient {
@@ -55,10 +58,17 @@ impl EngineGradient {
         shards: usize,
         threads: usize,
     ) -> Result<Self, PlannerError> {
+        if shards > MOST_SHARDS {
+            let remedy = format!("give at most {MOST_SHARDS}");
+            return Err(PlannerError::Setting { name: "train.shards", value: shards.to_string(), remedy });
+        }
+        // Held against the configuration before memory is asked for as many.
+        let known = config.weights(layout).and_then(|weights| usize::try_from(weights).ok());
+        parameters.check()?;
+        check_len("parameters", known.unwrap_or(usize::MAX), parameters.len())?;
         let flat = vec![0.0; parameters.len()];
-        let weights = Weights::new(parameters, &flat, config)?;
+        let weights = Weights::new(parameters, &flat, config, layout)?;
         let fourier = FourierFeatures::new(layout, config.fourier_features);
-        check_len("inputs of a token", weights.input.inner, layout.width() + fourier.len())?;
         Ok(Self {
             weights,
             fourier,

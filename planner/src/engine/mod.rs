@@ -101,9 +101,8 @@ impl EngineDenoiser {
         target: Target,
         threads: usize,
     ) -> Result<Self, PlannerError> {
-        let weights = Weights::new(parameters, flat, config)?;
+        let weights = Weights::new(parameters, flat, config, &layout)?;
         let fourier = FourierFeatures::new(&layout, config.fourier_features);
-        check_len("inputs of a token", weights.input.inner, layout.width() + fourier.len())?;
         let levels = LevelCache { row_of_level: vec![None; schedule.levels() + 1], ..LevelCache::default() };
         let threads = threads.max(1);
         let pool = if threads == 1 { None } else { Some(Arc::new(thread_pool(threads)?)) };

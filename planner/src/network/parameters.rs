@@ -24,7 +24,7 @@ pub struct ParameterSlot {
 impl ParameterSlot {
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |product: usize, n| product.saturating_mul(*n))
     }
 
     /// Whether it has no entries.
@@ -62,9 +62,22 @@ impl ParameterLayout {
         Self { slots }
     }
 
+    /// Refuses slots that do not follow one another without gaps, as those of a network do.
+    ///
+    /// # Errors
+    /// [`PlannerError::Length`] with the offset that was expected.
+    pub(crate) fn check(&self) -> Result<(), PlannerError> {
+        let mut offset: usize = 0;
+        for slot in &self.slots {
+            check_len("parameters before a slot", offset, slot.offset)?;
+            offset = offset.saturating_add(slot.len());
+        }
+        Ok(())
+    }
+
     /// Total number of entries.
     pub fn len(&self) -> usize {
-        self.slots.last().map_or(0, |slot| slot.offset + slot.len())
+        self.slots.last().map_or(0, |slot| slot.offset.saturating_add(slot.len()))
     }
 
     /// Whether there are no parameters.

@@ -95,7 +95,7 @@ impl Normalizer {
         };
         if let Some(index) = shift.iter().zip(&scale).position(absurd) {
             return Err(EnvError::Mismatch(format!(
-                "normaliser shift[{index}] and scale[{index}] are {} and {}, which no data have; fit it on the data again",
+                "normaliser shift[{index}] and scale[{index}] are {:e} and {:e}, which no data have; fit it on the data again",
                 shift[index], scale[index]
             )));
         }

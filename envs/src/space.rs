@@ -36,7 +36,7 @@ impl BoxSpace {
     /// Space with these bounds.
     ///
     /// # Errors
-    /// [`EnvError::Space`] when the lengths differ, a bound is NaN, or `low > high` somewhere.
+    /// [`EnvError::Space`] when the lengths differ, a bound is NaN, or no number lies between them somewhere.
     pub fn new(low: Vec<f64>, high: Vec<f64>) -> Result<Self, EnvError> {
         if low.len() != high.len() {
             return Err(EnvError::Space(format!(
@@ -46,7 +46,8 @@ impl BoxSpace {
             )));
         }
         for (i, (l, h)) in low.iter().zip(&high).enumerate() {
-            if l.is_nan() || h.is_nan() || l > h {
+            // Between two infinities of one sign lies no number either.
+            if l.is_nan() || h.is_nan() || l > h || *l == f64::INFINITY || *h == f64::NEG_INFINITY {
                 return Err(EnvError::Space(format!(
                     "entry {i} has bounds [{l}, {h}]: give two numbers, the lower one first"
                 )));
@@ -112,6 +113,7 @@ mod tests {
     fn inverted_bounds_are_refused() {
         assert!(BoxSpace::new(vec![1.0], vec![0.0]).is_err());
         assert!(BoxSpace::new(vec![f64::NAN], vec![0.0]).is_err());
+        assert!(BoxSpace::new(vec![f64::INFINITY], vec![f64::INFINITY]).is_err());
     }
 
     #[test]

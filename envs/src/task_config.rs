@@ -65,6 +65,8 @@ impl TaskConfig {
         match (self.kind, goal) {
             (TaskKind::Goal, Some(goal)) if goal.len() == self.entries.len() => {
                 check_finite("goal", goal)?;
+                // Within an infinite distance lies everything, what was never observed included.
+                check_finite("task.radius", &[self.radius])?;
                 Ok(Arc::new(GoalTask::new(&self.entries, goal, self.radius)))
             }
             (TaskKind::Goal, goal) => {

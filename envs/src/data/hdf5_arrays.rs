@@ -24,7 +24,8 @@ pub(super) fn damaged(detail: impl std::fmt::Display) -> String {
 /// What is wrong with a file that the parser does not read: damage, or a part of HDF5 that it does not know.
 fn unread(error: &hdf5_pure::Error) -> String {
     let hdf5_pure::Error::Format(format) = error else { return damaged(error) };
-    let again = "write it again with h5py's plain create_dataset, or with h5repack";
+    // What h5repack leaves as it is, a link or a virtual array, this turns into an array.
+    let again = "store the numbers themselves there (in h5py: `a = f[KEY][...]; del f[KEY]; f[KEY] = a`)";
     let what = match format {
         FormatError::UnsupportedFilter(id) => {
             let name = match id {

@@ -283,6 +283,12 @@ mod tests {
             data.observations.copy_within(8..10, 2 * (row + 1));
         }
         assert_eq!(starts(&data, 2, WindowOptions::default()), [0, 1, 2, 3, 7, 8]);
+        // Zero has two signs, and either repeats the other.
+        data.observations[2 * 4 + 1] = 0.0;
+        for row in [5, 6] {
+            data.observations[2 * row + 1] = -0.0;
+        }
+        assert_eq!(starts(&data, 2, WindowOptions::default()), [0, 1, 2, 3, 7, 8]);
         // A pause that is no goal switch is a fact of the data, not a recording error.
         let mut paused = counter(4);
         paused.observations.copy_within(0..2, 2);

@@ -88,6 +88,10 @@ impl<'a> Episode<'a> {
     }
 
     fn observe(&mut self) -> Result<(), AgentError> {
+        let (want, got) = (self.env.spec().observation.len(), self.env.observation().len());
+        if got != want {
+            return Err(AgentError::ObservationLength { at: self.at(), want, got });
+        }
         self.check_finite("observation", self.env.observation())?;
         self.record.observations.push(self.env.observation().to_vec());
         Ok(())

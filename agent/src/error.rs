@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use forethought_envs::EnvError;
+use forethought_envs::{EnvError, printable};
 use forethought_planner::PlannerError;
 use forethought_policies::PolicyError;
 
@@ -19,7 +19,7 @@ pub struct EpisodeStep {
 
 impl fmt::Display for EpisodeStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`, episode seed {}, step {}", self.env_id, self.seed, self.step)
+        write!(f, "`{}`, episode seed {}, step {}", printable(&self.env_id), self.seed, self.step)
     }
 }
 
@@ -27,7 +27,7 @@ impl fmt::Display for EpisodeStep {
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// A setting outside its range.
-    #[error("setting `{name}` is {value}: {remedy}")]
+    #[error("setting `{name}` is {}: {}", printable(.value), printable(.remedy))]
     Setting {
         /// Dotted name as in the configuration.
         name: &'static str,
@@ -37,7 +37,7 @@ pub enum AgentError {
         remedy: String,
     },
     /// A setting that there is not.
-    #[error("there is no setting `{key}`: known there are {known}")]
+    #[error("there is no setting `{}`: known there are {known}", printable(.key))]
     UnknownSetting {
         /// What was asked for.
         key: String,
@@ -45,7 +45,7 @@ pub enum AgentError {
         known: String,
     },
     /// Settings that do not fit together or have the wrong type.
-    #[error("settings: {0}")]
+    #[error("settings: {}", printable(.0))]
     Settings(String),
     /// A checkpoint that cannot be used, or planned with.
     #[error(transparent)]
@@ -66,6 +66,19 @@ pub enum AgentError {
         index: usize,
         /// The offending value.
         value: f64,
+    },
+    /// An observation of another length than the environment's specification says.
+    #[error(
+        "{at}: the observation has {got} entries, the environment's specification says {want}: every observation must \
+         have the same entries; fix the environment"
+    )]
+    ObservationLength {
+        /// Where it happened.
+        at: EpisodeStep,
+        /// Entries that the specification says.
+        want: usize,
+        /// Entries that there are.
+        got: usize,
     },
     /// The planner refused or failed; the batch is lost with it.
     #[error("planning {count} episode(s), the first at {at}: {source}")]

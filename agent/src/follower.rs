@@ -83,7 +83,8 @@ impl Follower {
     /// The command for the present observation; counts as a step.
     ///
     /// # Errors
-    /// [`AgentError::MalformedPlan`] without a plan, [`AgentError::Controller`] where the controller refuses.
+    /// [`AgentError::MalformedPlan`] without a plan, [`AgentError::ObservationLength`] and [`AgentError::NonFinite`] for
+    /// an observation that is none, [`AgentError::Controller`] where the controller refuses.
     pub fn command(&mut self, observation: &[f64]) -> Result<&[f64], AgentError> {
         let Some(plan) = &self.plan else {
             return Err(AgentError::MalformedPlan {
@@ -91,6 +92,15 @@ impl Follower {
                 problem: "there is none".to_owned(),
             });
         };
+        // Not every controller looks at it; one that does not would act on a broken sensor as if nothing were.
+        if observation.len() != self.observation {
+            let (at, want) = (self.at.clone(), self.observation);
+            return Err(AgentError::ObservationLength { at, want, got: observation.len() });
+        }
+        if let Some(index) = observation.iter().position(|value| !value.is_finite()) {
+            let (at, what) = (self.at.clone(), "observation");
+            return Err(AgentError::NonFinite { at, what, index, value: observation[index] });
+        }
         let (row, action) = (self.executed, self.command.len());
         let ahead = PlanView {
             observations: plan.observations.get(row * self.observation..).unwrap_or_default(),

@@ -3,8 +3,12 @@
 
 mod free_space;
 
-use forethought_agent::RolloutConfig;
+use std::sync::Arc;
+
+use forethought_agent::{Agent, RolloutConfig};
+use forethought_envs::GoalTask;
 use forethought_planner::{Plan, Planner, PlannerError, Request};
+use forethought_policies::{ControlConfig, make_controller};
 use free_space::{FreeSpace, StraightLine, every, run, setup};
 
 #[test]
@@ -18,6 +22,33 @@ fn a_nan_observation_is_refused_with_its_place() {
     for part in ["`free-space`", "episode seed 9", "step 13", "observation[2] is NaN"] {
         assert!(message.contains(part), "{message}");
     }
+}
+
+/// Whether the controller looks at it or not.
+#[test]
+fn an_observation_that_changes_its_length_is_refused_with_its_place() {
+    for controller in ["pd", "diffused-action"] {
+        for from in [0, 13] {
+            let env = FreeSpace { short_from: Some(from), ..FreeSpace::new(50) };
+            let setups = vec![setup("pd", 4, FreeSpace::new(50)), setup(controller, 9, env)];
+            let message = run(&mut StraightLine::new(30), setups, &every(20)).unwrap_err().to_string();
+            for part in ["`free-space`", "episode seed 9", &format!("step {from}"), "has 3 entries", "says 4"]
+            {
+                assert!(message.contains(part), "{message}");
+            }
+        }
+    }
+    // The same in the hands of a caller who steps the environment alone.
+    let spec = FreeSpace::new(50).spec;
+    let controller = make_controller(&ControlConfig::default(), &spec, None).unwrap();
+    let mut agent = Agent::new(Box::new(StraightLine::new(30)), controller, &spec, 20);
+    agent.reset(1, Arc::new(GoalTask::new(&[0, 1], &[1.0, 1.0], 0.1)));
+    agent.act(&[0.0; 4]).unwrap();
+    for bad in [&[0.0; 3][..], &[0.0; 5], &[0.0, f64::NAN, 0.0, 0.0]] {
+        let message = agent.act(bad).unwrap_err().to_string();
+        assert!(message.contains("`free-space`") && message.contains("step 1"), "{message}");
+    }
+    agent.act(&[0.0; 4]).unwrap();
 }
 
 #[test]

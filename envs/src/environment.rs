@@ -145,6 +145,46 @@ impl EnvSpec {
         }
     }
 
+    /// Refuses a specification that contradicts itself: specifications are also read from files.
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] naming the field and what it must be.
+    pub fn check(&self) -> Result<(), EnvError> {
+        let entries = self.observation.len();
+        let bad = |problem: String| Err(EnvError::Mismatch(format!("environment `{}`: {problem}", self.id)));
+        if entries == 0 || self.action.is_empty() {
+            return bad("observations and actions need at least one entry each".into());
+        }
+        let described = self.features.iter().try_fold(0_usize, |sum, feature| sum.checked_add(feature.width));
+        if !self.features.is_empty() && described != Some(entries) {
+            return bad(format!(
+                "`features` must describe the {entries} entries of its observation, no more and no fewer"
+            ));
+        }
+        if let Some(entry) = self.condition.iter().find(|&&entry| entry >= entries) {
+            return bad(format!(
+                "`condition` names entry {entry} of its observation, which has {entries} entries, counted from 0"
+            ));
+        }
+        if self.step_seconds.is_some_and(|step| !(step.is_finite() && step > 0.0)) {
+            return bad("`step_seconds` must be a positive number".into());
+        }
+        let drives = |actuators: &Actuators| {
+            let Actuators { acceleration, speed, damping } = *actuators;
+            let positive = [acceleration, speed].iter().all(|value| value.is_finite() && *value > 0.0);
+            positive && damping.is_finite() && damping >= 0.0
+        };
+        if self.actuators.as_ref().is_some_and(|actuators| !drives(actuators)) {
+            return bad(
+                "`actuators` need a positive acceleration and speed, and a damping of 0 or more".into()
+            );
+        }
+        if self.score.as_ref().is_some_and(|score| !(score.min.is_finite() && score.max.is_finite())) {
+            return bad("`score` needs two finite numbers".into());
+        }
+        Ok(())
+    }
+
     /// Observation entries of a kind of feature.
     pub fn entries(&self, kind: FeatureKind) -> Vec<usize> {
         entries_of(&self.features, kind)

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::printable::printable;
+
 /// Names nearer than this (Jaro-Winkler, 1 is equal) are offered as what was probably meant.
 const HINT_SIMILARITY: f64 = 0.75;
 
@@ -9,7 +11,7 @@ const HINT_SIMILARITY: f64 = 0.75;
 #[derive(Debug, thiserror::Error)]
 pub enum EnvError {
     /// No environment of this name is registered.
-    #[error("unknown environment `{id}`{hint}; known environments: {known}")]
+    #[error("unknown environment `{}`{hint}; known environments: {known}", printable(.id))]
     UnknownEnvironment {
         /// What was asked for.
         id: String,
@@ -29,7 +31,7 @@ pub enum EnvError {
         got: usize,
     },
     /// NaN or infinity where a finite number is needed.
-    #[error("{what}[{index}] is {value}: only finite numbers are accepted")]
+    #[error("{}[{index}] is {value}: only finite numbers are accepted", printable(.what))]
     NonFinite {
         /// Name of the array.
         what: String,
@@ -42,16 +44,16 @@ pub enum EnvError {
     #[error("`{0}` was stepped outside an episode: call reset first")]
     NeedsReset(String),
     /// A goal, snapshot or space that does not fit.
-    #[error("{0}")]
+    #[error("{}", printable(.0))]
     Mismatch(String),
     /// A malformed layout, or one that does not suit the task.
-    #[error("{0}")]
+    #[error("{}", printable(.0))]
     Layout(String),
     /// A malformed space.
-    #[error("malformed space: {0}")]
+    #[error("malformed space: {}", printable(.0))]
     Space(String),
     /// A data file or data set that cannot be used.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", printable(.path.display()), printable(.problem))]
     Data {
         /// The file, or a name for data in memory.
         path: PathBuf,
@@ -59,7 +61,7 @@ pub enum EnvError {
         problem: String,
     },
     /// The operating system refused.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", printable(.path.display()))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -67,7 +69,7 @@ pub enum EnvError {
         source: std::io::Error,
     },
     /// A worker thread ended without an answer.
-    #[error("an environment worker stopped: {0}")]
+    #[error("an environment worker stopped: {}", printable(.0))]
     Worker(String),
 }
 

@@ -54,15 +54,19 @@ impl Feature {
     }
 }
 
+/// Entries of an observation past which features are not followed: widths are also read from files.
+const LONGEST: usize = 1 << 20;
+
 /// Observation entries of every feature of a kind, in order.
 pub fn entries_of(features: &[Feature], kind: FeatureKind) -> Vec<usize> {
     let mut entries = Vec::new();
-    let mut first = 0;
+    let mut first: usize = 0;
     for feature in features {
+        let next = first.saturating_add(feature.width);
         if feature.kind == kind {
-            entries.extend(first..first + feature.width);
+            entries.extend(first.min(LONGEST)..next.min(LONGEST));
         }
-        first += feature.width;
+        first = next;
     }
     entries
 }
@@ -81,5 +85,10 @@ mod tests {
         ];
         assert_eq!(entries_of(&features, FeatureKind::Position), [3, 4, 6, 7, 8]);
         assert_eq!(entries_of(&features, FeatureKind::Velocity), [0usize; 0]);
+        let endless = [
+            Feature::new("a", usize::MAX, FeatureKind::Other),
+            Feature::new("b", usize::MAX, FeatureKind::Angle),
+        ];
+        assert!(entries_of(&endless, FeatureKind::Angle).is_empty());
     }
 }

@@ -16,6 +16,7 @@ pub mod files;
 pub mod gymnasium;
 pub mod maze;
 mod policy;
+mod printable;
 mod registry;
 mod scene;
 mod space;
@@ -32,6 +33,7 @@ pub use environment::{
 pub use error::EnvError;
 pub use feature::{Feature, FeatureKind, FeatureRole, entries_of};
 pub use policy::Policy;
+pub use printable::printable;
 pub use registry::{
     catalogue, collect, dynamics, entry, families, file_name, known, make, policy, register, register_entry,
     resolve, scene,

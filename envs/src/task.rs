@@ -25,8 +25,11 @@ impl<'a> Rows<'a> {
 
     /// Row `i`; empty past the end.
     pub fn get(&self, i: usize) -> &'a [f64] {
-        let at = self.first + i * self.stride;
-        self.values.get(at..at + self.width).unwrap_or_default()
+        let row = || {
+            let at = i.checked_mul(self.stride)?.checked_add(self.first)?;
+            self.values.get(at..at.checked_add(self.width)?)
+        };
+        row().unwrap_or_default()
     }
 }
 
@@ -71,20 +74,25 @@ impl<'a> FramesGradient<'a> {
 
     /// Gradient with respect to action `i`; empty past the end.
     pub fn action(&mut self, i: usize) -> &mut [f64] {
-        let at = i * self.stride;
-        self.values.get_mut(at..at + self.action).unwrap_or_default()
+        self.part(i, 0, self.action)
     }
 
     /// Gradient with respect to observation `i`; empty past the end.
     pub fn observation(&mut self, i: usize) -> &mut [f64] {
-        let at = i * self.stride + self.action;
-        self.values.get_mut(at..at + self.observation).unwrap_or_default()
+        self.part(i, self.action, self.observation)
     }
 
     /// Gradient with respect to reward `i`; empty past the end and where none are planned.
     pub fn reward(&mut self, i: usize) -> &mut [f64] {
-        let (from, to) = (i * self.stride + self.action + self.observation, (i + 1) * self.stride);
-        self.values.get_mut(from..to).unwrap_or_default()
+        let before = self.action.saturating_add(self.observation);
+        self.part(i, before, self.stride.saturating_sub(before))
+    }
+
+    /// `len` numbers from `first` on in row `i`; empty past the end.
+    fn part(&mut self, i: usize, first: usize, len: usize) -> &mut [f64] {
+        let from = i.checked_mul(self.stride).and_then(|at| at.checked_add(first));
+        let range = from.and_then(|from| Some(from..from.checked_add(len)?));
+        range.and_then(|range| self.values.get_mut(range)).unwrap_or_default()
     }
 }
 
@@ -193,7 +201,8 @@ impl GoalTask {
     }
 
     fn offset(&self, g: usize, observation: &[f64]) -> f64 {
-        observation.get(self.entries[g]).map_or(f64::INFINITY, |value| value - self.values[g])
+        let value = self.entries.get(g).and_then(|&entry| observation.get(entry));
+        value.zip(self.values.get(g)).map_or(f64::INFINITY, |(value, goal)| value - goal)
     }
 
     fn away(&self, observation: &[f64]) -> f64 {
@@ -216,7 +225,7 @@ impl Task for GoalTask {
             if let Some(gradient) = gradient.as_mut().filter(|_| distance > 0.0) {
                 let slope = frames.weight * (1.0 - squashed * squashed) / (2.0 * self.width * distance);
                 let row = gradient.observation(frame);
-                for (g, &entry) in self.entries.iter().enumerate() {
+                for (g, &entry) in self.entries.iter().enumerate().take(self.values.len()) {
                     if let Some(slot) = row.get_mut(entry) {
                         *slot -= slope * self.offset(g, observation);
                     }

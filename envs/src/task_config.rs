@@ -38,6 +38,25 @@ impl TaskConfig {
         Self { kind: TaskKind::Goal, entries: entries.to_vec(), radius }
     }
 
+    /// Refuses what no observation of `observation` entries can be judged by.
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] naming the field.
+    pub fn check(&self, observation: usize) -> Result<(), EnvError> {
+        if let Some(entry) = self.entries.iter().find(|&&entry| entry >= observation) {
+            return Err(EnvError::Mismatch(format!(
+                "task.entries names entry {entry} of an observation that has {observation}, counted from 0"
+            )));
+        }
+        if !(self.radius.is_finite() && self.radius >= 0.0) {
+            let radius = self.radius;
+            return Err(EnvError::Mismatch(format!(
+                "task.radius is {radius}: give zero or a positive number"
+            )));
+        }
+        Ok(())
+    }
+
     /// The task of this kind; `goal` is what a goal task aims at, in the order of [`TaskConfig::entries`].
     ///
     /// # Errors
@@ -46,6 +65,8 @@ impl TaskConfig {
         match (self.kind, goal) {
             (TaskKind::Goal, Some(goal)) if goal.len() == self.entries.len() => {
                 check_finite("goal", goal)?;
+                // Within an infinite distance lies everything, what was never observed included.
+                check_finite("task.radius", &[self.radius])?;
                 Ok(Arc::new(GoalTask::new(&self.entries, goal, self.radius)))
             }
             (TaskKind::Goal, goal) => {

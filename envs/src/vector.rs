@@ -53,6 +53,9 @@ pub struct VectorEnv {
     spec: EnvSpec,
 }
 
+/// Most environments that a vector is made of by name.
+const MOST: usize = 1 << 20;
+
 impl VectorEnv {
     /// Vector of these environments on `threads` threads (the caller's among them).
     ///
@@ -103,6 +106,11 @@ impl VectorEnv {
     /// # Errors
     /// As [`VectorEnv::new`] and [`crate::make`].
     pub fn make(id: &str, count: usize, threads: usize) -> Result<Self, EnvError> {
+        if count > MOST {
+            return Err(EnvError::Mismatch(format!(
+                "{count} environments in one vector: make at most {MOST}"
+            )));
+        }
         let envs = (0..count).map(|_| crate::make(id)).collect::<Result<Vec<_>, _>>()?;
         Self::new(envs, threads)
     }

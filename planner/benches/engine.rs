@@ -42,11 +42,7 @@ fn products(c: &mut Criterion) {
         for (inner, columns) in [(128, 384), (128, 128), (128, 512), (512, 128)] {
             let (a, mut out) = (numbers(rows * inner), vec![0.0; rows * columns]);
             let weights = vec![numbers(inner * columns); MATRICES];
-            let pack = |b: &Vec<f32>| {
-                let mut packed = Packed::new(inner, columns);
-                packed.fill(b);
-                packed
-            };
+            let pack = |b: &Vec<f32>| Packed::of(b, inner, columns).unwrap();
             let packed: Vec<Packed> = weights.iter().map(pack).collect();
             let name = format!("{rows}x{inner}x{columns}");
             group.throughput(Throughput::Elements((2 * MATRICES * rows * inner * columns) as u64));

@@ -82,6 +82,7 @@ impl<'a> Continuation<'a> {
         schedule: &'a NoiseSchedule,
         config: ContinuationConfig,
     ) -> Result<Self, PlannerError> {
+        layout.check()?;
         let bad = |name, value: String, remedy: String| Err(PlannerError::Setting { name, value, remedy });
         let (h, a, n) = (config.history, config.ahead, config.keep);
         if a == 0 || h.saturating_add(a) > layout.chunks {

@@ -28,8 +28,14 @@ pub struct NoisyBatch<'a> {
 impl NoisyBatch<'_> {
     /// Checks that the arrays fit each other and the token width.
     pub fn check(&self, width: usize) -> Result<(), PlannerError> {
-        check_len("noisy tokens", self.batch * self.tokens * width, self.x_btd.len())?;
-        check_len("noise levels", self.batch * self.tokens, self.level_bt.len())?;
+        // A sequence has its state and its goal; without them there is nothing to cut the arrays by.
+        if self.tokens < FIRST_CHUNK {
+            return Err(PlannerError::Length { what: "sequence", want: FIRST_CHUNK, got: self.tokens });
+        }
+        // Products that had to be cut off are no array's length.
+        let tokens = self.batch.saturating_mul(self.tokens);
+        check_len("noisy tokens", tokens.saturating_mul(width), self.x_btd.len())?;
+        check_len("noise levels", tokens, self.level_bt.len())?;
         check_len("visible chunks", self.batch, self.chunks_b.len())?;
         check_len("visible goals", self.batch, self.goal_b.len())?;
         check_chunks(self.tokens, self.chunks_b)

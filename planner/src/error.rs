@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use forethought_envs::printable;
+
 /// What can go wrong in this crate. Each message names the thing and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum PlannerError {
     /// A setting outside its range.
-    #[error("setting `{name}` is {value}: {remedy}")]
+    #[error("setting `{name}` is {}: {}", printable(.value), printable(.remedy))]
     Setting {
         /// Dotted name as in the configuration.
         name: &'static str,
@@ -65,7 +67,7 @@ pub enum PlannerError {
         loss: f64,
     },
     /// A checkpoint that cannot be used.
-    #[error("checkpoint {path}: {problem}")]
+    #[error("checkpoint {}: {}", printable(.path.display()), printable(.problem))]
     Checkpoint {
         /// Folder or file.
         path: PathBuf,
@@ -73,7 +75,7 @@ pub enum PlannerError {
         problem: String,
     },
     /// The operating system refused.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", printable(.path.display()))]
     Io {
         /// File or folder.
         path: PathBuf,

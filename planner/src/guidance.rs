@@ -48,7 +48,8 @@ impl<'a> TaskObjective<'a> {
             of_action.iter().chain(of_observation).copied().chain(reward).collect()
         };
         let (action, observation) = (&normalizer.action, &normalizer.observation);
-        let most = layout.chunks * layout.width();
+        // Nothing is laid out for a layout that no sequence has.
+        let most = if layout.check().is_ok() { layout.chunks.saturating_mul(layout.width()) } else { 0 };
         Self {
             task,
             layout,
@@ -64,7 +65,7 @@ impl<'a> TaskObjective<'a> {
         let (layout, stride) = (self.layout, self.layout.frame());
         let rewards = layout.reward_at(0).map(|at| Rows::strided(values, at, stride, 1));
         Frames {
-            len: values.len() / stride,
+            len: values.len().checked_div(stride).unwrap_or(0),
             observations: Rows::strided(values, layout.observation_at(0), stride, layout.observation),
             actions: Rows::strided(values, layout.action_at(0), stride, layout.action),
             rewards: rewards.unwrap_or_default(),
@@ -72,20 +73,28 @@ impl<'a> TaskObjective<'a> {
         }
     }
 
-    /// The score alone.
+    /// The score alone; not a number where the arrays do not fit the layout.
     pub fn value(&self, x0_td: &[f64], chunks: usize) -> f64 {
         self.score(x0_td, chunks, None)
     }
 
     fn score(&self, x0_td: &[f64], chunks: usize, gradient_td: Option<&mut [f64]>) -> f64 {
         let (layout, width) = (self.layout, self.layout.width());
-        let chunks_at = FIRST_CHUNK * width..(FIRST_CHUNK + chunks) * width;
+        let end = FIRST_CHUNK.saturating_add(chunks).saturating_mul(width);
+        let chunks_at = FIRST_CHUNK.saturating_mul(width)..end;
+        let short = |values: &[f64]| values.len() < end;
+        if chunks > self.layout.chunks || short(x0_td) || gradient_td.as_deref().is_some_and(short) {
+            return f64::NAN;
+        }
         // A lock that a panic poisoned guards plain numbers, which are written before they are read.
         let mut buffers = self.buffers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (values, slopes) = &mut *buffers;
         let scaling = || self.shift.iter().zip(&self.scale).cycle();
         for ((value, x0), (shift, scale)) in values.iter_mut().zip(&x0_td[chunks_at.clone()]).zip(scaling()) {
             *value = x0 * scale + shift;
+        }
+        if values.len() < chunks_at.len() {
+            return f64::NAN;
         }
         let frames = self.frames(&values[..chunks_at.len()]);
         let Some(gradient_td) = gradient_td else { return self.task.score(frames, None) };
@@ -103,7 +112,7 @@ impl<'a> TaskObjective<'a> {
 impl Objective for TaskObjective<'_> {
     fn value_and_gradient(&self, x0_td: &[f64], chunks: usize, gradient_td: &mut [f64]) -> f64 {
         let mut value = self.score(x0_td, chunks, Some(gradient_td));
-        if self.start_weight > 0.0 {
+        if self.start_weight > 0.0 && !value.is_nan() && chunks > 0 {
             let (state, first) = (
                 STATE * self.layout.width() + self.layout.last_observation(),
                 FIRST_CHUNK * self.layout.width() + self.layout.observation_at(0),

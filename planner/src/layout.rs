@@ -18,7 +18,13 @@ pub const GOAL: usize = 1;
 /// Index of the first token that is planned.
 pub const FIRST_CHUNK: usize = 2;
 
-/// Sizes of a token and of a sequence.
+/// Largest number of frames in a token, and of chunks in a sequence.
+pub(crate) const MOST: usize = 4096;
+/// Widest token: above it a single sequence would no longer fit a machine.
+const MOST_WIDE: usize = 1 << 20;
+
+/// Sizes of a token and of a sequence. Sums of sizes beyond all bounds stay at the largest number, so that whatever
+/// compares them refuses; [`Self::check`] says why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenLayout {
     /// Entries of an observation.
@@ -39,7 +45,8 @@ impl TokenLayout {
     /// Layout for an environment.
     ///
     /// # Errors
-    /// [`PlannerError::Setting`] for zero frames per token or zero chunks, and for a feature that is not planned.
+    /// [`PlannerError::Setting`] for zero frames per token or zero chunks, and for a feature that is not planned;
+    /// [`PlannerError::Env`] for a specification that contradicts itself.
     pub fn new(
         spec: &EnvSpec,
         frames_per_token: usize,
@@ -47,12 +54,9 @@ impl TokenLayout {
         reward: bool,
     ) -> Result<Self, PlannerError> {
         for (name, value) in [("model.frames_per_token", frames_per_token), ("model.chunks", chunks)] {
-            if value == 0 || value > 4096 {
-                return Err(PlannerError::Setting {
-                    name,
-                    value: value.to_string(),
-                    remedy: "between 1 and 4096 are accepted".into(),
-                });
+            if value == 0 || value > MOST {
+                let remedy = format!("between 1 and {MOST} are accepted");
+                return Err(PlannerError::Setting { name, value: value.to_string(), remedy });
             }
         }
         if let Some(context) = spec.features.iter().find(|feature| feature.role == FeatureRole::Context) {
@@ -64,72 +68,115 @@ impl TokenLayout {
                     .into(),
             });
         }
-        Ok(Self {
+        spec.check()?;
+        let layout = Self {
             observation: spec.observation.len(),
             action: spec.action.len(),
             reward,
             frames_per_token,
             chunks,
             condition: spec.condition.clone(),
-        })
+        };
+        layout.check()?;
+        Ok(layout)
+    }
+
+    /// Refuses sizes that no sequence can have. Everything that is built for a layout asks this first, since layouts
+    /// are also read from files.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] naming the size and what is accepted.
+    pub fn check(&self) -> Result<(), PlannerError> {
+        let bad = |name, value: String, remedy: String| Err(PlannerError::Setting { name, value, remedy });
+        for (name, value, most) in [
+            ("layout.frames_per_token", self.frames_per_token, MOST),
+            ("layout.chunks", self.chunks, MOST),
+            ("layout.observation", self.observation, MOST_WIDE),
+            ("layout.action", self.action, MOST_WIDE),
+        ] {
+            if value == 0 || value > most {
+                return bad(name, value.to_string(), format!("between 1 and {most} are accepted"));
+            }
+        }
+        if self.width() > MOST_WIDE {
+            let remedy = format!("at most {MOST_WIDE} numbers are accepted: use fewer frames per token");
+            return bad(
+                "layout.frames_per_token",
+                format!("{}, a token of {} numbers", self.frames_per_token, self.width()),
+                remedy,
+            );
+        }
+        if let Some(index) = self.condition.iter().find(|&&index| index >= self.observation) {
+            let remedy = format!("observations have {} entries, counted from 0", self.observation);
+            return bad("layout.condition", index.to_string(), remedy);
+        }
+        let mut sorted = self.condition.clone();
+        sorted.sort_unstable();
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            return bad("layout.condition", pair[0].to_string(), "name each entry once".into());
+        }
+        Ok(())
     }
 
     /// Entries of one frame.
     pub fn frame(&self) -> usize {
-        self.action + self.observation + usize::from(self.reward)
+        self.action.saturating_add(self.observation).saturating_add(usize::from(self.reward))
     }
 
     /// Entries of one token, `D`.
     pub fn width(&self) -> usize {
-        self.frame() * self.frames_per_token
+        self.frame().saturating_mul(self.frames_per_token)
     }
 
     /// Tokens of a sequence with `chunks` chunks, `T`.
     pub fn tokens(&self, chunks: usize) -> usize {
-        FIRST_CHUNK + chunks
+        FIRST_CHUNK.saturating_add(chunks)
     }
 
     /// Offset of frame `i`'s action in a token.
     pub fn action_at(&self, i: usize) -> usize {
-        i * self.frame()
+        i.saturating_mul(self.frame())
     }
 
     /// Offset of frame `i`'s observation in a token.
     pub fn observation_at(&self, i: usize) -> usize {
-        i * self.frame() + self.action
+        self.action_at(i).saturating_add(self.action)
     }
 
     /// Offset of frame `i`'s reward in a token, where there is one.
     pub fn reward_at(&self, i: usize) -> Option<usize> {
-        self.reward.then(|| i * self.frame() + self.action + self.observation)
+        self.reward.then(|| self.observation_at(i).saturating_add(self.observation))
     }
 
     /// Offset of the observation with which a token ends.
     pub fn last_observation(&self) -> usize {
-        self.observation_at(self.frames_per_token - 1)
+        self.observation_at(self.frames_per_token.saturating_sub(1))
     }
 
     /// Whether slot `d` of token `t` exists.
     pub fn exists(&self, t: usize, d: usize) -> bool {
-        let last = self.last_observation();
+        let within = d.checked_sub(self.last_observation());
         match t {
-            STATE => (last..last + self.observation).contains(&d),
-            GOAL => d >= last && self.condition.contains(&(d - last)),
+            STATE => within.is_some_and(|entry| entry < self.observation),
+            GOAL => within.is_some_and(|entry| self.condition.contains(&entry)),
             _ => true,
         }
     }
 
-    /// Writes a normalised observation into a state token of `width` zeros.
+    /// Writes a normalised observation into a state token of `width` zeros. What has no slot is left out.
     pub fn write_state(&self, observation: &[f64], token: &mut [f64]) {
-        let last = self.last_observation();
-        token[last..last + self.observation].copy_from_slice(observation);
+        let slots = token.get_mut(self.last_observation()..).unwrap_or_default();
+        slots.iter_mut().take(self.observation).zip(observation).for_each(|(slot, value)| *slot = *value);
     }
 
-    /// Writes a goal, in normalised units and the order of `condition`, into a goal token.
+    /// Writes a goal, in normalised units and the order of `condition`, into a goal token. What has no slot is left
+    /// out.
     pub fn write_goal(&self, goal: &[f64], token: &mut [f64]) {
-        let last = self.last_observation();
+        let slots = token.get_mut(self.last_observation()..).unwrap_or_default();
         for (&index, &value) in self.condition.iter().zip(goal) {
-            token[last + index] = value;
+            if let Some(slot) = slots.get_mut(index) {
+                *slot = value;
+            }
         }
     }
 }

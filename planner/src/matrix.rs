@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::PlannerError;
 
+/// Most tokens of a plan, and most entries of a matrix: a hundred times those of the longest plans in use.
+const MOST_TOKENS: usize = 1 << 16;
+const MOST_ENTRIES: usize = 1 << 27;
+
 /// Orders of denoising by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -73,6 +77,14 @@ impl SchedulingMatrix {
     /// # Errors
     /// [`PlannerError::Setting`] for zero tokens or levels, or an uncertainty that is negative or NaN.
     pub fn new(kind: MatrixKind, tokens: usize, levels: u16) -> Result<Self, PlannerError> {
+        if tokens > MOST_TOKENS {
+            let remedy = format!("a plan has at most {MOST_TOKENS} tokens");
+            return Err(PlannerError::Setting {
+                name: "plan.horizon.lengths",
+                value: tokens.to_string(),
+                remedy,
+            });
+        }
         Self::from_levels(kind, &vec![levels; tokens], levels)
     }
 
@@ -121,7 +133,15 @@ impl SchedulingMatrix {
             (from_end as f64 * uncertainty).floor() as usize
         };
         let rows = usize::from(levels) + (0..tokens).map(delay).max().unwrap_or(0);
-        let mut entries = Vec::with_capacity((rows + 1) * tokens);
+        let size = (rows + 1).checked_mul(tokens).filter(|&size| size <= MOST_ENTRIES);
+        let Some(size) = size else {
+            return bad(
+                "plan.sampler.steps",
+                format!("{levels}, {rows} rows of {tokens} tokens"),
+                "that is more than anybody waits for: use fewer steps, or a smaller plan.sampler.uncertainty_scale",
+            );
+        };
+        let mut entries = Vec::with_capacity(size);
         entries.extend_from_slice(start);
         for m in 1..=rows {
             let before = entries.len() - tokens;
@@ -150,9 +170,10 @@ impl SchedulingMatrix {
         self
     }
 
-    /// The same matrix behind `known` tokens that are clean throughout.
+    /// The same matrix behind `known` tokens that are clean throughout, at most as many as a plan has.
     #[must_use]
     pub fn after_known(&self, known: usize) -> Self {
+        let known = known.min(MOST_TOKENS);
         let tokens = known + self.tokens;
         let mut entries = Vec::with_capacity((self.steps() + 1) * tokens);
         for row in self.entries.chunks_exact(self.tokens) {

@@ -56,6 +56,23 @@ impl ModelConfig {
         TokenLayout::new(spec, self.frames_per_token, self.chunks, self.reward)
     }
 
+    /// Refuses settings that no model can be built with.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] naming the setting.
+    pub fn check(&self) -> Result<(), PlannerError> {
+        self.network.check()?;
+        self.noise()?;
+        if self.position_scale.is_finite() && self.position_scale > 0.0 {
+            return Ok(());
+        }
+        Err(PlannerError::Setting {
+            name: "model.position_scale",
+            value: self.position_scale.to_string(),
+            remedy: "give a positive number".into(),
+        })
+    }
+
     /// Noise schedule.
     ///
     /// # Errors

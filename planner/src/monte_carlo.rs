@@ -8,10 +8,14 @@
 //! than those being decided, and all completions are equal: Monte Carlo guidance needs the pyramid.
 
 use crate::denoiser::{Denoiser, NoisyBatch};
+use crate::error::check_len;
 use crate::guidance::Objective;
 use crate::layout::FIRST_CHUNK;
 use crate::levels::Levels;
 use crate::{PlannerError, Tokens, random};
+
+/// Most completions.
+const MOST_SAMPLES: usize = 4096;
 
 /// How to guide a sampling run.
 pub struct Guidance<'a> {
@@ -26,6 +30,27 @@ pub struct Guidance<'a> {
     pub mc_samples: usize,
     /// Seed of the redrawn noise of each sequence.
     pub seeds: &'a [u64],
+}
+
+impl Guidance<'_> {
+    /// Refuses guidance that is not for this many sequences, or of a strength that is no number.
+    pub(crate) fn check(&self, batch: usize) -> Result<(), PlannerError> {
+        check_len("objectives", batch, self.objectives.len())?;
+        check_len("seeds of the guidance", batch, self.seeds.len())?;
+        if self.mc_samples > MOST_SAMPLES {
+            let (name, value) = ("plan.guidance.mc_samples", self.mc_samples.to_string());
+            return Err(PlannerError::Setting {
+                name,
+                value,
+                remedy: format!("at most {MOST_SAMPLES} are accepted"),
+            });
+        }
+        if !self.scale.is_finite() {
+            let (name, value) = ("plan.guidance.scale", self.scale.to_string());
+            return Err(PlannerError::Setting { name, value, remedy: "give a finite number".into() });
+        }
+        Ok(())
+    }
 }
 
 /// A sampling run's guidance, if any: what turns the network's answer into the clean estimate that is stepped to.
@@ -114,7 +139,7 @@ impl<'a> MonteCarlo<'a> {
         x0_btd: &mut [f64],
     ) -> Result<(), PlannerError> {
         let completions = self.guidance.mc_samples.max(1);
-        let size = x0_btd.len() / batch.batch;
+        let size = x0_btd.len() / batch.batch.max(1);
         self.complete(levels, row, batch, latest_x0_btd);
         let inner = NoisyBatch {
             batch: batch.batch * completions,
@@ -147,8 +172,8 @@ impl<'a> MonteCarlo<'a> {
         let completions = self.guidance.mc_samples.max(1);
         let (now, next) = (levels.matrix.row(row), levels.matrix.row(row + 1));
         let decided = (0..now.len()).filter(|&t| now[t] != next[t]).map(|t| now[t]).min().unwrap_or(0);
-        let size = self.gradient_btd.len() / batch.batch;
-        let width = size / batch.tokens;
+        let size = self.gradient_btd.len() / batch.batch.max(1);
+        let width = size / batch.tokens.max(1);
         for b in 0..batch.batch {
             let mut rng = random::stream(self.guidance.seeds.get(b).copied().unwrap_or(0), &[row as u64]);
             for n in 0..completions {

@@ -44,6 +44,7 @@ impl MppiPlanner {
         threads: usize,
     ) -> Result<Self, PlannerError> {
         config.check()?;
+        spec.check()?;
         Ok(Self { dynamics, spec: spec.clone(), config, pool: thread_pool(threads.max(1))? })
     }
 
@@ -168,10 +169,11 @@ impl<'a> Aim<'a> {
 /// The nominal sequence to begin from: what is left of the plan in force, then rest; rest throughout without one.
 fn shifted(request: &Request<'_>, horizon: usize, width: usize) -> Vec<f64> {
     let left = request.in_force.and_then(|now| {
-        (now.plan.actions.len() == now.plan.frames * width)
-            .then(|| now.plan.actions.get(now.executed * width..))?
+        (Some(now.plan.actions.len()) == now.plan.frames.checked_mul(width))
+            .then(|| now.plan.actions.get(now.executed.checked_mul(width)?..))?
     });
-    let mut nominal_ha = left.unwrap_or_default().to_vec();
+    let left = left.unwrap_or_default();
+    let mut nominal_ha = left[..left.len().min(horizon * width)].to_vec();
     nominal_ha.resize(horizon * width, 0.0);
     nominal_ha
 }

@@ -153,7 +153,8 @@ impl Plan {
     pub fn frames(&self, weight: f64) -> Frames<'_> {
         let width = |values: &[f64]| values.len().checked_div(self.frames).unwrap_or(0);
         Frames {
-            len: self.frames,
+            // No more than there are numbers for, whatever the plan says of itself.
+            len: self.frames.min(self.observations.len().max(self.actions.len())),
             observations: Rows::dense(&self.observations, width(&self.observations)),
             actions: Rows::dense(&self.actions, width(&self.actions)),
             weight,
@@ -164,5 +165,6 @@ impl Plan {
 
 fn row(values: &[f64], rows: usize, i: usize) -> Option<&[f64]> {
     let width = values.len().checked_div(rows)?;
-    values.get(i * width..(i + 1) * width)
+    let at = i.checked_mul(width)?;
+    values.get(at..at.checked_add(width)?)
 }

@@ -224,6 +224,11 @@ impl PlanConfig {
         }
         if let Lengths::These(lengths) = &horizon.lengths {
             let outside = lengths.iter().find(|&&length| length == 0 || length > chunks);
+            if lengths.len() > chunks {
+                let (value, remedy) =
+                    (format!("a list of {}", lengths.len()), format!("name each of the {chunks} once"));
+                return bad("plan.horizon.lengths", value, remedy);
+            }
             if lengths.is_empty() || outside.is_some() {
                 let value = outside.map_or("empty".into(), ToString::to_string);
                 let remedy = format!("the checkpoint plans between 1 and {chunks} chunks; or give \"auto\"");

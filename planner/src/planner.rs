@@ -30,6 +30,9 @@ use crate::{PlannerError, TokenLayout};
 use notes::will_do;
 use situation::{Kind, Situation};
 
+/// Numbers of a batch of candidates at most: 2 GiB for each of its arrays.
+const MOST_NUMBERS: usize = 1 << 28;
+
 /// A denoiser with everything needed to plan.
 pub struct DiffusionPlanner {
     denoiser: Box<dyn Denoiser>,
@@ -79,7 +82,8 @@ impl DiffusionPlanner {
     /// Planner around a denoiser. `support` says where the data have been, for [`crate::RankConfig::ood_penalty`].
     ///
     /// # Errors
-    /// [`PlannerError::Setting`] for settings the checkpoint cannot plan with.
+    /// [`PlannerError::Setting`] for settings the checkpoint cannot plan with; it and [`PlannerError::Length`] for
+    /// limits, normaliser and support that do not fit the denoiser's layout.
     pub fn new(
         denoiser: Box<dyn Denoiser>,
         schedule: NoiseSchedule,
@@ -89,8 +93,21 @@ impl DiffusionPlanner {
         support: Option<Support>,
     ) -> Result<Self, PlannerError> {
         let layout = denoiser.layout();
-        check_len("value limits", layout.frame(), limits.low.len())?;
-        check_len("value limits", layout.frame(), limits.high.len())?;
+        layout.check()?;
+        limits.check(layout)?;
+        check_len(
+            "columns of the observations' normaliser",
+            layout.observation,
+            normalizer.observation.width(),
+        )?;
+        check_len("columns of the actions' normaliser", layout.action, normalizer.action.width())?;
+        if support.as_ref().is_some_and(|support| !support.fits(&layout.condition, layout.observation)) {
+            return Err(PlannerError::Setting {
+                name: "support",
+                value: "one of other entries of the observation".into(),
+                remedy: format!("fit it on those that goals speak of, {:?}", layout.condition),
+            });
+        }
         let (low, high) =
             (limits.low.repeat(layout.frames_per_token), limits.high.repeat(layout.frames_per_token));
         let mut planner = Self {
@@ -118,6 +135,7 @@ impl DiffusionPlanner {
     /// [`PlannerError::Setting`] for settings the checkpoint cannot plan with; the old ones stay then.
     pub fn set_config(&mut self, config: PlanConfig) -> Result<(), PlannerError> {
         config.check(self.layout().chunks, self.schedule.levels())?;
+        self.fits_memory(&config)?;
         if config.rank.ood_penalty > 0.0 && self.support.is_none() {
             return Err(PlannerError::Setting {
                 name: "plan.rank.ood_penalty",
@@ -129,6 +147,26 @@ impl DiffusionPlanner {
         }
         self.config = config;
         Ok(())
+    }
+
+    /// Refuses candidates that no memory holds: those of one length are sampled together.
+    fn fits_memory(&self, config: &PlanConfig) -> Result<(), PlannerError> {
+        let layout = self.layout();
+        let sizes = [
+            config.rank.candidates,
+            config.guidance.mc_samples,
+            layout.tokens(layout.chunks),
+            layout.width(),
+        ];
+        let numbers = sizes.iter().fold(1_usize, |product, n| product.saturating_mul(*n));
+        if numbers <= MOST_NUMBERS {
+            return Ok(());
+        }
+        Err(PlannerError::Setting {
+            name: "plan.rank.candidates",
+            value: format!("{} with {} completions each", config.rank.candidates, config.guidance.mc_samples),
+            remedy: "that is more than fits into memory: lower it or plan.guidance.mc_samples".into(),
+        })
     }
 
     fn layout(&self) -> &TokenLayout {

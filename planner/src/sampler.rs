@@ -55,8 +55,12 @@ impl Sampler<'_> {
         on_row: &mut OnRow<'_>,
     ) -> Result<usize, PlannerError> {
         let (tokens, width) = (self.matrix.tokens(), denoiser.layout().width());
-        check_len("tokens to sample", x.batch * tokens * width, x.x_btd.len())?;
-        check_len("tokens of a sequence", tokens, x.tokens())?;
+        denoiser.layout().check()?;
+        x.check(tokens, width)?;
+        self.check_limits(width)?;
+        if let Some(guidance) = guidance {
+            guidance.check(x.batch)?;
+        }
         let mut shown = Shown::new(x.batch * tokens, width);
         let mut x0_btd = vec![0.0; x.x_btd.len()];
         let mut guide = Guide::new(guidance, x, width);
@@ -84,6 +88,21 @@ impl Sampler<'_> {
     /// All rows of the matrix.
     pub fn all(&self) -> Range<usize> {
         0..self.matrix.steps()
+    }
+
+    /// Refuses limits that nothing can lie between.
+    fn check_limits(&self, width: usize) -> Result<(), PlannerError> {
+        let Some((low, high)) = self.limits else { return Ok(()) };
+        check_len("lower value limits", width, low.len())?;
+        check_len("upper value limits", width, high.len())?;
+        match low.iter().zip(high).position(|(low, high)| low.is_nan() || high.is_nan() || low > high) {
+            None => Ok(()),
+            Some(slot) => Err(PlannerError::Setting {
+                name: "limits",
+                value: format!("{} to {} in slot {slot}", low[slot], high[slot]),
+                remedy: "two numbers are needed, the lower one first".into(),
+            }),
+        }
     }
 
     fn levels(&self) -> Levels<'_> {
@@ -142,7 +161,7 @@ impl Shown {
 fn check_estimate(row: usize, x0_btd: &[f64], x: &Tokens, width: usize) -> Result<(), PlannerError> {
     let tokens = x.tokens();
     for (sequence, &chunks) in x.chunks_b.iter().enumerate() {
-        for token in FIRST_CHUNK..tokens.min(FIRST_CHUNK + chunks) {
+        for token in FIRST_CHUNK..tokens.min(FIRST_CHUNK.saturating_add(chunks)) {
             let at = (sequence * tokens + token) * width;
             if x0_btd[at..at + width].iter().any(|v| !v.is_finite()) {
                 return Err(PlannerError::BrokenOutput { row, token });

@@ -1,8 +1,10 @@
 //! Sequences of tokens while they are sampled.
 
-use crate::Solver;
+use crate::denoiser::check_chunks;
+use crate::error::check_len;
 use crate::layout::FIRST_CHUNK;
 use crate::noise::NoiseSchedule;
+use crate::{PlannerError, Solver};
 
 /// Sequences at their present noise levels, with all that a solver remembers of them: a copy can be sampled to its end
 /// like the original, and sampling that stops between two rows goes on to the same bits.
@@ -29,7 +31,8 @@ impl Tokens {
     /// for their clean estimates.
     pub fn new(tokens: usize, x_btd: Vec<f64>, chunks_b: Vec<usize>, goal_b: Vec<bool>) -> Self {
         let batch = chunks_b.len();
-        let previous_bt = vec![0.0; batch * tokens];
+        // No more than there are numbers: whoever samples refuses what does not fit.
+        let previous_bt = vec![0.0; batch.saturating_mul(tokens).min(x_btd.len())];
         Self { batch, x0_btd: x_btd.clone(), x_btd, chunks_b, goal_b, previous_bt, tokens }
     }
 
@@ -38,10 +41,24 @@ impl Tokens {
         self.tokens
     }
 
-    /// Sequence `b` as `[tokens, width]`: present levels and clean estimates.
+    /// Sequence `b` as `[tokens, width]`: present levels and clean estimates; empty past the last one.
     pub fn sequence_mut(&mut self, b: usize) -> (&mut [f64], &mut [f64]) {
         let size = self.x_btd.len() / self.batch.max(1);
-        (&mut self.x_btd[b * size..(b + 1) * size], &mut self.x0_btd[b * size..(b + 1) * size])
+        let from = b.saturating_mul(size);
+        let at = from..from.saturating_add(size);
+        (self.x_btd.get_mut(at.clone()).unwrap_or_default(), self.x0_btd.get_mut(at).unwrap_or_default())
+    }
+
+    /// Refuses sequences whose arrays do not fit each other, `tokens` and the width of a token.
+    pub(crate) fn check(&self, tokens: usize, width: usize) -> Result<(), PlannerError> {
+        let all = self.batch.saturating_mul(tokens);
+        check_len("tokens of a sequence", tokens, self.tokens)?;
+        check_len("tokens to sample", all.saturating_mul(width), self.x_btd.len())?;
+        check_len("clean estimates to sample", self.x_btd.len(), self.x0_btd.len())?;
+        check_len("steps of the tokens to sample", all, self.previous_bt.len())?;
+        check_len("visible chunks", self.batch, self.chunks_b.len())?;
+        check_len("visible goals", self.batch, self.goal_b.len())?;
+        check_chunks(tokens, &self.chunks_b)
     }
 
     /// Takes token `i` (counted over the whole batch) from signal power `abar` to `next`, given its clean estimate.

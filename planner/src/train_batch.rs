@@ -1,5 +1,9 @@
 //! What a training step computes its loss from: made by [`crate::training`], computed by the engine or by Burn.
 
+use crate::PlannerError;
+use crate::denoiser::check_chunks;
+use crate::error::check_len;
+
 /// One batch on the host. Shapes `[B, T, D]`, `[B, T]`, `[B]`.
 #[derive(Clone, Debug)]
 pub struct TrainBatch {
@@ -15,4 +19,27 @@ pub struct TrainBatch {
     pub chunks_b: Vec<usize>,
     /// Whether each sequence has a goal token.
     pub goal_b: Vec<bool>,
+}
+
+impl TrainBatch {
+    /// Refuses arrays that do not fit each other, or sequences of `tokens` tokens of `width` numbers.
+    ///
+    /// # Errors
+    /// [`PlannerError::Length`] naming the array.
+    pub(crate) fn check(&self, tokens: usize, width: usize) -> Result<(), PlannerError> {
+        let b = self.chunks_b.len();
+        // Products that had to be cut off are no array's length.
+        let all = b.saturating_mul(tokens);
+        let slots = all.saturating_mul(width);
+        for (array, want, got) in [
+            ("training levels", all, self.level_bt.len()),
+            ("training goals", b, self.goal_b.len()),
+            ("training tokens", slots, self.x_btd.len()),
+            ("training targets", slots, self.target_btd.len()),
+            ("training weights", slots, self.weight_btd.len()),
+        ] {
+            check_len(array, want, got)?;
+        }
+        check_chunks(tokens, &self.chunks_b)
+    }
 }

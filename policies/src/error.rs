@@ -1,12 +1,12 @@
 //! Errors of policies, and the checks that raise them.
 
-use forethought_envs::BoxSpace;
+use forethought_envs::{BoxSpace, printable};
 
 /// What can go wrong in this crate. Each message names the thing and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// No controller of this name.
-    #[error("unknown controller `{name}`{hint}; known controllers: {known}")]
+    #[error("unknown controller `{}`{hint}; known controllers: {known}", printable(.name))]
     UnknownController {
         /// What was asked for.
         name: String,
@@ -16,7 +16,7 @@ pub enum PolicyError {
         known: String,
     },
     /// A setting outside its range.
-    #[error("setting `{name}` is {value}: {remedy}")]
+    #[error("setting `{name}` is {}: {remedy}", printable(.value))]
     Setting {
         /// Dotted name as in the configuration.
         name: &'static str,
@@ -26,7 +26,7 @@ pub enum PolicyError {
         remedy: String,
     },
     /// A policy that cannot act in this environment.
-    #[error("`{name}` cannot act in `{env}`: {reason}")]
+    #[error("`{name}` cannot act in `{}`: {}", printable(.env), printable(.reason))]
     Unsuitable {
         /// Name of the controller or policy.
         name: &'static str,

@@ -43,6 +43,10 @@ impl Path {
     ) {
         self.axes = start.len();
         self.points.clear();
+        // Without axes there is nowhere to go.
+        if self.axes == 0 {
+            return;
+        }
         let mut last_planned = None;
         for planned in planned {
             if last_planned.is_none() {
@@ -88,10 +92,10 @@ impl Path {
         self.points.len() / self.axes.max(1)
     }
 
-    /// Point `i`, or the last one.
+    /// Point `i`, or the last one; empty where there is none.
     pub(crate) fn point(&self, i: usize) -> &[f64] {
         let at = i.min(self.len().saturating_sub(1)) * self.axes;
-        &self.points[at..at + self.axes]
+        self.points.get(at..at + self.axes).unwrap_or_default()
     }
 
     /// Speed allowed at point `i`, or at the last one.

@@ -85,7 +85,8 @@ impl Controller for PathFollowing {
         action: &mut [f64],
     ) -> Result<(), PolicyError> {
         check("observation", observation, self.observation)?;
-        let rows = ahead.observations.len() / self.observation;
+        let rows = ahead.observations.len() / self.observation.max(1);
+        // Where nothing lies ahead, or a piece of a frame, that is said by what one more frame would take.
         check("planned observations", ahead.observations, rows.max(1) * self.observation)?;
         check_len("command", action, self.space.len())?;
         let away = |planned: &[f64]| -> f64 {
@@ -103,8 +104,9 @@ impl Controller for PathFollowing {
         self.path.limit(self.actuators);
 
         let speed = self.velocities.iter().map(|&i| observation[i].powi(2)).sum::<f64>().sqrt();
-        let look = 1 + (speed * LOOK_AHEAD / SPACING).floor() as usize;
-        let next = 1 + (speed * self.step / SPACING).floor() as usize;
+        // The cast ends at the largest number.
+        let points = |distance: f64| ((distance / SPACING).floor() as usize).saturating_add(1);
+        let (look, next) = (points(speed * LOOK_AHEAD), points(speed * self.step));
         let target = self.path.point(look);
         let length =
             self.positions.iter().zip(target).map(|(&i, t)| (t - observation[i]).powi(2)).sum::<f64>();

@@ -11,7 +11,7 @@ use forethought_policies::{
     CONTROLLERS, ControlConfig, Controller, DIFFUSED_ACTION, INVERSE_DYNAMICS, PATH_FOLLOWING, PD,
     PathConfig, PdConfig, PlanView, Policy, PolicyError, RANDOM, make_controller, make_policy,
 };
-use proptest::prelude::{ProptestConfig, prop_assert, proptest};
+use proptest::prelude::{ProptestConfig, Strategy, prop, prop_assert, prop_oneof, proptest};
 
 fn umaze() -> EnvSpec {
     make("maze2d-umaze-v1").unwrap().spec().clone()
@@ -273,6 +273,79 @@ proptest! {
             let mut action = [f64::NAN; 2];
             controller(name).command(&observation, ahead, &mut action).unwrap();
             prop_assert!(spec.action.contains(&action), "{name}: {action:?}");
+        }
+    }
+}
+
+/// Numbers as they are, and as nobody wants them.
+fn hostile() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        6 => -3.0..3.0,
+        3 => prop::sample::select(vec![0.0, 1e-320, 1e300, -1e300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    /// Nothing ahead, a piece of a frame, one frame or many, of numbers of any kind: a command inside the space, or an
+    /// error.
+    #[test]
+    fn whatever_lies_ahead_a_command_is_in_its_space_or_refused(
+        observation in prop::collection::vec(hostile(), 0..6),
+        observations in prop::collection::vec(hostile(), 0..14),
+        actions in prop::collection::vec(hostile(), 0..5),
+        whole: bool,
+        commands in 0usize..4,
+    ) {
+        let (mut observation, mut observations, mut commands) = (observation, observations, commands);
+        if whole {
+            observation.resize(4, 0.5);
+            observations.truncate(observations.len() / 4 * 4);
+            commands = 2;
+        }
+        let ahead = PlanView { observations: &observations, actions: &actions };
+        for name in CONTROLLERS {
+            let mut action = vec![0.0; commands];
+            if controller(name).command(&observation, ahead, &mut action).is_ok() {
+                prop_assert!(umaze().action.contains(&action), "{name}: {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn settings_of_any_number_make_a_controller_or_are_refused(
+        gains in proptest::array::uniform2(hostile()),
+        path in proptest::array::uniform3(hostile()),
+        smoothing in hostile(),
+        step in hostile(),
+        width in prop::sample::select(vec![0, 1, 2, 3, usize::MAX]),
+    ) {
+        let config = |name: &str| ControlConfig {
+            pd: PdConfig { position_gain: Some(gains[0]), velocity_gain: Some(gains[1]) },
+            path: PathConfig {
+                acceleration: Some(path[0]),
+                speed: Some(path[1]),
+                damping: Some(path[2]),
+                smoothing,
+            },
+            ..ControlConfig::named(name)
+        };
+        let features = vec![
+            Feature::new("position", width, FeatureKind::Position),
+            Feature::new("velocity", 2, FeatureKind::Velocity),
+        ];
+        let described = EnvSpec { features, step_seconds: Some(step), ..umaze() };
+        let (here, ahead) = ([1.0, 1.0, 0.1, 0.0], [1.1, 1.0, 0.1, 0.0, 1.2, 1.0, 0.0, 0.0]);
+        for spec in [umaze(), described] {
+            for name in CONTROLLERS {
+                let Ok(mut controller) = make_controller(&config(name), &spec, Some(&inverse())) else { continue };
+                let mut action = [0.0; 2];
+                let ahead = PlanView { observations: &ahead, actions: &[0.5, 0.5] };
+                if controller.command(&here, ahead, &mut action).is_ok() {
+                    prop_assert!(spec.action.contains(&action), "{name}: {action:?}");
+                }
+            }
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct FreeSpace {
     pub wind: [f64; 2],
     /// Step whose observation holds NaN in its third entry.
     pub nan_at: Option<usize>,
+    /// Step from which observations lack their last entry.
+    pub short_from: Option<usize>,
     /// Whether arrival ends the episode.
     pub terminates: bool,
 }
@@ -52,6 +54,7 @@ impl FreeSpace {
             steps: 0,
             wind: [0.0; 2],
             nan_at: None,
+            short_from: None,
             terminates: false,
         }
     }
@@ -102,7 +105,7 @@ impl Environment for FreeSpace {
     }
 
     fn observation(&self) -> &[f64] {
-        &self.state
+        if self.short_from.is_some_and(|from| self.steps >= from) { &self.state[..3] } else { &self.state }
     }
 
     fn task(&self) -> SharedTask {

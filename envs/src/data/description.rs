@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{ColumnStatistics, Dataset, RewardConvention, TimeoutMeaning};
 use crate::{BoxSpace, EnvError, EnvSpec, Feature, TaskConfig, TaskKind};
 
+/// Longest description that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
 /// What stands in a TOML beside the data, or in the attribute `description` of an HDF5 file. Everything may be left
 /// out:
 ///
@@ -61,7 +64,15 @@ impl DataDescription {
     /// [`EnvError::Io`] when it cannot be read; [`EnvError::Data`] when it is not TOML, or holds an unknown key.
     pub fn read(path: &Path) -> Result<Self, EnvError> {
         let io = |source| EnvError::Io { path: path.into(), source };
-        Self::parse(&std::fs::read_to_string(path).map_err(io)?, path)
+        let refuse = |problem: &str| EnvError::Data { path: path.into(), problem: problem.into() };
+        // Asked before it is opened: opening a pipe waits for somebody to write into it.
+        let metadata = std::fs::metadata(path).map_err(io)?;
+        if !metadata.is_file() || metadata.len() > LONGEST {
+            return Err(refuse("this is no description of data: name a TOML file of a few lines"));
+        }
+        let text = String::from_utf8(std::fs::read(path).map_err(io)?)
+            .map_err(|_| refuse("the description of the data is not UTF-8 text: save it as such"))?;
+        Self::parse(&text, path)
     }
 
     /// Reads the text of such a file; `path` appears in errors.
@@ -69,13 +80,19 @@ impl DataDescription {
     /// # Errors
     /// As [`Self::read`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, EnvError> {
-        toml::from_str(text).map_err(|error| EnvError::Data {
-            path: path.into(),
-            problem: format!(
-                "the description of the data cannot be read: {}; known keys are environment, step_seconds, action_low, \
-                 action_high, features, timeouts, rewards and [task]",
-                error.to_string().trim_end()
-            ),
+        // Editors on some systems begin a file with this mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            EnvError::Data {
+                path: path.into(),
+                problem: format!(
+                    "the description of the data cannot be read: line {}: {}; known keys are environment, \
+                     step_seconds, action_low, action_high, features, timeouts, rewards and [task]",
+                    1 + before.matches('\n').count(),
+                    error.message()
+                ),
+            }
         })
     }
 

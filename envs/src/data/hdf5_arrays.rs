@@ -14,40 +14,48 @@ const COMPRESSION_SLACK: u64 = 1 << 16;
 /// Whole numbers of fewer different values than this are choices, not quantities.
 const CHOICES: usize = 64;
 
+/// A version above this is no newer one, but damage.
+const NEWEST: u8 = 16;
+
 pub(super) fn damaged(detail: impl std::fmt::Display) -> String {
     format!("the file is damaged or cut off ({detail}); collect or copy it again")
 }
 
 /// What is wrong with a file that the parser does not read: damage, or a part of HDF5 that it does not know.
 fn unread(error: &hdf5_pure::Error) -> String {
-    let remedy = "write it again with h5py's plain create_dataset, or with h5repack";
-    match error {
-        hdf5_pure::Error::Format(format) => match format {
-            FormatError::UnsupportedFilter(id) => {
-                let name = match id {
-                    4 => " (szip)",
-                    _ => "",
-                };
-                format!("it is compressed by filter {id}{name}, which is not supported: use gzip or none")
-            }
-            FormatError::UnsupportedVirtualLayout => {
-                format!("it is a virtual array, whose numbers lie in other files: {remedy}")
-            }
-            FormatError::UnsupportedExternalStorage => {
-                format!("its numbers lie in another file: {remedy}")
-            }
-            FormatError::InvalidLayoutVersion(version) if *version > 4 => format!(
-                "its storage layout (version {version}) is newer than is supported: write it with \
-                 h5py.File(..., libver=(\"earliest\", \"v114\"))"
-            ),
-            // The address of a link that has none of its own.
-            FormatError::UnexpectedEof { expected: usize::MAX, .. } => {
-                format!("it is a link to another place, which is not followed: {remedy}")
-            }
-            _ => damaged(error),
-        },
-        _ => damaged(error),
-    }
+    let hdf5_pure::Error::Format(format) = error else { return damaged(error) };
+    // What h5repack leaves as it is, a link or a virtual array, this turns into an array.
+    let again = "store the numbers themselves there (in h5py: `a = f[KEY][...]; del f[KEY]; f[KEY] = a`)";
+    let what = match format {
+        FormatError::UnsupportedFilter(id) => {
+            let name = match id {
+                4 => " (szip)",
+                _ => "",
+            };
+            format!("it is compressed by filter {id}{name}: use gzip or none (`h5repack -f GZIP=4 IN OUT`)")
+        }
+        FormatError::UnsupportedVirtualLayout => {
+            format!("it is a virtual array, whose numbers lie in other files: {again}")
+        }
+        FormatError::UnsupportedExternalStorage => format!("its numbers lie in another file: {again}"),
+        FormatError::InvalidLayoutVersion(version) if (5..=NEWEST).contains(version) => format!(
+            "its storage layout (version {version}) is newer: write it with \
+             h5py.File(..., libver=(\"earliest\", \"v114\")), or `h5repack --high=2 IN OUT`"
+        ),
+        // The address of a link that has none of its own.
+        FormatError::UnexpectedEof { expected: usize::MAX, .. } => {
+            format!("it is a link to another place, which is not followed: {again}")
+        }
+        FormatError::UnsupportedVersion(4..=NEWEST)
+        | FormatError::UnsupportedMessage(_)
+        | FormatError::UnsupportedFileSpaceInfoVersion(_)
+        | FormatError::UnsupportedFilteredHeapObject
+        | FormatError::UnsupportedSohmReference
+        | FormatError::UnsupportedFillValueVersion(_)
+        | FormatError::UnsupportedZfp(_) => format!("{format}: {again}"),
+        _ => return damaged(error),
+    };
+    format!("not supported by this reader: {what}")
 }
 
 /// An open file, and how much memory its arrays may still take.
@@ -64,7 +72,7 @@ impl Arrays {
         let size = bytes.len() as u64;
         let plausible = size.saturating_mul(MAX_COMPRESSION).saturating_add(COMPRESSION_SLACK);
         let refuse = |problem| EnvError::Data { path: path.into(), problem };
-        let file = File::from_bytes(bytes).map_err(|e| refuse(damaged(e)))?;
+        let file = File::from_bytes(bytes).map_err(|e| refuse(unread(&e)))?;
         let declared = file.superblock().eof_address;
         if declared > size {
             return Err(refuse(damaged(format!("{size} of {declared} bytes are there"))));
@@ -79,7 +87,7 @@ impl Arrays {
 
     /// Attributes of the whole file.
     pub fn attributes(&self) -> Result<HashMap<String, AttrValue>, EnvError> {
-        self.file.root().attrs().map_err(|e| self.error(damaged(e)))
+        self.file.root().attrs().map_err(|e| self.error(format!("its attributes: {}", unread(&e))))
     }
 
     /// Whether something stands under this key; a damaged array does all the same, so that reading it reports
@@ -90,8 +98,7 @@ impl Arrays {
             | Err(hdf5_pure::Error::NotAGroup(_)) => Ok(false),
             Err(error @ hdf5_pure::Error::Format(FormatError::UnexpectedEof { .. })) => {
                 // An old-style soft link has no address of its own.
-                Err(self
-                    .error(format!("`{key}`: {}; links to other places are not followed", unread(&error))))
+                Err(self.unread(key, &error))
             }
             _ => Ok(true),
         }
@@ -103,7 +110,11 @@ impl Arrays {
         let width = match shape.as_slice() {
             [_] => 1,
             [_, width] => usize::try_from(*width).unwrap_or(usize::MAX),
-            [] => return Err(self.error(format!("`{key}` is one number; one row a step is expected"))),
+            [] => {
+                return Err(self.error(format!(
+                    "`{key}` is one number; one row a step is expected: store it with shape [rows, entries]"
+                )));
+            }
             [_, _, _, ..] if key == "observations" => {
                 return Err(self.error(format!(
                     "`{key}` has shape {shape:?}: images and other arrays per step are not supported, only one \
@@ -111,7 +122,7 @@ impl Arrays {
                 )));
             }
             other => {
-                return Err(self.error(format!("`{key}` has shape {other:?}; one or two axes are expected")));
+                return Err(self.error(format!("`{key}` has shape {other:?}; one vector per row is expected: store it with shape [rows, entries]")));
             }
         };
         Ok((self.numbers(key, &array)?, width))
@@ -151,7 +162,8 @@ impl Arrays {
         if let Some(kind) = whole {
             let mut found = HashSet::new();
             let many = values.iter().any(|value| {
-                found.insert(value.to_bits());
+                // Zero has two signs and is one value.
+                found.insert((value + 0.0).to_bits());
                 found.len() > CHOICES
             });
             if !many {
@@ -174,16 +186,18 @@ impl Arrays {
         } else if is_number(&kind) || matches!(kind, DType::Enum(_)) {
             array.read_f64().map_err(read)?
         } else {
-            return Err(
-                self.error(format!("`{key}` holds {kind}; booleans, or numbers 0 and 1, are expected"))
-            );
+            return Err(self.error(format!(
+                "`{key}` holds {kind}; flags are expected: store them as booleans, or as numbers 0 and 1"
+            )));
         };
         // Exact: a flag is one of two numbers.
         #[allow(clippy::float_cmp)]
         let other = values.iter().position(|value| *value != 0.0 && *value != 1.0);
         if let Some(row) = other {
             let value = values[row];
-            return Err(self.error(format!("`{key}` holds {value} in row {row}; only 0 and 1 are flags")));
+            return Err(self.error(format!(
+                "`{key}` holds {value} in row {row}; only 0 and 1 are flags: store whether it ended there"
+            )));
         }
         Ok(values.into_iter().map(|value| value > 0.5).collect())
     }
@@ -192,7 +206,7 @@ impl Arrays {
         match shape {
             [_] | [_, 1] => Ok(()),
             other => Err(self.error(format!(
-                "`{key}` has shape {other:?}; one number per row is expected (shape [rows] or [rows, 1])"
+                "`{key}` has shape {other:?}; one number per row is expected: store it with shape [rows] or [rows, 1]"
             ))),
         }
     }
@@ -200,9 +214,9 @@ impl Arrays {
     fn numbers(&self, key: &str, array: &hdf5_pure::Dataset) -> Result<Vec<f32>, EnvError> {
         let kind = array.dtype().map_err(|e| self.unread(key, &e))?;
         if !is_number(&kind) {
-            return Err(
-                self.error(format!("`{key}` holds {kind}; numbers are expected (f32, f64 or integers)"))
-            );
+            return Err(self.error(format!(
+                "`{key}` holds {kind}; numbers are expected: store them as f32, f64 or integers"
+            )));
         }
         array.read_f32().map_err(|e| self.unread(key, &e))
     }
@@ -262,11 +276,12 @@ impl Arrays {
                 "this is robomimic's layout, one group per demonstration, which is not read yet: {joined}"
             );
         }
-        let mut names: Vec<String> = arrays.into_iter().chain(groups).take(8).collect();
+        let short = |name: String| name.chars().take(60).collect();
+        let mut names: Vec<String> = arrays.into_iter().chain(groups).take(8).map(short).collect();
         names.sort();
         let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
         format!(
-            "key `{key}` is missing (there is {there}; links to other files are not followed); this is not a D4RL data \
+            "key `{key}` is missing (there is {there}; links to other places and files are not supported by this reader); this is not a D4RL data \
              file: {joined}"
         )
     }

@@ -55,6 +55,10 @@ pub fn read_hdf5(path: &Path, options: &ReadOptions) -> Result<Dataset, EnvError
     if size.is_dir() {
         return refuse("this is a folder; name an HDF5 file".into());
     }
+    // A pipe or a device has no end that could be known before it is read.
+    if !size.is_file() {
+        return refuse("this is no file; name an HDF5 file".into());
+    }
     if size.len() == 0 {
         return refuse("the file is empty; collect or copy it again".into());
     }
@@ -95,9 +99,8 @@ fn dataset(arrays: &mut Arrays, options: &ReadOptions) -> Result<Dataset, EnvErr
         Some("goal-switch") => Some(TimeoutMeaning::GoalSwitch),
         Some("truncation") => Some(TimeoutMeaning::Truncation),
         Some(other) => {
-            return Err(arrays.error(format!(
-                "attribute timeout_meaning is `{other}`; known are goal-switch and truncation"
-            )));
+            return Err(arrays
+                .error(format!("attribute timeout_meaning is `{other}`: give goal-switch or truncation")));
         }
         None => None,
     };
@@ -107,7 +110,7 @@ fn dataset(arrays: &mut Arrays, options: &ReadOptions) -> Result<Dataset, EnvErr
         Some("missing") => Some(RewardConvention::Missing),
         Some(other) => {
             return Err(arrays.error(format!(
-                "attribute reward_convention is `{other}`; known are of-action, of-observation and missing"
+                "attribute reward_convention is `{other}`: give of-action, of-observation or missing"
             )));
         }
         None => None,

@@ -97,9 +97,13 @@ impl InverseModel {
         Ok(model)
     }
 
-    /// Whether it speaks of observations and actions of these sizes.
+    /// Whether it speaks of observations and actions of these sizes, in finite numbers.
     pub fn fits(&self, observation: usize, action: usize) -> bool {
-        self.offset.len() == action && self.weights.len() == action * 2 * observation
+        let entries = action.checked_mul(observation).and_then(|entries| entries.checked_mul(2));
+        self.offset.len() == action
+            && self.error.len() == action
+            && Some(self.weights.len()) == entries
+            && [&self.weights, &self.offset, &self.error].into_iter().flatten().all(|value| value.is_finite())
     }
 
     /// Writes the action that leads from `observation` to `next`. Arrays of other sizes than the model's are
@@ -132,7 +136,10 @@ mod tests {
         let per_velocity = model.weights[2 * 4 - 2];
         assert!((per_velocity - 4.18879).abs() < 0.5, "{per_velocity}");
         assert!(model.error.iter().all(|&error| error < 0.25), "{:?}", model.error);
-        assert!(model.fits(4, 2) && !model.fits(3, 2));
+        assert!(model.fits(4, 2) && !model.fits(3, 2) && !model.fits(usize::MAX, 2));
+        let broken = InverseModel { offset: vec![0.0, f64::NAN], ..model.clone() };
+        let short = InverseModel { error: vec![0.0], ..model };
+        assert!(!broken.fits(4, 2) && !short.fits(4, 2));
     }
 
     #[test]

@@ -10,6 +10,11 @@ use crate::EnvError;
 /// noise would blow it up to full scale. f32 carries 6e-8.
 const CONSTANT_COLUMN: f64 = 1e-6;
 
+/// Smallest scale and largest number: what single precision holds, with room for a spread. Beyond them finite rows
+/// would no longer stay finite.
+const SMALLEST_SCALE: f64 = 1e-50;
+const LARGEST: f64 = 1e50;
+
 /// How a column is scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -83,6 +88,15 @@ impl Normalizer {
         if let Some(index) = scale.iter().position(|s| *s <= 0.0) {
             return Err(EnvError::Mismatch(format!(
                 "normaliser scale[{index}] is not positive; fit it on the data again"
+            )));
+        }
+        let absurd = |(shift, scale): (&f64, &f64)| {
+            !(SMALLEST_SCALE..=LARGEST).contains(scale) || shift.abs() > LARGEST
+        };
+        if let Some(index) = shift.iter().zip(&scale).position(absurd) {
+            return Err(EnvError::Mismatch(format!(
+                "normaliser shift[{index}] and scale[{index}] are {:e} and {:e}, which no data have; fit it on the data again",
+                shift[index], scale[index]
             )));
         }
         Ok(Self { kind, shift, scale })

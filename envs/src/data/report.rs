@@ -83,9 +83,11 @@ pub struct DataReport {
 }
 
 impl DataReport {
-    /// Looks a data set through. Windows are added by whoever cuts them.
+    /// Looks a data set through; of one that fails [`Dataset::check`] it says that. Windows are added by whoever cuts them.
     pub fn of(dataset: &Dataset) -> Self {
-        let trajectories = dataset.trajectories(true);
+        // Arrays that do not belong together have neither trajectories nor anything to be measured.
+        let broken = dataset.check().err();
+        let trajectories = if broken.is_some() { Vec::new() } else { dataset.trajectories(true) };
         let lengths = || trajectories.iter().map(super::Trajectory::len);
         Self {
             rows: dataset.len(),
@@ -96,7 +98,15 @@ impl DataReport {
             timeouts: dataset.metadata.timeouts,
             rewards: dataset.metadata.rewards,
             windows: None,
-            findings: super::anomalies::find(dataset, &trajectories),
+            findings: match broken {
+                None => super::anomalies::find(dataset, &trajectories),
+                Some(error) => vec![Finding {
+                    kind: FindingKind::Inconsistent,
+                    row: None,
+                    count: 1,
+                    message: error.to_string(),
+                }],
+            },
         }
     }
 

@@ -12,8 +12,10 @@ const MOST_CELLS: usize = 1 << 20;
 
 /// A grid over a few entries of the observation, with the cells in which the data have been, and those next to
 /// them. Learnt from data alone: about walls it knows what nobody ever drove through.
+///
+/// Deserialising checks what [`Support::fit`] guarantees: a grid that its bits fill, of finite cells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Stored")]
 pub struct Support {
     /// Entries of the observation.
     entries: Vec<usize>,
@@ -25,6 +27,38 @@ pub struct Support {
     shape: Vec<usize>,
     /// One bit per cell, the last entry running fastest, 32 in a word.
     visited: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    entries: Vec<usize>,
+    low: Vec<f64>,
+    cell: Vec<f64>,
+    shape: Vec<usize>,
+    visited: Vec<u32>,
+}
+
+impl TryFrom<Stored> for Support {
+    type Error = EnvError;
+
+    fn try_from(stored: Stored) -> Result<Self, EnvError> {
+        let Stored { entries, low, cell, shape, visited } = stored;
+        let cells = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
+        let filled = cells.is_some_and(|cells| cells <= MOST_CELLS && cells.div_ceil(32) == visited.len());
+        let sound = !entries.is_empty()
+            && [low.len(), cell.len(), shape.len()] == [entries.len(); 3]
+            && low.iter().all(|low| low.is_finite())
+            && cell.iter().all(|cell| cell.is_finite() && *cell > 0.0)
+            && filled;
+        if sound {
+            Ok(Self { entries, low, cell, shape, visited })
+        } else {
+            let cure =
+                "its `shape`, `low` and `cell` must fit its `entries` and its `visited` cells; train again";
+            Err(EnvError::Mismatch(format!("a support of the data that contradicts itself: {cure}")))
+        }
+    }
 }
 
 impl Support {
@@ -65,13 +99,7 @@ impl Support {
 
     /// Whether it speaks of the entries `entries` of observations with `observation` of them.
     pub fn fits(&self, entries: &[usize], observation: usize) -> bool {
-        let n = self.entries.len();
-        let cells = self.shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
-        self.entries == entries
-            && entries.iter().all(|&entry| entry < observation)
-            && [self.low.len(), self.cell.len(), self.shape.len()] == [n; 3]
-            && self.cell.iter().all(|&cell| cell > 0.0)
-            && cells.is_some_and(|cells| cells.div_ceil(32) == self.visited.len())
+        self.entries == entries && entries.iter().all(|&entry| entry < observation)
     }
 
     /// Whether the data have been at the position of `observation`, to within a cell or two.
@@ -158,6 +186,20 @@ mod tests {
         assert!(support.fits(&[0, 2], 3) && !support.fits(&[0, 1], 3) && !support.fits(&[0, 2], 2));
         let text = serde_json::to_string(&support).unwrap();
         assert_eq!(serde_json::from_str::<Support>(&text).unwrap(), support);
+        let sound: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for (field, value) in [
+            ("shape", serde_json::json!([usize::MAX, 2])),
+            ("shape", serde_json::json!([1_u64 << 40, 1_u64 << 40])),
+            ("shape", serde_json::json!([])),
+            ("visited", serde_json::json!([])),
+            ("low", serde_json::json!([0.0])),
+            ("cell", serde_json::json!([0.0, 1.0])),
+            ("entries", serde_json::json!([])),
+        ] {
+            let mut bad = sound.clone();
+            bad[field] = value;
+            assert!(serde_json::from_value::<Support>(bad).is_err(), "{field}");
+        }
     }
 
     #[test]

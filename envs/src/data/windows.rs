@@ -103,7 +103,7 @@ impl WindowIndex {
                 Some(least) if rows < window_len => least.max(1),
                 _ => window_len,
             };
-            let windows = (rows + 1).saturating_sub(least);
+            let windows = rows.saturating_add(1).saturating_sub(least);
             if windows > 0 {
                 segments.push((trajectory.start, trajectory.end, count));
                 count += windows;
@@ -182,7 +182,7 @@ impl WindowIndex {
     ) -> Result<(), EnvError> {
         let (len, obs_dim, act_dim) = (self.window_len, dataset.observation_dim, dataset.action_dim);
         let lengths = [observations.len(), actions.len(), mask.len()];
-        let wanted = [len * obs_dim, len * act_dim, len];
+        let wanted = [len.saturating_mul(obs_dim), len.saturating_mul(act_dim), len];
         if lengths != wanted {
             return Err(EnvError::Mismatch(format!(
                 "window buffers (observations, actions, mask) hold {lengths:?} entries, {wanted:?} are needed"
@@ -191,8 +191,9 @@ impl WindowIndex {
         let rows = window.start..window.start.saturating_add(window.valid);
         let source = (window.valid > 0 && window.valid <= len)
             .then(|| {
-                let obs = dataset.observations.get(rows.start * obs_dim..rows.end.checked_mul(obs_dim)?)?;
-                Some((obs, dataset.actions.get(rows.start * act_dim..rows.end.checked_mul(act_dim)?)?))
+                let part = |dim: usize| Some(rows.start.checked_mul(dim)?..rows.end.checked_mul(dim)?);
+                let obs = dataset.observations.get(part(obs_dim)?)?;
+                Some((obs, dataset.actions.get(part(act_dim)?)?))
             })
             .flatten();
         let Some((source_observations, source_actions)) = source else {
@@ -280,6 +281,12 @@ mod tests {
             // Two goal switches in a row: rows 5 and 6 both repeat row 4.
             data.timeouts[row] = true;
             data.observations.copy_within(8..10, 2 * (row + 1));
+        }
+        assert_eq!(starts(&data, 2, WindowOptions::default()), [0, 1, 2, 3, 7, 8]);
+        // Zero has two signs, and either repeats the other.
+        data.observations[2 * 4 + 1] = 0.0;
+        for row in [5, 6] {
+            data.observations[2 * row + 1] = -0.0;
         }
         assert_eq!(starts(&data, 2, WindowOptions::default()), [0, 1, 2, 3, 7, 8]);
         // A pause that is no goal switch is a fact of the data, not a recording error.

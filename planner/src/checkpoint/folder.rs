@@ -31,8 +31,8 @@ const REMOVED: &str = ".removed-";
 const FINISHED: &str = "step-";
 /// Stands in a manifest in place of its own digest while that is computed.
 const UNSEALED: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// Largest file that is read: far above any network this crate builds, far below what would hurt a machine.
-const MAX_BYTES: u64 = 4 << 30;
+/// Largest manifest and test vector that are read: a hundred times those of the largest networks in use.
+const MAX_TEXT_BYTES: u64 = 64 << 20;
 
 /// A checkpoint ready for planning.
 #[derive(Debug)]
@@ -150,7 +150,8 @@ pub fn verify(path: &Path, device: &Device) -> Result<Option<f64>, PlannerError>
         return Ok(None);
     }
     let file = checkpoint.path.join(VECTOR);
-    let vector = TestVector::parse(&file, &read_checked(&file, &checkpoint.manifest, VECTOR)?)?;
+    let bytes = read_checked(&file, &checkpoint.manifest, VECTOR, &|size| text_size(&file, size))?;
+    let vector = TestVector::parse(&file, &bytes)?;
     vector.difference(&file, checkpoint, device).map(Some)
 }
 
@@ -174,10 +175,11 @@ pub fn latest(folder: &Path) -> Result<Option<PathBuf>, PlannerError> {
 pub fn load(path: &Path, device: &Device) -> Result<Checkpoint, PlannerError> {
     let path = find(path)?;
     let manifest = read_manifest(&path)?;
+    let file = path.join(MODEL);
+    // Read before the network is built: what the manifest says of its size is held against the file first.
+    let bytes = read_checked(&file, &manifest, MODEL, &|size| manifest.fits_file(&file, size, 1))?;
     let network = Network::new(&manifest.model.network, &manifest.layout, 0, device)?;
     let parameters = ParameterLayout::of(&network);
-    let file = path.join(MODEL);
-    let bytes = read_checked(&file, &manifest, MODEL)?;
     let mut vectors = tensors::read(&file, &bytes, &parameters, &[""])?;
     let weights = vectors.swap_remove(0);
     let network = parameters.load(network, &weights, device)?;
@@ -195,8 +197,9 @@ pub fn load_training(
 ) -> Result<(Manifest, TrainState), PlannerError> {
     let manifest = read_manifest(path)?;
     let (model, training) = (path.join(MODEL), path.join(TRAINING));
-    let mut average = tensors::read(&model, &read_checked(&model, &manifest, MODEL)?, parameters, &[""])?;
-    let bytes = read_checked(&training, &manifest, TRAINING)?;
+    let bytes = read_checked(&model, &manifest, MODEL, &|size| manifest.fits_file(&model, size, 1))?;
+    let mut average = tensors::read(&model, &bytes, parameters, &[""])?;
+    let bytes = read_checked(&training, &manifest, TRAINING, &|size| manifest.fits_file(&training, size, 3))?;
     let mut rest = tensors::read(&training, &bytes, parameters, &["weights.", "first.", "second."])?;
     let mut next = || rest.drain(..1).next().unwrap_or_default();
     let state = TrainState {
@@ -312,27 +315,38 @@ fn sync_folder(path: &Path) -> Result<(), PlannerError> {
 /// Reads and checks the manifest of a checkpoint folder.
 ///
 /// # Errors
-/// [`PlannerError::Checkpoint`] when it is missing, corrupted, or from another version.
+/// [`PlannerError::Checkpoint`] when it is missing, corrupted, edited, from another version, or describes what cannot
+/// be built.
 pub fn read_manifest(folder: &Path) -> Result<Manifest, PlannerError> {
     let path = folder.join(MANIFEST);
-    let bytes = read_capped(&path)?;
-    let manifest: Manifest = serde_json::from_slice(&bytes)
-        .and_then(|value| serde_json::from_value(format1::upgrade(value)))
-        .map_err(|error| PlannerError::Checkpoint {
-            path: path.clone(),
-            problem: format!(
+    let bytes = read_bounded(&path, &|size| text_size(&path, size))?;
+    let refuse = |problem: String| PlannerError::Checkpoint { path: path.clone(), problem };
+    let (first, manifest): (bool, Manifest) = serde_json::from_slice(&bytes)
+        .and_then(|value| {
+            let first = format1::is_first(&value);
+            Ok((first, serde_json::from_value(format1::upgrade(value)?)?))
+        })
+        .map_err(|error| {
+            refuse(format!(
                 "unreadable ({error}): it is corrupted or from another version; restore it or train again"
-            ),
+            ))
         })?;
     manifest.check_format(&path)?;
+    // Only the first format was ever written without a seal.
+    if manifest.sha256.is_empty() && !first {
+        return Err(refuse(
+            "has no SHA-256 of its own, so nothing shows whether it was edited; restore it or train again"
+                .into(),
+        ));
+    }
     let sealed = || {
         let text = std::str::from_utf8(&bytes).ok()?;
         Some(hex(&Sha256::digest(replace_last(text, &manifest.sha256, UNSEALED))) == manifest.sha256)
     };
     if !manifest.sha256.is_empty() && sealed() != Some(true) {
-        let problem =
-            "does not match its own SHA-256: it is corrupted or was edited; restore it or train again".into();
-        return Err(PlannerError::Checkpoint { path, problem });
+        return Err(refuse(
+            "does not match its own SHA-256: it is corrupted or was edited; restore it or train again".into(),
+        ));
     }
     manifest.check(&path)?;
     Ok(manifest)
@@ -346,19 +360,29 @@ fn replace_last(text: &str, old: &str, new: &str) -> String {
     }
 }
 
-fn read_checked(path: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, PlannerError> {
+/// Refuses a file of so many bytes.
+type Bound<'a> = dyn Fn(u64) -> Result<(), PlannerError> + 'a;
+
+/// Reads a file that the manifest lists, if it is the one that was listed; `bound` is asked before any of it is read.
+fn read_checked(
+    path: &Path,
+    manifest: &Manifest,
+    name: &str,
+    bound: &Bound<'_>,
+) -> Result<Vec<u8>, PlannerError> {
     let refuse = |problem: String| PlannerError::Checkpoint { path: path.to_owned(), problem };
     let record = manifest.files.get(name).ok_or_else(|| {
         refuse("is not listed in the manifest: this checkpoint was exported for planning only".into())
     })?;
-    let bytes = read_capped(path)?;
-    if bytes.len() as u64 != record.bytes {
-        return Err(refuse(format!(
-            "has {} bytes, its manifest says {}: it is truncated or replaced",
-            bytes.len(),
+    let bytes = read_bounded(path, &|size| {
+        if size == record.bytes {
+            return bound(size);
+        }
+        Err(refuse(format!(
+            "has {size} bytes, its manifest says {}: it is truncated or replaced; restore it or train again",
             record.bytes
-        )));
-    }
+        )))
+    })?;
     if hex(&Sha256::digest(&bytes)) != record.sha256 {
         return Err(refuse(
             "does not match the SHA-256 of its manifest: it is corrupted; restore it or train again".into(),
@@ -367,24 +391,35 @@ fn read_checked(path: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-fn read_capped(path: &Path) -> Result<Vec<u8>, PlannerError> {
+/// Refuses text beyond any that this crate writes.
+fn text_size(path: &Path, size: u64) -> Result<(), PlannerError> {
+    if size <= MAX_TEXT_BYTES {
+        return Ok(());
+    }
+    let problem = format!("has {size} bytes, at most {MAX_TEXT_BYTES} are read: restore it or train again");
+    Err(PlannerError::Checkpoint { path: path.to_owned(), problem })
+}
+
+/// Reads a whole file once `bound` has agreed to its size.
+fn read_bounded(path: &Path, bound: &Bound<'_>) -> Result<Vec<u8>, PlannerError> {
+    let refuse = |problem: &str| PlannerError::Checkpoint { path: path.to_owned(), problem: problem.into() };
     let io = |source| PlannerError::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => PlannerError::Checkpoint {
-            path: path.to_owned(),
-            problem: "is missing: restore it from a copy of the checkpoint, or train again".into(),
-        },
+    // Asked before it is opened: opening a pipe waits for somebody to write into it.
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            refuse("is missing: restore it from a copy of the checkpoint, or train again")
+        }
         _ => io(error),
     })?;
-    let size = file.metadata().map_err(io)?.len();
-    if size > MAX_BYTES {
-        return Err(PlannerError::Checkpoint {
-            path: path.to_owned(),
-            problem: format!("has {size} bytes; at most {MAX_BYTES} are read"),
-        });
+    if !metadata.is_file() {
+        return Err(refuse("is no file: restore it from a copy of the checkpoint, or train again"));
     }
-    let mut bytes = Vec::with_capacity(size as usize);
-    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(io)?;
+    let size = metadata.len();
+    bound(size)?;
+    let too_large = || refuse("is larger than this machine can hold: use one with more memory");
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(size).map_err(|_| too_large())?).map_err(|_| too_large())?;
+    File::open(path).and_then(|file| file.take(size).read_to_end(&mut bytes)).map_err(io)?;
     Ok(bytes)
 }
 

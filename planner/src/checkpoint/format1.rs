@@ -7,16 +7,29 @@ use serde_json::{Map, Value, json};
 
 use crate::PlanConfig;
 
+/// Whether a manifest says that it is of this format.
+pub(super) fn is_first(manifest: &Value) -> bool {
+    manifest.get("format") == Some(&json!(1))
+}
+
 /// The manifest in the present format; anything else comes back as it was.
-pub(super) fn upgrade(mut manifest: Value) -> Value {
-    if manifest.get("format") != Some(&json!(1)) {
-        return manifest;
+///
+/// # Errors
+/// For one that says it is of the first format and holds what only later ones do: filling in would change it.
+pub(super) fn upgrade(mut manifest: Value) -> Result<Value, serde_json::Error> {
+    if !is_first(&manifest) {
+        return Ok(manifest);
+    }
+    if let Some(later) = ["plan", "control", "task"].iter().find(|name| manifest.get(**name).is_some()) {
+        let problem = format!("it says format 1 and holds `{later}`, which that format does not have");
+        return Err(serde::de::Error::custom(problem));
     }
     present_names(&mut manifest);
     rename(&mut manifest, "/environment", &[("goal_indices", "condition")]);
-    let environment = &manifest["environment"];
-    let entries = environment.get("condition").cloned().unwrap_or_else(|| json!([]));
-    let radius = environment.get("goal_radius").and_then(Value::as_f64);
+    let environment = manifest.get("environment");
+    let of = |name: &str| environment.and_then(|environment| environment.get(name));
+    let entries = of("condition").cloned().unwrap_or_else(|| json!([]));
+    let radius = of("goal_radius").and_then(Value::as_f64);
     let task = match radius {
         Some(radius) => json!({ "kind": "goal", "entries": entries, "radius": radius }),
         None => json!({ "kind": "none" }),
@@ -31,7 +44,7 @@ pub(super) fn upgrade(mut manifest: Value) -> Value {
         fields.insert("control".into(), Value::Null);
         fields.insert("task".into(), task);
     }
-    manifest
+    Ok(manifest)
 }
 
 /// Settings of layout, model and training under their present names.

@@ -7,10 +7,14 @@ use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, Support};
 use forethought_envs::{EnvSpec, TaskConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::error::check_len;
+use crate::layout::MOST;
 use crate::{ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainConfig};
 
 /// Version of the folder's format. Raised when an older program could misread it.
 pub const FORMAT: u32 = 2;
+/// Room for names and shapes in a weights file.
+const HEADER_BYTES: u64 = 4 << 20;
 
 /// Everything about a checkpoint but the numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +104,24 @@ pub struct FileRecord {
 }
 
 impl SlotLimits {
+    /// Refuses limits that do not fit a layout, or that nothing can lie between.
+    ///
+    /// # Errors
+    /// [`PlannerError::Length`], and [`PlannerError::Setting`] naming the slot.
+    pub fn check(&self, layout: &TokenLayout) -> Result<(), PlannerError> {
+        check_len("lower value limits", layout.frame(), self.low.len())?;
+        check_len("upper value limits", layout.frame(), self.high.len())?;
+        let range = |(low, high): (&f64, &f64)| low.is_finite() && high.is_finite() && low <= high;
+        match self.low.iter().zip(&self.high).position(|pair| !range(pair)) {
+            None => Ok(()),
+            Some(slot) => Err(PlannerError::Setting {
+                name: "limits",
+                value: format!("{} to {} in slot {slot}", self.low[slot], self.high[slot]),
+                remedy: "two finite numbers are needed, the lower one first".into(),
+            }),
+        }
+    }
+
     /// Range of a data set.
     pub fn of(
         dataset: &Dataset,
@@ -135,34 +157,80 @@ impl Manifest {
 
     /// Refuses a manifest that contradicts itself.
     pub(super) fn check(&self, path: &Path) -> Result<(), PlannerError> {
-        let problem = if self.layout.frames_per_token == 0
-            || self.layout.chunks == 0
-            || self.layout.width() > 1 << 20
-        {
-            Some("its token layout has impossible sizes".into())
-        } else if self.limits.low.len() != self.layout.frame()
-            || self.limits.high.len() != self.layout.frame()
-        {
-            Some("its value limits do not fit its token layout".into())
-        } else if self.normalizer.observation.width() != self.layout.observation
-            || self.normalizer.action.width() != self.layout.action
-        {
-            Some("its normaliser does not fit its token layout".into())
-        } else if self.layout.condition.iter().any(|&i| i >= self.layout.observation) {
-            Some("its goal names observation entries that do not exist".into())
-        } else if self
-            .support
-            .as_ref()
-            .is_some_and(|support| !support.fits(&self.layout.condition, self.layout.observation))
-        {
-            Some("its support does not fit its token layout".into())
-        } else {
-            None
+        let refuse = |problem: String| PlannerError::Checkpoint {
+            path: path.to_owned(),
+            problem: format!("{problem}; restore it or train again"),
         };
-        match problem {
-            Some(problem) => Err(PlannerError::Checkpoint { path: path.to_owned(), problem }),
-            None => self.model.network.check().and_then(|()| self.model.noise().map(|_| ())),
+        self.contradiction().map_or(Ok(()), |problem| Err(refuse(problem.into())))?;
+        self.settings().map_err(|error| refuse(error.to_string()))
+    }
+
+    /// What two of its parts say differently.
+    fn contradiction(&self) -> Option<&'static str> {
+        let (layout, model, spec) = (&self.layout, &self.model, &self.environment);
+        let sizes = (layout.frames_per_token, layout.chunks, layout.reward);
+        let normalizer = (self.normalizer.observation.width(), self.normalizer.action.width());
+        let fits_support = |support: &Support| support.fits(&layout.condition, layout.observation);
+        let fits_inverse = |model: &InverseModel| model.fits(layout.observation, layout.action);
+        let checks = [
+            (
+                sizes == (model.frames_per_token, model.chunks, model.reward),
+                "its `layout` is not that of its `model`",
+            ),
+            (
+                (spec.observation.len(), spec.action.len()) == (layout.observation, layout.action)
+                    && spec.condition == layout.condition,
+                "its `layout` is not that of its `environment`",
+            ),
+            (normalizer == (layout.observation, layout.action), "its `normalizer` does not fit its `layout`"),
+            (self.support.as_ref().is_none_or(fits_support), "its `support` does not fit its `layout`"),
+            (
+                self.inverse.as_ref().is_none_or(fits_inverse),
+                "its `inverse` model does not fit its `layout`, or holds numbers that are not finite",
+            ),
+            (
+                self.data.validation.is_finite() && self.data.validation >= 0.0,
+                "its `data.validation` is no number",
+            ),
+        ];
+        checks.into_iter().find(|(sound, _)| !sound).map(|(_, problem)| problem)
+    }
+
+    /// Every setting, each within its own bounds.
+    fn settings(&self) -> Result<(), PlannerError> {
+        self.layout.check()?;
+        self.limits.check(&self.layout)?;
+        self.environment.check()?;
+        self.task.check(self.layout.observation)?;
+        self.model.check()?;
+        self.train.check()?;
+        // Whether it suits this model is asked when it is planned with: settings may be changed before.
+        self.plan.check(MOST, usize::from(u16::MAX))
+    }
+
+    /// Refuses a network that the file `name` cannot hold, before memory is asked for: its size is a matter of a few
+    /// digits in this manifest. `copies` of every weight stand there.
+    pub(super) fn fits_file(&self, file: &Path, bytes: u64, copies: u64) -> Result<(), PlannerError> {
+        let network = &self.model.network;
+        let weights = network.weights(&self.layout).and_then(|weights| weights.checked_mul(copies));
+        let (least, most) = (weights.and_then(|n| n.checked_mul(2)), weights.and_then(|n| n.checked_mul(4)));
+        if let (Some(least), Some(most)) = (least, most)
+            && (least..=most.saturating_add(HEADER_BYTES)).contains(&bytes)
+        {
+            return Ok(());
         }
+        let needed =
+            weights.map_or("more weights than can be counted".into(), |weights| format!("{weights} weights"));
+        let (width, layers, chunks) = (network.width, network.layers, self.layout.chunks);
+        Err(PlannerError::Checkpoint {
+            path: file.to_owned(),
+            problem: format!(
+                "has {bytes} bytes, which do not hold the {needed} that the manifest's `model.network` (width {width}, \
+                 {layers} layers) and `layout` ({chunks} chunks of {} numbers) describe: one of the two was replaced; \
+                 restore both or train again",
+                self.layout.width()
+            ),
+        })
     }
 
     /// Refuses an environment other than the one this was trained for.

@@ -81,10 +81,10 @@ pub(super) fn read(
 ) -> Result<Vec<Vec<f32>>, PlannerError> {
     let refuse = |problem: String| PlannerError::Checkpoint { path: path.to_owned(), problem };
     let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| refuse(format!("not a safetensors file: {error}")))?;
+        .map_err(|error| refuse(format!("not a safetensors file ({error}): restore it or train again")))?;
     if file.len() != prefixes.len() * parameters.slots.len() {
         return Err(refuse(format!(
-            "holds {} tensors, the network of its manifest has {}",
+            "holds {} tensors, the network of its manifest has {}: restore both or train again",
             file.len(),
             prefixes.len() * parameters.slots.len()
         )));
@@ -94,10 +94,12 @@ pub(super) fn read(
         let mut flat = vec![0.0f32; parameters.len()];
         for slot in &parameters.slots {
             let name = format!("{prefix}{}", slot.name);
-            let view = file.tensor(&name).map_err(|_| refuse(format!("tensor `{name}` is missing")))?;
+            let view = file
+                .tensor(&name)
+                .map_err(|_| refuse(format!("tensor `{name}` is missing: restore it or train again")))?;
             if !matches!(view.dtype(), Dtype::F32 | Dtype::F16) || view.shape() != slot.shape {
                 return Err(refuse(format!(
-                    "tensor `{name}` is {:?} {:?}, expected F32 or F16 {:?}",
+                    "tensor `{name}` is {:?} {:?}, expected F32 or F16 {:?}: restore it or train again",
                     view.dtype(),
                     view.shape(),
                     slot.shape
@@ -114,7 +116,10 @@ pub(super) fn read(
                 }
             }
             if let Some(index) = out.iter().position(|value| !value.is_finite()) {
-                return Err(refuse(format!("tensor `{name}` holds {} at entry {index}", out[index])));
+                return Err(refuse(format!(
+                    "tensor `{name}` holds {} at entry {index}: restore it or train again",
+                    out[index]
+                )));
             }
         }
         vectors.push(flat);

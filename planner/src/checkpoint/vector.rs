@@ -101,16 +101,18 @@ impl TestVector {
     }
 
     fn check(&self, file: &Path, layout: &TokenLayout, levels: usize) -> Result<(), PlannerError> {
-        let (batch, entries) = (self.chunks.len(), self.chunks.len() * self.tokens * layout.width());
+        let batch = self.chunks.len();
+        let tokens = batch.checked_mul(self.tokens);
+        let entries = tokens.and_then(|tokens| tokens.checked_mul(layout.width()));
+        let planned = self.tokens.checked_sub(FIRST_CHUNK);
         let fits = batch == self.goal.len()
-            && self.tokens >= FIRST_CHUNK
-            && self.level.len() == batch * self.tokens
-            && self.x.len() == entries
-            && self.x0.len() == entries
-            && self.chunks.iter().all(|chunks| FIRST_CHUNK + chunks <= self.tokens)
+            && Some(self.level.len()) == tokens
+            && Some(self.x.len()) == entries
+            && Some(self.x0.len()) == entries
+            && planned.is_some_and(|planned| self.chunks.iter().all(|&chunks| chunks <= planned))
             && self.tokens <= layout.tokens(layout.chunks)
             && self.level.iter().all(|level| usize::from(*level) <= levels)
-            && self.x.iter().all(|value| value.is_finite());
+            && self.x.iter().chain(&self.x0).all(|value| value.is_finite());
         let problem =
             || "does not fit the checkpoint's layout: restore it, or export the checkpoint again".into();
         if fits {

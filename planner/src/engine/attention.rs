@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::kernels;
-use super::product::{Left, PANEL, Right, Start, product};
+use super::product::{Left, PANEL, Right, Start, multiply};
 
 /// Sizes of a piece's attention.
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,14 +105,14 @@ pub(super) fn forward(
             let scores = &mut probabilities[(head * rows.len() + first) * padded..][..count * padded];
             let queries = Left::rows(&own[first * 3 * w + QUERY * w + at..], 3 * w);
             let keys = Right::Rows(&gathered.transposed[at * padded..], padded);
-            product(queries, keys, Start::Zero, [count, c, columns], scores, padded);
+            multiply(queries, keys, Start::Zero, [count, c, columns], scores, padded);
             for (row, scores) in part.clone().zip(scores.chunks_exact_mut(padded)) {
                 let hidden = &hidden[row * padded..][..columns];
                 kernels::softmax_row(&mut scores[..columns], shape.scale(), hidden);
             }
             let values = Right::Rows(&gathered.plain[at..], w);
             let out = &mut mixed[first * w + at..];
-            product(Left::rows(scores, padded), values, Start::Zero, [count, t, c], out, w);
+            multiply(Left::rows(scores, padded), values, Start::Zero, [count, t, c], out, w);
         }
     }
 }
@@ -142,14 +142,14 @@ pub(super) fn backward_queries(
             let scores = &mut d_scores[block.clone()];
             let d_out = Left::rows(&d_mixed[first * w + at..], w);
             let values = Right::Rows(&gathered.transposed[at * padded..], padded);
-            product(d_out, values, Start::Zero, [count, c, columns], scores, padded);
+            multiply(d_out, values, Start::Zero, [count, c, columns], scores, padded);
             let both = scores.chunks_exact_mut(padded).zip(probabilities[block].chunks_exact(padded));
             both.for_each(|(d, p)| {
                 kernels::softmax_row_backward(&p[..columns], shape.scale(), &mut d[..columns]);
             });
             let keys = Right::Rows(&gathered.plain[at..], w);
             let out = &mut d_qkv[first * 3 * w + QUERY * w + at..];
-            product(Left::rows(scores, padded), keys, Start::Zero, [count, t, c], out, 3 * w);
+            multiply(Left::rows(scores, padded), keys, Start::Zero, [count, t, c], out, 3 * w);
         }
     }
 }
@@ -188,7 +188,7 @@ pub(super) fn backward_keys(
                 for (place, weights, right) in sides {
                     let left = Left::transposed(&weights[block..], padded);
                     let out = &mut d_qkv[first * 3 * w + place * w + at..];
-                    product(left, right, start, [count, queries, c], out, 3 * w);
+                    multiply(left, right, start, [count, queries, c], out, 3 * w);
                 }
                 start = Start::Output;
             }

@@ -7,10 +7,12 @@ use super::modulation::{Folding, Modulations};
 use super::packing::Packing;
 use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
-use crate::denoiser::check_chunks;
 use crate::error::check_len;
 use crate::network::{FourierFeatures, NetworkConfig, ParameterLayout, thread_pool};
 use crate::{PlannerError, TokenLayout, TrainBatch};
+
+/// Most shards of a batch: more than there are processors anywhere.
+pub(crate) const MOST_SHARDS: usize = 1 << 12;
 
 /// Computes gradients of a transformer shard by shard; shards are summed in their order, whoever computed
 /// them, so that the result does not depend on the number of threads.
@@ -55,10 +57,17 @@ impl EngineGradient {
         shards: usize,
         threads: usize,
     ) -> Result<Self, PlannerError> {
+        if shards > MOST_SHARDS {
+            let remedy = format!("give at most {MOST_SHARDS}");
+            return Err(PlannerError::Setting { name: "train.shards", value: shards.to_string(), remedy });
+        }
+        // Held against the configuration before memory is asked for as many.
+        let known = config.weights(layout).and_then(|weights| usize::try_from(weights).ok());
+        parameters.check()?;
+        check_len("parameters", known.unwrap_or(usize::MAX), parameters.len())?;
         let flat = vec![0.0; parameters.len()];
-        let weights = Weights::new(parameters, &flat, config)?;
+        let weights = Weights::new(parameters, &flat, config, layout)?;
         let fourier = FourierFeatures::new(layout, config.fourier_features);
-        check_len("inputs of a token", weights.input.inner, layout.width() + fourier.len())?;
         Ok(Self {
             weights,
             fourier,
@@ -78,18 +87,7 @@ impl EngineGradient {
     pub fn gradient(&mut self, flat: &[f32], batch: &TrainBatch) -> Result<(f64, &[f32]), PlannerError> {
         let (b, len) = (batch.chunks_b.len(), self.weights.flat.len());
         check_len("parameters", len, flat.len())?;
-        let (tokens, slots) = (batch.level_bt.len() / b.max(1), batch.level_bt.len() * self.token_width);
-        for (array, want, got) in [
-            ("training levels", b * tokens, batch.level_bt.len()),
-            ("tokens of a training sequence", self.tokens, tokens),
-            ("training goals", b, batch.goal_b.len()),
-            ("training tokens", slots, batch.x_btd.len()),
-            ("training targets", slots, batch.target_btd.len()),
-            ("training weights", slots, batch.weight_btd.len()),
-        ] {
-            check_len(array, want, got)?;
-        }
-        check_chunks(tokens, &batch.chunks_b)?;
+        batch.check(self.tokens, self.token_width)?;
         self.weights.set(flat);
         let per_shard = b.div_ceil(self.shards.len()).max(1);
         let mut first = 0;

@@ -31,6 +31,7 @@ use crate::noise::{NoiseSchedule, Target};
 use crate::{PlannerError, TokenLayout};
 
 pub use gradient::EngineGradient;
+pub(crate) use gradient::MOST_SHARDS;
 
 /// Most sequences of a pass, so that activations stay in the caches. Results do not depend on it.
 const CHUNK: usize = 8;
@@ -101,9 +102,8 @@ impl EngineDenoiser {
         target: Target,
         threads: usize,
     ) -> Result<Self, PlannerError> {
-        let weights = Weights::new(parameters, flat, config)?;
+        let weights = Weights::new(parameters, flat, config, &layout)?;
         let fourier = FourierFeatures::new(&layout, config.fourier_features);
-        check_len("inputs of a token", weights.input.inner, layout.width() + fourier.len())?;
         let levels = LevelCache { row_of_level: vec![None; schedule.levels() + 1], ..LevelCache::default() };
         let threads = threads.max(1);
         let pool = if threads == 1 { None } else { Some(Arc::new(thread_pool(threads)?)) };

@@ -8,8 +8,12 @@
 //! Every entry is one sum in the order of the inner index, whatever the number of rows: a sequence gives the
 //! same bits alone and in any batch.
 //!
-//! The unsafe code hands raw pointers to the micro-kernel; [`product`] checks all lengths first.
+//! The unsafe code hands raw pointers to the micro-kernel; [`product`] checks all lengths first, in arithmetic that
+//! cannot wrap, whatever it is given.
 #![allow(unsafe_code)]
+
+use crate::PlannerError;
+use crate::error::check_len;
 
 /// Columns of a panel.
 pub const PANEL: usize = 16;
@@ -27,13 +31,26 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Room for an `[inner, columns]` matrix, all zero.
-    pub fn new(inner: usize, columns: usize) -> Self {
+    /// Row-major `[inner, columns]` values.
+    ///
+    /// # Errors
+    /// [`PlannerError::Length`] where there are more or fewer of them.
+    pub fn of(values: &[f32], inner: usize, columns: usize) -> Result<Self, PlannerError> {
+        // No vector is as long as a number that had to be cut off.
+        check_len("matrix to be packed", inner.saturating_mul(columns), values.len())?;
+        // Without columns there is nothing to pack, and any number of rows of it.
+        let mut packed = if values.is_empty() { Self::default() } else { Self::new(inner, columns) };
+        packed.fill(values);
+        Ok(packed)
+    }
+
+    /// Room for an `[inner, columns]` matrix, all zero. The sizes are those of something that is in memory.
+    pub(super) fn new(inner: usize, columns: usize) -> Self {
         Self { inner, columns, panels: vec![0.0; columns.div_ceil(PANEL) * PANEL * inner] }
     }
 
     /// Makes room for an `[inner, columns]` matrix, in the memory it has where that is enough.
-    pub fn reshape(&mut self, inner: usize, columns: usize) {
+    pub(super) fn reshape(&mut self, inner: usize, columns: usize) {
         // What pads the last panel must be zero; everything else is overwritten.
         self.panels.clear();
         self.panels.resize(columns.div_ceil(PANEL) * PANEL * inner, 0.0);
@@ -41,7 +58,7 @@ impl Packed {
     }
 
     /// Takes over row-major `[inner, columns]` values; what does not fit is left out.
-    pub fn fill(&mut self, values: &[f32]) {
+    pub(super) fn fill(&mut self, values: &[f32]) {
         for (k, row) in values.chunks_exact(self.columns.max(1)).take(self.inner).enumerate() {
             for (panel, part) in row.chunks(PANEL).enumerate() {
                 let at = (panel * self.inner + k) * PANEL;
@@ -51,7 +68,7 @@ impl Packed {
     }
 
     /// Takes over the transpose of row-major `[columns, inner]` values; what does not fit is left out.
-    pub fn fill_transposed(&mut self, values: &[f32]) {
+    pub(super) fn fill_transposed(&mut self, values: &[f32]) {
         for (column, row) in values.chunks_exact(self.inner.max(1)).take(self.columns).enumerate() {
             let panel = &mut self.panels[column / PANEL * self.inner * PANEL..][column % PANEL..];
             for (out, value) in panel.iter_mut().step_by(PANEL).zip(row) {
@@ -104,8 +121,43 @@ pub enum Start<'a> {
     Output,
 }
 
+/// [`product`] of operands whose lengths the engine itself saw to.
+pub(super) fn multiply(
+    left: Left<'_>,
+    right: Right<'_>,
+    start: Start<'_>,
+    shape: [usize; 3],
+    out: &mut [f32],
+    stride: usize,
+) {
+    let fits = product(left, right, start, shape, out, stride);
+    debug_assert!(fits, "the operands of a product do not fit");
+}
+
+/// Whether all operands of [`product`] hold what it would read and write.
+fn fits(
+    left: Left<'_>,
+    right: Right<'_>,
+    start: Start<'_>,
+    [rows, inner, columns]: [usize; 3],
+    out: &[f32],
+    stride: usize,
+) -> Option<bool> {
+    // One past the last number of `rows` rows of `columns`, `stride` apart.
+    let end = |rows: usize, stride: usize, columns: usize| {
+        rows.checked_sub(1)?.checked_mul(stride)?.checked_add(columns)
+    };
+    let right_fits = match right {
+        Right::Packed(packed) => packed.inner == inner && packed.columns == columns,
+        Right::Rows(values, stride) => values.len() >= end(inner, stride, columns)?,
+    };
+    let last_left = end(rows, left.row, inner.checked_sub(1)?.checked_mul(left.inner)?)?;
+    let bias_fits = !matches!(start, Start::Bias(bias) if bias.len() < columns);
+    Some(right_fits && bias_fits && left.values.len() > last_left && out.len() >= end(rows, stride, columns)?)
+}
+
 /// `out = start + left right` for `[rows, inner]` by `[inner, columns]`; `out` has `stride` numbers per row.
-/// Where the lengths do not fit, nothing is computed.
+/// Whether the lengths fit: where they do not, nothing is computed. An empty product is none and fits always.
 pub fn product(
     left: Left<'_>,
     right: Right<'_>,
@@ -113,22 +165,12 @@ pub fn product(
     [rows, inner, columns]: [usize; 3],
     out: &mut [f32],
     stride: usize,
-) {
-    let last = |rows: usize, row: usize, columns: usize| (rows - 1) * row + columns;
+) -> bool {
     if rows == 0 || columns == 0 || inner == 0 {
-        return;
+        return true;
     }
-    let right_fits = match right {
-        Right::Packed(packed) => packed.inner == inner && packed.columns == columns,
-        Right::Rows(values, stride) => values.len() >= last(inner, stride, columns),
-    };
-    let fits = right_fits
-        && left.values.len() > (rows - 1) * left.row + (inner - 1) * left.inner
-        && out.len() >= last(rows, stride, columns)
-        && !matches!(start, Start::Bias(bias) if bias.len() < columns);
-    debug_assert!(fits, "the operands of a product do not fit");
-    if !fits {
-        return;
+    if fits(left, right, start, [rows, inner, columns], out, stride) != Some(true) {
+        return false;
     }
     let mut narrow = [0.0f32; BLOCK * PANEL];
     for from in (0..inner).step_by(BLOCK) {
@@ -198,6 +240,7 @@ pub fn product(
             }
         }
     }
+    true
 }
 
 /// What a tile starts from.
@@ -325,6 +368,15 @@ mod tests {
         (0..n).map(|i| ((i * 31 + seed * 17) % 23) as f32 / 11.0 - 1.0).collect()
     }
 
+    /// Sizes about those of small arrays, and those whose products wrap round.
+    fn hostile() -> impl Strategy<Value = usize> {
+        prop_oneof![
+            8 => 0usize..20,
+            1 => 20usize..4000,
+            1 => prop::sample::select(vec![1 << 31, 1 << 32, 1 << 62, 1 << 63, (1 << 63) + 1, usize::MAX - 1, usize::MAX]),
+        ]
+    }
+
     proptest! {
         #[test]
         fn products_agree_with_nalgebra(
@@ -370,6 +422,42 @@ mod tests {
             let one = Left { values: &left.values[row * left.row..], ..left };
             product(one, right, start, [1, inner, columns], &mut alone, columns);
             prop_assert_eq!(&alone[..], &out[row * columns..(row + 1) * columns]);
+        }
+
+        /// Sizes whose products wrap round, strides that leave the arrays, lengths just short: never a fault, and where
+        /// it says that they fit, every number that it reads is there.
+        #[test]
+        fn hostile_sizes_are_refused(
+            shape in proptest::array::uniform3(hostile()),
+            strides in proptest::array::uniform4(hostile()),
+            lengths in proptest::array::uniform4(0usize..80),
+            packed: bool,
+            start in 0usize..3,
+        ) {
+            let [a, b, bias, mut out] = lengths.map(|n| values(n, 1));
+            let store = Packed::of(&b, lengths[1], 1).unwrap();
+            let right = if packed { Right::Packed(&store) } else { Right::Rows(&b, strides[2]) };
+            let start = [Start::Zero, Start::Bias(&bias), Start::Output][start];
+            let left = Left { values: &a, row: strides[0], inner: strides[1] };
+            let [rows, inner, columns] = shape.map(|n| n as u128);
+            let fitted = product(left, right, start, shape, &mut out, strides[3]);
+            if fitted && shape.iter().all(|&n| n > 0) {
+                let [row, step, right_row, out_row] = strides.map(|n| n as u128);
+                prop_assert!((rows - 1) * row + (inner - 1) * step < a.len() as u128);
+                prop_assert!((rows - 1) * out_row + columns <= out.len() as u128);
+                let right_end = if packed { inner * columns } else { (inner - 1) * right_row + columns };
+                prop_assert!(right_end <= b.len() as u128);
+            }
+        }
+
+        #[test]
+        fn packing_takes_what_is_there_and_no_other_size(
+            len in 0usize..80,
+            inner in hostile(),
+            columns in hostile(),
+        ) {
+            let packed = Packed::of(&values(len, 3), inner, columns);
+            prop_assert_eq!(packed.is_ok(), (inner as u128) * (columns as u128) == len as u128);
         }
 
         #[test]

@@ -1,8 +1,8 @@
 //! The transformer's weights, packed for products in both directions.
 
-use super::product::{Left, Packed, Right, Start, product};
-use crate::PlannerError;
-use crate::network::ParameterLayout;
+use super::product::{Left, Packed, Right, Start, multiply};
+use crate::network::{LEVEL_FEATURES, NetworkConfig, ParameterLayout};
+use crate::{PlannerError, TokenLayout};
 
 /// Where a parameter stands in the flat vector, and its shape.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,21 +40,21 @@ impl Linear {
         let rows = out.len() / self.columns;
         let bias = Start::Bias(self.bias.of(flat));
         let (left, right) = (Left::rows(x, self.inner), Right::Packed(&self.forward));
-        product(left, right, bias, [rows, self.inner, self.columns], out, self.columns);
+        multiply(left, right, bias, [rows, self.inner, self.columns], out, self.columns);
     }
 
     /// `out += x W`, without the bias.
     pub fn add_product(&self, x: &[f32], out: &mut [f32]) {
         let rows = out.len() / self.columns;
         let (left, right) = (Left::rows(x, self.inner), Right::Packed(&self.forward));
-        product(left, right, Start::Output, [rows, self.inner, self.columns], out, self.columns);
+        multiply(left, right, Start::Output, [rows, self.inner, self.columns], out, self.columns);
     }
 
     /// Gradient at the input, given the one at the output.
     pub fn pull(&self, d_out: &[f32], d_x: &mut [f32]) {
         let rows = d_x.len() / self.inner;
         let (left, right) = (Left::rows(d_out, self.columns), Right::Packed(&self.backward));
-        product(left, right, Start::Zero, [rows, self.columns, self.inner], d_x, self.inner);
+        multiply(left, right, Start::Zero, [rows, self.columns, self.inner], d_x, self.inner);
     }
 
     /// Adds the gradients of weight and bias to a flat gradient. `packed` is scratch: rows of `d_out` lie apart,
@@ -65,7 +65,7 @@ impl Linear {
         packed.fill(d_out);
         let (left, right) = (Left::transposed(x, self.inner), Right::Packed(packed));
         let shape = [self.inner, rows, self.columns];
-        product(left, right, Start::Output, shape, self.weight.of_mut(gradient), self.columns);
+        multiply(left, right, Start::Output, shape, self.weight.of_mut(gradient), self.columns);
         let bias = self.bias.of_mut(gradient);
         d_out.chunks_exact(self.columns).for_each(|row| super::kernels::add(bias, row));
     }
@@ -118,55 +118,66 @@ impl Weights {
     /// Weights by their names in the module tree.
     ///
     /// # Errors
-    /// [`PlannerError::Device`] when a parameter is missing, [`PlannerError::Length`] when `flat` does not fit.
+    /// [`PlannerError::Device`] when a parameter is missing or of another shape, [`PlannerError::Length`] when `flat` does not fit.
     pub fn new(
         parameters: &ParameterLayout,
         flat: &[f32],
-        config: &crate::network::NetworkConfig,
+        config: &NetworkConfig,
+        layout: &TokenLayout,
     ) -> Result<Self, PlannerError> {
+        config.check()?;
+        layout.check()?;
+        parameters.check()?;
         crate::error::check_len("parameters", parameters.len(), flat.len())?;
-        let find = |name: &str| {
+        // Every size is held against the configuration here, so that no pass need ask again.
+        let slot = |name: &str, shape: &[usize]| {
             let slot = parameters.slots.iter().find(|slot| slot.name == name);
-            slot.map(|slot| (Slot { at: slot.offset, len: slot.len() }, slot.shape[0]))
-                .ok_or_else(|| PlannerError::Device(format!("the transformer has no parameter `{name}`")))
+            let slot = slot
+                .ok_or_else(|| PlannerError::Device(format!("the transformer has no parameter `{name}`")))?;
+            if slot.shape != shape {
+                return Err(PlannerError::Device(format!(
+                    "parameter `{name}` is {:?}, a transformer of this configuration has {shape:?}",
+                    slot.shape
+                )));
+            }
+            Ok(Slot { at: slot.offset, len: slot.len() })
         };
-        let slot = |name: &str| find(name).map(|(slot, _)| slot);
-        let linear = |name: &str| {
-            let (weight, inner) = find(&format!("{name}.weight"))?;
-            let bias = slot(&format!("{name}.bias"))?;
-            let columns = bias.len;
+        let linear = |name: &str, inner: usize, columns: usize| {
+            let weight = slot(&format!("{name}.weight"), &[inner, columns])?;
+            let bias = slot(&format!("{name}.bias"), &[columns])?;
             let (forward, backward) = (Packed::new(inner, columns), Packed::new(columns, inner));
             Ok::<_, PlannerError>(Linear { inner, columns, bias, weight, forward, backward })
         };
+        let (w, tokens) = (config.width, layout.tokens(layout.chunks));
         let norm = |name: &str| {
-            let (gamma, beta) = (slot(&format!("{name}.gamma"))?, slot(&format!("{name}.beta"))?);
+            let (gamma, beta) = (slot(&format!("{name}.gamma"), &[w])?, slot(&format!("{name}.beta"), &[w])?);
             Ok::<_, PlannerError>(Norm { gamma, beta })
         };
         let block = |i: usize| {
             Ok::<_, PlannerError>(Block {
-                offset: slot(&format!("blocks.{i}.offset"))?,
+                offset: slot(&format!("blocks.{i}.offset"), &[6 * w])?,
                 attention_norm: norm(&format!("blocks.{i}.attention_norm"))?,
-                query_key_value: linear(&format!("blocks.{i}.query_key_value"))?,
-                projection: linear(&format!("blocks.{i}.projection"))?,
+                query_key_value: linear(&format!("blocks.{i}.query_key_value"), w, 3 * w)?,
+                projection: linear(&format!("blocks.{i}.projection"), w, w)?,
                 mlp_norm: norm(&format!("blocks.{i}.mlp_norm"))?,
-                expand: linear(&format!("blocks.{i}.expand"))?,
-                contract: linear(&format!("blocks.{i}.contract"))?,
+                expand: linear(&format!("blocks.{i}.expand"), w, 4 * w)?,
+                contract: linear(&format!("blocks.{i}.contract"), 4 * w, w)?,
             })
         };
         let mut weights = Self {
             flat: Vec::new(),
             heads: config.heads,
             causal: config.causal,
-            input: linear("input")?,
-            positions: slot("positions_tw")?,
-            remaining: slot("remaining_tw")?,
-            level_input: linear("level.input")?,
-            level_output: linear("level.output")?,
-            modulation: linear("modulation")?,
+            input: linear("input", config.input(layout), w)?,
+            positions: slot("positions_tw", &[tokens, w])?,
+            remaining: slot("remaining_tw", &[layout.chunks, w])?,
+            level_input: linear("level.input", LEVEL_FEATURES, w)?,
+            level_output: linear("level.output", w, w)?,
+            modulation: linear("modulation", w, 6 * w)?,
             blocks: (0..config.layers).map(block).collect::<Result<_, _>>()?,
             final_norm: norm("final_norm")?,
-            final_modulation: linear("final_modulation")?,
-            output: linear("output")?,
+            final_modulation: linear("final_modulation", w, 2 * w)?,
+            output: linear("output", w, layout.width())?,
         };
         weights.set(flat);
         Ok(weights)

@@ -8,7 +8,7 @@ use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Sinusoids per level embedding (sines and cosines together).
-const FEATURES: usize = 64;
+pub(crate) const FEATURES: usize = 64;
 
 /// Noise level to a vector: sinusoids, then two layers.
 ///

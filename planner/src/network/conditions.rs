@@ -11,12 +11,12 @@ const HIDDEN: f32 = -1e9;
 
 /// Whether other tokens may see token `t` of a sequence with `chunks` chunks.
 pub(crate) fn is_visible(t: usize, chunks: usize, goal: bool) -> bool {
-    if t == GOAL { goal } else { t < FIRST_CHUNK + chunks }
+    if t == GOAL { goal } else { t < FIRST_CHUNK.saturating_add(chunks) }
 }
 
 /// Chunks from token `t` to the end of its sequence; 0 for state and goal, and past the end.
 pub(crate) fn remaining_chunks(t: usize, chunks: usize) -> usize {
-    if t < FIRST_CHUNK { 0 } else { (FIRST_CHUNK + chunks).saturating_sub(t + 1) }
+    if t < FIRST_CHUNK { 0 } else { FIRST_CHUNK.saturating_add(chunks).saturating_sub(t.saturating_add(1)) }
 }
 
 /// Everything a network is told besides the noisy tokens, on the host.

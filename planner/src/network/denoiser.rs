@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::conditions::Conditions;
-use super::{FourierFeatures, Network, NetworkConfig};
+use super::{FourierFeatures, Network, NetworkConfig, ParameterLayout};
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
 use crate::noise::{NoiseSchedule, Target};
@@ -12,6 +12,9 @@ use crate::{PlannerError, TokenLayout};
 
 /// Sequences per network call on the CPU: few, so that activations stay in cache.
 const CPU_CHUNK: usize = 16;
+
+/// More threads than any machine has processors.
+const MOST_THREADS: usize = 4096;
 
 /// A network with its token layout and noise levels.
 ///
@@ -34,7 +37,8 @@ impl NetworkDenoiser {
     /// Denoiser of a network of configuration `config` on `device`, which is the CPU or not.
     ///
     /// # Errors
-    /// [`PlannerError::Device`] when its compute thread cannot be started.
+    /// [`PlannerError::Device`] when its compute thread cannot be started; [`PlannerError::Setting`] and
+    /// [`PlannerError::Length`] for a network that is not of this configuration and layout.
     pub fn new(
         network: Network,
         layout: TokenLayout,
@@ -44,6 +48,15 @@ impl NetworkDenoiser {
         device: &Device,
         cpu: bool,
     ) -> Result<Self, PlannerError> {
+        config.check()?;
+        layout.check()?;
+        // A tensor library answers shapes that do not fit with a panic.
+        let weights = config.weights(&layout).and_then(|weights| usize::try_from(weights).ok());
+        check_len(
+            "weights of the network",
+            weights.unwrap_or(usize::MAX),
+            ParameterLayout::of(&network).len(),
+        )?;
         let network = network.valid().freeze().fork(device);
         let pool = if cpu { Some(thread_pool(1)?) } else { None };
         let (device, dtype) = (device.clone(), DType::F32);
@@ -67,6 +80,10 @@ impl NetworkDenoiser {
         pull: Option<(&Cotangent<'_>, &mut [f64])>,
     ) -> Result<(), PlannerError> {
         batch.check(self.layout.width())?;
+        let longest = self.layout.tokens(self.layout.chunks);
+        if batch.tokens > longest {
+            return Err(PlannerError::Length { what: "sequence", want: longest, got: batch.tokens });
+        }
         let size = batch.tokens * self.layout.width();
         check_len("clean estimates", batch.batch * size, x0_btd.len())?;
         let per_call = if self.pool.is_some() { CPU_CHUNK } else { batch.batch.max(1) };
@@ -185,6 +202,9 @@ fn download(tensor: Tensor<3>, out: &mut [f64]) -> Result<(), PlannerError> {
 
 /// A pool of `threads` compute threads. Burn's operations get pools of one, so that they stay on their own core.
 pub(crate) fn thread_pool(threads: usize) -> Result<rayon::ThreadPool, PlannerError> {
+    if threads > MOST_THREADS {
+        return Err(PlannerError::Device(format!("{threads} compute threads: give at most {MOST_THREADS}")));
+    }
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()

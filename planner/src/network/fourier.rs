@@ -26,6 +26,10 @@ pub struct FourierFeatures {
 impl FourierFeatures {
     /// Features in `octaves` octaves for tokens of `layout`; none for zero octaves.
     pub fn new(layout: &TokenLayout, octaves: usize) -> Self {
+        // Nothing is laid out for a layout that no network is built for.
+        if layout.check().is_err() {
+            return Self::default();
+        }
         let f = layout.frames_per_token;
         let parts = PARTS.min(f);
         let entries = layout.condition.iter().filter(|_| octaves > 0);
@@ -37,9 +41,14 @@ impl FourierFeatures {
         Self { places: places.collect(), octaves }
     }
 
+    /// Places that features are made of where there are any, counted without laying them out.
+    pub(super) fn places_of(layout: &TokenLayout) -> Option<u64> {
+        (layout.condition.len() as u64).checked_mul(1 + PARTS.min(layout.frames_per_token) as u64)
+    }
+
     /// Number of features `F` of a token.
     pub fn len(&self) -> usize {
-        2 * self.places.len() * self.octaves
+        self.places.len().saturating_mul(self.octaves).saturating_mul(2)
     }
 
     /// Whether there are none.

@@ -14,6 +14,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use conditioning::FEATURES as LEVEL_FEATURES;
 pub use conditions::Conditions;
 pub(crate) use conditions::{is_visible, remaining_chunks};
 pub use denoiser::NetworkDenoiser;
@@ -54,6 +55,9 @@ pub enum NetworkKind {
     /// Gated recurrent units, the network of the paper's first experiments.
     Gru,
 }
+
+/// Most weights of a network that is built: four gigabytes of them.
+const MOST_WEIGHTS: u64 = 1 << 30;
 
 /// Above this frequencies are beyond the precision of the numbers themselves.
 const MOST_OCTAVES: usize = 12;
@@ -106,8 +110,47 @@ impl NetworkConfig {
         Ok(())
     }
 
+    /// Weights that the network of this configuration has for tokens of `layout`, counted without building it; `None`
+    /// where there are more than can be counted. What a file says of a network is held against the bytes that are
+    /// there before memory is asked for.
+    pub fn weights(&self, layout: &TokenLayout) -> Option<u64> {
+        let of = |rows: u64, columns: u64| rows.checked_mul(columns)?.checked_add(columns);
+        let sum = |parts: &[Option<u64>]| parts.iter().try_fold(0_u64, |sum, part| sum.checked_add((*part)?));
+        let (w, d) = (self.width as u64, layout.width() as u64);
+        let twice = w.checked_mul(2)?;
+        let rows = (layout.tokens(layout.chunks) as u64).checked_add(layout.chunks as u64)?;
+        let (input, tables) = (of(self.checked_input(layout)?, w), rows.checked_mul(w));
+        let level = sum(&[of(conditioning::FEATURES as u64, w), of(w, w)]);
+        let layers = |layer: Option<u64>| layer?.checked_mul(self.layers as u64);
+        match self.kind {
+            NetworkKind::Transformer => {
+                let six = w.checked_mul(6)?;
+                let four = w.checked_mul(4)?;
+                // Offset, two norms, and the four linear layers.
+                let attention = [of(w, w.checked_mul(3)?), of(w, w)];
+                let mlp = [of(w, four), of(four, w)];
+                let block = sum(&[Some(six), Some(four), sum(&attention), sum(&mlp)]);
+                // Modulation, final norm, final modulation.
+                let rest = sum(&[of(w, six), Some(twice), of(w, twice)]);
+                sum(&[input, tables, level, layers(block), rest, of(w, d)])
+            }
+            NetworkKind::Gru => {
+                // A norm, and three gates with a linear layer each for input and memory.
+                let layer = sum(&[Some(twice), of(w, w)?.checked_mul(6)]);
+                sum(&[input, tables, level, layers(layer), of(w, twice), of(twice, d)])
+            }
+        }
+    }
+
+    /// [`Self::input`] of a layout that may be absurd, without laying the features out.
+    fn checked_input(&self, layout: &TokenLayout) -> Option<u64> {
+        let places = FourierFeatures::places_of(layout)?;
+        let features = places.checked_mul(self.fourier_features as u64)?.checked_mul(2)?;
+        (layout.width() as u64).checked_add(features)
+    }
+
     /// Numbers that a network takes in per token: the token and its features.
-    fn input(&self, layout: &TokenLayout) -> usize {
+    pub(crate) fn input(&self, layout: &TokenLayout) -> usize {
         layout.width() + FourierFeatures::new(layout, self.fourier_features).len()
     }
 }
@@ -149,6 +192,15 @@ impl Network {
         device: &Device,
     ) -> Result<Self, PlannerError> {
         config.check()?;
+        layout.check()?;
+        let weights = config.weights(layout).unwrap_or(u64::MAX);
+        if weights > MOST_WEIGHTS {
+            return Err(PlannerError::Setting {
+                name: "model.network.width",
+                value: format!("{}, a network of {weights} weights with this layout", config.width),
+                remedy: format!("at most {MOST_WEIGHTS} weights are built: lower width, layers or chunks"),
+            });
+        }
         let network = match config.kind {
             NetworkKind::Transformer => Self::Transformer(Transformer::new(config, layout, device)),
             NetworkKind::Gru => Self::Recurrent(Recurrent::new(config, layout, device)),

@@ -24,7 +24,7 @@ pub struct ParameterSlot {
 impl ParameterSlot {
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |product: usize, n| product.saturating_mul(*n))
     }
 
     /// Whether it has no entries.
@@ -62,9 +62,22 @@ impl ParameterLayout {
         Self { slots }
     }
 
+    /// Refuses slots that do not follow one another without gaps, as those of a network do.
+    ///
+    /// # Errors
+    /// [`PlannerError::Length`] with the offset that was expected.
+    pub(crate) fn check(&self) -> Result<(), PlannerError> {
+        let mut offset: usize = 0;
+        for slot in &self.slots {
+            check_len("parameters before a slot", offset, slot.offset)?;
+            offset = offset.saturating_add(slot.len());
+        }
+        Ok(())
+    }
+
     /// Total number of entries.
     pub fn len(&self) -> usize {
-        self.slots.last().map_or(0, |slot| slot.offset + slot.len())
+        self.slots.last().map_or(0, |slot| slot.offset.saturating_add(slot.len()))
     }
 
     /// Whether there are no parameters.
@@ -74,8 +87,12 @@ impl ParameterLayout {
 
     /// Initial weights: matrices uniform with variance `1 / (3 fan_in)`, tables normal with deviation 0.02,
     /// norms one, everything else zero. The modulation and output layers start at zero, so that a fresh
-    /// network predicts zero and every block starts as the identity (DiT's adaLN-zero).
+    /// network predicts zero and every block starts as the identity (DiT's adaLN-zero). Empty for slots that are those of
+    /// no network that is built.
     pub fn draw(&self, seed: u64) -> Vec<f32> {
+        if self.check().is_err() || self.len() as u64 > super::MOST_WEIGHTS {
+            return Vec::new();
+        }
         let mut weights = vec![0.0; self.len()];
         for (index, slot) in self.slots.iter().enumerate() {
             let mut rng = random::stream(seed, &[index as u64]);
@@ -99,20 +116,26 @@ impl ParameterLayout {
     /// `module` with the parameters of `flat`, on `device`.
     ///
     /// # Errors
-    /// [`PlannerError::Length`] when the vector does not fit.
+    /// [`PlannerError::Length`] when the vector does not fit the slots or the module.
     pub fn load<M: Module>(&self, module: M, flat: &[f32], device: &Device) -> Result<M, PlannerError> {
         check_len("parameters", self.len(), flat.len())?;
+        check_len("parameters of the module", Self::of(&module).len(), flat.len())?;
         let flat = Tensor::<1>::from_data(TensorData::new(flat.to_vec(), [flat.len()]), device);
         Ok(self.assign(module, &flat))
     }
 
     /// `module` with its parameters replaced by slices of `flat`.
-    pub fn assign<M: Module>(&self, module: M, flat: &Tensor<1>) -> M {
+    pub(crate) fn assign<M: Module>(&self, module: M, flat: &Tensor<1>) -> M {
         module.map(&mut Assign { flat, offset: 0 })
     }
 
     /// Gradients of `module`'s parameters as one vector; parameters without a gradient give zeros.
-    pub fn gradient<M: Module>(&self, module: &M, gradients: &mut Gradients, device: &Device) -> Tensor<1> {
+    pub(crate) fn gradient<M: Module>(
+        &self,
+        module: &M,
+        gradients: &mut Gradients,
+        device: &Device,
+    ) -> Tensor<1> {
         let mut visitor = Collect { gradients, device, parts: Vec::new() };
         module.visit(&mut visitor);
         Tensor::cat(visitor.parts, 0)

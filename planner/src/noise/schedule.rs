@@ -69,7 +69,9 @@ impl NoiseSchedule {
 
     /// Training level of sampling level `s` out of `sampling_levels` (`0` to `0`, the last to `K`).
     pub fn training_level(&self, s: usize, sampling_levels: usize) -> usize {
-        (s * self.levels() + sampling_levels / 2) / sampling_levels.max(1)
+        // In a width that holds the product of any two counts.
+        let (s, levels, of) = (s as u128, self.levels() as u128, sampling_levels as u128);
+        usize::try_from((s * levels + of / 2) / of.max(1)).unwrap_or(usize::MAX)
     }
 }
 

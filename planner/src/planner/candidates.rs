@@ -119,7 +119,7 @@ impl DiffusionPlanner {
         for (b, of) in situations.iter().enumerate().filter(|_| kind.warm) {
             let Some(now) = of.request.in_force else { continue };
             let x0_cd = notes(now.plan).map_or(&[][..], |notes| &notes.x0_cd);
-            let ahead = x0_cd.get(now.executed * layout.frame()..).unwrap_or_default();
+            let ahead = x0_cd.get(now.executed.saturating_mul(layout.frame())..).unwrap_or_default();
             let last = ahead.len().saturating_sub(layout.frame());
             // Past its end the plan in force holds its last frame.
             let clean = |chunk: usize, d: usize| {

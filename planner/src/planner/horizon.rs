@@ -54,7 +54,8 @@ impl Horizons {
         // plan ends `terminal_chunks` later. A plan that does not arrive looks as far as it can.
         match now.plan.arrival {
             Some(arrival) if config.terminal_chunks > 0 && config.lengths == Lengths::Auto => {
-                let chunks = arrival.saturating_sub(now.executed) / f + 1 + config.terminal_chunks;
+                let left = arrival.saturating_sub(now.executed) / f.max(1);
+                let chunks = left.saturating_add(1).saturating_add(config.terminal_chunks);
                 Self { bound: vec![chunks.min(longest)], ..Self::default() }
             }
             _ => free,

@@ -28,7 +28,8 @@ pub(super) fn will_do(plan: &Plan) -> bool {
 
 /// What is left of a plan after its first `behind` frames; `None` where nothing is.
 pub(super) fn rest(plan: &Plan, behind: usize, layout: &TokenLayout) -> Option<Plan> {
-    let after = |values: &[f64], width: usize| values.get(behind * width..).map(<[f64]>::to_vec);
+    let after =
+        |values: &[f64], width: usize| values.get(behind.saturating_mul(width)..).map(<[f64]>::to_vec);
     (behind < plan.frames).then_some(())?;
     let notes = notes(plan)?;
     Some(Plan {

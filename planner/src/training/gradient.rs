@@ -4,7 +4,8 @@
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::engine::EngineGradient;
+use crate::engine::{EngineGradient, MOST_SHARDS};
+use crate::error::check_len;
 use crate::network::{
     Conditions, FourierFeatures, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool,
 };
@@ -69,9 +70,20 @@ impl GradientWorkers {
         device: &Device,
         threads: Option<usize>,
     ) -> Result<Self, PlannerError> {
+        config.check()?;
+        layout.check()?;
+        // A tensor library answers shapes that do not fit with a panic.
+        let weights = config.weights(layout).and_then(|weights| usize::try_from(weights).ok());
+        check_len(
+            "weights of the network",
+            weights.unwrap_or(usize::MAX),
+            ParameterLayout::of(network).len(),
+        )?;
         let pools = match threads {
             None => Vec::new(),
-            Some(count) => (0..count.clamp(1, shards)).map(|_| thread_pool(1)).collect::<Result<_, _>>()?,
+            Some(count) => (0..count.clamp(1, shards.clamp(1, MOST_SHARDS)))
+                .map(|_| thread_pool(1))
+                .collect::<Result<_, _>>()?,
         };
         let burn = BurnGradient {
             network: network.clone(),
@@ -80,7 +92,7 @@ impl GradientWorkers {
             causal: config.causal,
             fourier: FourierFeatures::new(layout, config.fourier_features),
             levels,
-            shards: if threads.is_some() { shards } else { 1 },
+            shards: if threads.is_some() { shards.clamp(1, MOST_SHARDS) } else { 1 },
             device: device.clone(),
             pools,
         };
@@ -97,7 +109,10 @@ impl GradientWorkers {
         batch: &TrainBatch,
     ) -> Result<StepGradient, PlannerError> {
         match &mut self.kind {
-            Kind::Burn(burn) => burn.gradient(&burn.parameters.assign(burn.network.clone(), weights), batch),
+            Kind::Burn(burn) => {
+                check_len("parameters", burn.parameters.len(), weights.dims()[0])?;
+                burn.gradient(&burn.parameters.assign(burn.network.clone(), weights), batch)
+            }
             Kind::Engine(engine) => {
                 let data = weights.clone().try_into_data().map_err(device_error)?;
                 let weights = data.as_slice::<f32>().map_err(device_error)?;
@@ -133,6 +148,7 @@ struct BurnGradient {
 impl BurnGradient {
     /// Loss and gradient for `network` (weights without autodiff).
     fn gradient(&self, network: &Network, batch: &TrainBatch) -> Result<StepGradient, PlannerError> {
+        batch.check(self.layout.tokens(self.layout.chunks), self.layout.width())?;
         let sequences = batch.chunks_b.len();
         let per_shard = sequences.div_ceil(self.shards);
         let ranges: Vec<_> = (0..sequences)

@@ -46,6 +46,8 @@ impl Optimizer {
         parameters: &ParameterLayout,
         device: &Device,
     ) -> Result<Self, PlannerError> {
+        parameters.check()?;
+        check_len("training state", parameters.len(), state.weights.len())?;
         let mut decays = vec![0.0f32; parameters.len()];
         for slot in parameters.slots.iter().filter(|slot| slot.decays()) {
             decays[slot.offset..slot.offset + slot.len()].fill(1.0);

@@ -271,3 +271,60 @@ fn a_single_episode_claims_no_interval() {
     let several = home.succeed(planned("eval", "two", &["--episodes", "2"]));
     assert!(!several.lines().find(|line| line.starts_with("diffusion-forcing")).unwrap().contains("[-]"));
 }
+
+#[test]
+fn a_file_system_that_can_do_little_is_enough() {
+    let home = Home::new();
+    let (source, library) =
+        (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/poor_file_system.c"), home.path("poor.so"));
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).args([source, "-ldl"]).status();
+    assert!(compiled.expect("the build needs cc, and so does this test").success());
+    let poorly = |arguments: &[String]| home.command(arguments).env("LD_PRELOAD", &library).output().unwrap();
+    let collect =
+        ["collect", "maze2d-umaze", "--set", "data.rows=100", "--out", "new.hdf5"].map(str::to_owned);
+    for arguments in [collect.to_vec(), train("run", &[]), planned("eval", "out", &["--episodes", "2"])] {
+        let output = poorly(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+    }
+    // What it cannot do, it does not make up: a name that is taken is still refused.
+    let again = poorly(&collect);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("exists"), "{}", text(&again.stderr));
+    home.succeed(train("alone", &[]));
+    assert!(home.files("run") == home.files("alone"));
+}
+
+#[test]
+fn room_that_runs_out_costs_nothing_that_was_there() {
+    let home = Home::new();
+    home.succeed(train("whole", &[]));
+    // Files end at 40 KiB: the weights of a checkpoint fit, what training resumes from does not.
+    let words = train("run", &[]);
+    let limited = |blocks: usize| {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let program = env!("CARGO_BIN_EXE_forethought");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, program]).args(&words).current_dir(home.path(".")).output().unwrap()
+    };
+    let full = limited(80);
+    assert_eq!(full.status.code(), Some(1), "{}", text(&full.stderr));
+    assert!(text(&full.stderr).contains("training.safetensors"), "{}", text(&full.stderr));
+    home.succeed(&words);
+    same(&home, "run", "whole");
+    // Again with a checkpoint there: it stays, and the run goes on from it.
+    fs::remove_dir_all(home.path("run/checkpoints/step-00000030")).unwrap();
+    let before = fs::read(home.path("run/checkpoints/step-00000020/training.safetensors")).unwrap();
+    assert_eq!(limited(80).status.code(), Some(1));
+    assert!(fs::read(home.path("run/checkpoints/step-00000020/training.safetensors")).unwrap() == before);
+    home.succeed(&words);
+    same(&home, "run", "whole");
+}
+
+fn same(home: &Home, run: &str, whole: &str) {
+    let (run, whole) = (home.files(run), home.files(whole));
+    assert!(run.keys().eq(whole.keys()), "{:?}\n{:?}", run.keys(), whole.keys());
+    for (name, bytes) in &whole {
+        assert!(run[name] == *bytes, "{name} differs");
+    }
+}

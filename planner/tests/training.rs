@@ -252,6 +252,24 @@ fn leftovers_of_an_unfinished_save_are_ignored() {
 }
 
 #[test]
+fn a_damaged_latest_checkpoint_is_refused_with_the_one_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = run(folder.path(), &train(), 2);
+    let weights = last.join("training.safetensors");
+    let whole = fs::read(&weights).unwrap();
+    fs::write(&weights, &whole[1..]).unwrap();
+    let message = trainer(folder.path(), &model(), &train(), 1).err().expect("refused").to_string();
+    assert!(message.contains("training.safetensors") && message.contains("step-00000010"), "{message}");
+    fs::write(&weights, whole).unwrap();
+    fs::write(last.join("model.safetensors"), b"").unwrap();
+    let message = checkpoint::load(folder.path(), &Device::flex()).unwrap_err().to_string();
+    assert!(message.contains("model.safetensors") && message.contains("step-00000010"), "{message}");
+    // As it says: without the damaged one the run goes on from there.
+    fs::rename(&last, folder.path().join("damaged")).unwrap();
+    assert_eq!(trainer(folder.path(), &model(), &train(), 1).unwrap().step(), 10);
+}
+
+#[test]
 fn a_run_is_not_resumed_with_other_settings() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &train(), 2);

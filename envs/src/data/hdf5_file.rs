@@ -57,7 +57,9 @@ pub fn read_hdf5(path: &Path, options: &ReadOptions) -> Result<Dataset, EnvError
     }
     // A pipe or a device has no end that could be known before it is read.
     if !size.is_file() {
-        return refuse("this is no file; name an HDF5 file".into());
+        return refuse(
+            "this is a folder, a pipe or a device, and HDF5 is read from files: save it to one first".into(),
+        );
     }
     if size.len() == 0 {
         return refuse("the file is empty; collect or copy it again".into());

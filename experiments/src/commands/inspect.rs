@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use forethought_envs::data::{DataReport, Finding, FindingKind, ReadOptions, read_hdf5};
+use forethought_envs::printable;
 use forethought_planner::checkpoint;
 use serde_json::json;
 
@@ -117,7 +118,10 @@ fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
         "{}: {} rows of {}, {} terminals, {} time-outs\n",
         path.display(),
         summary.rows,
-        if summary.env_id.is_empty() { "an environment without a name" } else { &summary.env_id },
+        match summary.env_id.as_str() {
+            "" => "an environment without a name".to_owned(),
+            id => printable(id).to_string(),
+        },
         summary.terminals,
         summary.timeouts
     ))?;

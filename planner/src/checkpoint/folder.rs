@@ -174,6 +174,10 @@ pub fn latest(folder: &Path) -> Result<Option<PathBuf>, PlannerError> {
 /// not finite, or from a newer version.
 pub fn load(path: &Path, device: &Device) -> Result<Checkpoint, PlannerError> {
     let path = find(path)?;
+    load_found(path.clone(), device).map_err(|error| naming_the_one_before(&path, error))
+}
+
+fn load_found(path: PathBuf, device: &Device) -> Result<Checkpoint, PlannerError> {
     let manifest = read_manifest(&path)?;
     let file = path.join(MODEL);
     // Read before the network is built: what the manifest says of its size is held against the file first.
@@ -185,6 +189,25 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint, PlannerError> {
     let network = parameters.load(network, &weights, device)?;
     let hash = manifest.files.get(MODEL).map(|record| record.sha256.clone()).unwrap_or_default();
     Ok(Checkpoint { path, manifest, network, parameters, weights, hash })
+}
+
+/// An error about a run's latest checkpoint, with the one before it, which the run kept for this.
+pub(crate) fn naming_the_one_before(latest: &Path, error: PlannerError) -> PlannerError {
+    let all = latest.parent().and_then(|folder| finished(folder).ok()).unwrap_or_default();
+    let before = all.iter().take_while(|(_, path)| path != latest).last();
+    match (error, before) {
+        (PlannerError::Checkpoint { path, problem }, Some((_, before)))
+            if all.iter().any(|(_, p)| p == latest) =>
+        {
+            let problem = format!(
+                "{problem}; the checkpoint before it is {}: move {} away to go on from there",
+                before.display(),
+                latest.display()
+            );
+            PlannerError::Checkpoint { path, problem }
+        }
+        (error, _) => error,
+    }
 }
 
 /// Loads the training state of a checkpoint.

@@ -12,6 +12,7 @@ mod state;
 mod tensors;
 mod vector;
 
+pub(crate) use folder::naming_the_one_before;
 pub use folder::{Checkpoint, find, latest, load, load_training, read_manifest, save, save_model, verify};
 pub use manifest::{DataRecord, FORMAT, FileRecord, Manifest, SlotLimits};
 pub use state::TrainState;

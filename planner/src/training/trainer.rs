@@ -90,8 +90,9 @@ impl Trainer {
             None => TrainState::new(parameters.draw(train.seed)),
             Some(path) => {
                 // Settings first: tensors of another network would only be found to have other shapes.
-                same_run(&path, &checkpoint::read_manifest(&path)?, &manifest)?;
-                checkpoint::load_training(&path, &parameters)?.1
+                let whole = |error| checkpoint::naming_the_one_before(&path, error);
+                same_run(&path, &checkpoint::read_manifest(&path).map_err(whole)?, &manifest)?;
+                checkpoint::load_training(&path, &parameters).map_err(whole)?.1
             }
         };
         let optimizer = Optimizer::new(&state, &parameters, device)?;
@@ -140,7 +141,7 @@ impl Trainer {
     /// returned.
     ///
     /// # Errors
-    /// [`PlannerError::Diverged`] when the loss is not finite (no checkpoint is written then), and those of
+    /// [`PlannerError::Setting`] for planning settings that the model cannot carry out; [`PlannerError::Diverged`] when the loss is not finite (no checkpoint is written then), and those of
     /// the device and the disk.
     pub fn run(
         &mut self,
@@ -148,6 +149,8 @@ impl Trainer {
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<PathBuf, PlannerError> {
         let train = self.manifest.train.clone();
+        // What a checkpoint could not be read back with is refused before hours of work.
+        self.manifest.plan.check(self.manifest.model.chunks, self.manifest.model.levels)?;
         let from = self.step();
         let mut metrics =
             Metrics::open(&self.folder.join("metrics.jsonl"), from, [train.log_every, train.steps])?;

@@ -2,11 +2,11 @@
 //!
 //! One micro-kernel serves every product of the engine: six rows by sixteen columns of the result in
 //! registers, the left side read by broadcast at any strides, the right side by rows of sixteen contiguous
-//! numbers. Weights are packed once into such panels, so nothing is packed per call, which is what a general
-//! library spends a quarter to a half of its time on at tens of rows (`cargo bench` compares the two).
+//! numbers. Weights are packed once into such panels, so nothing is packed per call.
 //!
 //! Every entry is one sum in the order of the inner index, whatever the number of rows: a sequence gives the
-//! same bits alone and in any batch.
+//! same bits alone and in any batch. That is why this is no library's product: the `gemm` crate, little slower, rounds
+//! otherwise for other numbers of rows where the right side is transposed (`planner/SPEED.md`).
 //!
 //! The unsafe code hands raw pointers to the micro-kernel; [`product`] checks all lengths first, in arithmetic that
 //! cannot wrap, whatever it is given.

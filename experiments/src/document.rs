@@ -4,8 +4,16 @@ use crate::picture::escape;
 
 const STYLE: &str = include_str!("report.css");
 
-/// What closes the document.
-pub const END: &str = "</body>\n</html>\n";
+/// What closes the document: tables that are wider than the window say that they can be scrolled.
+pub const END: &str = "<script>
+const hint = () => document.querySelectorAll('.wide').forEach(
+  (wide) => { wide.previousElementSibling.hidden = wide.scrollWidth <= wide.clientWidth; });
+addEventListener('resize', hint);
+hint();
+</script>
+</body>
+</html>
+";
 
 /// Head, style and heading; the body follows.
 pub fn head(title: &str) -> String {
@@ -25,7 +33,11 @@ pub fn escape_lines(text: &str) -> String {
 /// A table: headings, then rows of cells, all plain text. The first cell of a row names it; further lines of a cell
 /// are small.
 pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let mut html = String::from("<div class=\"wide\"><table>\n<thead><tr>");
+    // Can be scrolled by key where it is wider than the window.
+    let mut html = String::from(
+        "<div class=\"scroller\"><p class=\"hint muted\" hidden>scroll sideways for more columns &#8594;</p>\
+         <div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table>\n<thead><tr>",
+    );
     for heading in headings {
         html += &format!("<th scope=\"col\">{}</th>", escape(heading));
     }
@@ -43,7 +55,7 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
         }
         html.push_str("</tr>\n");
     }
-    html.push_str("</tbody>\n</table></div>\n");
+    html.push_str("</tbody>\n</table></div></div>\n");
     html
 }
 

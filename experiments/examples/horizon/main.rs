@@ -282,7 +282,7 @@ fn figure(results: &Results) -> Picture {
     let count = results.rows.first().map_or(0, |row| row.blocks.len());
     let spacing = count.div_ceil(5).max(1);
     // What the data's physics leave of |p' - p - dt v'| is rounding, far below anything sampled.
-    let range = |scale| (scale == Scale::Log).then_some([1e-3, 1.0]);
+    let range = |scale| (scale == Scale::Log).then_some([1e-8, 1.0]);
     let panel = |title, percent, scale, pick: &dyn Fn(&Block) -> [f64; 3]| LinePanel {
         title,
         x_label: "training horizons",

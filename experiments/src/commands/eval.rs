@@ -191,8 +191,11 @@ fn draw(
         .take(count)
         .map(|(record, episode)| Panel { record, score: episode.score() })
         .collect();
-    let title = format!("{}: {} of {} episodes", spec.id, panels.len(), records.len());
-    let subtitle = format!("executed paths, {}; score of each below", record.variant);
+    let title = match panels.len() == records.len() {
+        true => format!("{}: all {} episodes", spec.id, records.len()),
+        false => format!("{}: the first {} of {} episodes", spec.id, panels.len(), records.len()),
+    };
+    let subtitle = format!("what was driven by {}; bold: score", record.variant);
     let (place, variant) = (forethought_envs::file_name(&spec.id), resolve::file_stem(&record.variant));
     let name = format!("episodes/{place}--{variant}.svg");
     out.write_text(&name, &picture::overview(&title, &subtitle, &scene, &panels).text)?;

@@ -24,6 +24,24 @@ impl ScoreAxis {
         Self { low, high, top, bottom }
     }
 
+    /// Around `scores` alone, wherever zero is.
+    pub(super) fn around(scores: impl Iterator<Item = f64> + Clone, top: f64, bottom: f64) -> Self {
+        let finite = scores.filter(|score| score.is_finite());
+        let (low, high) =
+            (finite.clone().fold(f64::INFINITY, f64::min), finite.fold(-f64::INFINITY, f64::max));
+        if low > high {
+            return Self::new(std::iter::empty(), top, bottom);
+        }
+        let low = (low / GRID).floor() * GRID;
+        let high = ((high / GRID).ceil() * GRID).max(low + GRID);
+        Self { low, high, top, bottom }
+    }
+
+    /// Whether a score lies within.
+    pub(super) fn holds(&self, score: f64) -> bool {
+        (self.low..=self.high).contains(&score)
+    }
+
     /// Height of a score in the picture.
     pub(super) fn place(&self, score: f64) -> f64 {
         self.bottom - (self.bottom - self.top) * (score - self.low) / (self.high - self.low)
@@ -62,6 +80,11 @@ impl TimeAxis {
         let (low, high) = (sound.clone().fold(f64::INFINITY, f64::min), sound.fold(0.0, f64::max));
         let (low, high) = if low <= high { (low / 1.5, high * 1.5) } else { (1.0, 10.0) };
         Self { low, high, left, right }
+    }
+
+    /// Whether a time lies within.
+    pub(super) fn holds(&self, ms: f64) -> bool {
+        (self.low..=self.high).contains(&ms)
     }
 
     /// Place of a time in the picture.
@@ -104,6 +127,10 @@ mod tests {
         assert_eq!((axis.low.to_bits(), axis.high.to_bits()), ((-20.0_f64).to_bits(), 180.0_f64.to_bits()));
         assert!((axis.place(180.0) - 10.0).abs() < 1e-9 && (axis.place(-20.0) - 110.0).abs() < 1e-9);
         assert!(ScoreAxis::new(std::iter::empty(), 0.0, 1.0).place(0.0).is_finite());
+        let axis = ScoreAxis::around([131.0, 177.0, f64::NAN].into_iter(), 10.0, 110.0);
+        assert!(axis.holds(120.0) && axis.holds(180.0) && !axis.holds(119.0) && !axis.holds(181.0));
+        assert!(ScoreAxis::around([40.0].into_iter(), 0.0, 1.0).place(40.0).is_finite());
+        assert!(ScoreAxis::around(std::iter::empty(), 0.0, 1.0).place(40.0).is_finite());
         let axis = TimeAxis::new([4.0, 4.0, f64::NAN, -1.0].into_iter(), 0.0, 100.0);
         assert!((axis.place(4.0) - 50.0).abs() < 1e-9);
         assert!(TimeAxis::new(std::iter::empty(), 0.0, 1.0).place(3.0).is_finite());

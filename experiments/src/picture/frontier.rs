@@ -69,15 +69,11 @@ pub fn frontier(frontier: &Frontier<'_>) -> Picture {
     };
     let places: Vec<&Place<'_>> = frontier.places.iter().filter(sound).collect();
     let skipped = frontier.places.len() - places.len();
-    let published = frontier.levels.iter().map(|level| level.score);
     let intervals = places.iter().flat_map(|p| [p.interval.low, p.interval.high]);
-    let scores = ScoreAxis::new(intervals.chain(published), top, bottom);
+    // What was measured fills the plot; what lies outside of it is said at its edge.
+    let scores = ScoreAxis::around(intervals, top, bottom);
     let cold = |p: &Place<'_>| p.cold_ms.filter(|_| p.configured);
-    let all = places
-        .iter()
-        .flat_map(|p| [Some(p.ms), cold(p)])
-        .chain([frontier.reference.map(|(_, ms)| ms)])
-        .flatten();
+    let all = places.iter().flat_map(|p| [Some(p.ms), cold(p)]).flatten();
     let times = TimeAxis::new(all, left, right);
 
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
@@ -92,12 +88,16 @@ pub fn frontier(frontier: &Frontier<'_>) -> Picture {
     levels(&mut canvas, frontier.levels, &scores);
     let mut taken = Vec::new();
     if let Some((name, ms)) = frontier.reference.filter(|(_, ms)| ms.is_finite() && *ms > 0.0) {
-        let x = times.place(ms);
-        let style = format!(r#"fill="none" stroke="{MUTED}" stroke-width="1.4" stroke-dasharray="3 3""#);
-        canvas.polyline(&[[x, top], [x, bottom]], &style);
-        let text = format!("{name}: {}", duration(ms));
+        let text = if times.holds(ms) {
+            let x = times.place(ms);
+            let style = format!(r#"fill="none" stroke="{MUTED}" stroke-width="1.4" stroke-dasharray="3 3""#);
+            canvas.polyline(&[[x, top], [x, bottom]], &style);
+            taken.push([x - 2.0, top, x + 2.0, bottom]);
+            format!("{name}: {}", duration(ms))
+        } else {
+            format!("{name}: {} \u{2192}", duration(ms))
+        };
         canvas.text([right, top - 8.0], Anchor::End, FONT, &muted, &text);
-        taken.push([x - 2.0, top, x + 2.0, bottom]);
     }
     let mut front: Vec<[f64; 2]> =
         places.iter().filter(|p| p.on_front).map(|p| [times.place(p.ms), scores.place(p.score)]).collect();
@@ -127,19 +127,25 @@ pub fn frontier(frontier: &Frontier<'_>) -> Picture {
     Picture { text: canvas.finish(frontier.title), skipped }
 }
 
-/// Horizontal marks, their names right of the plot and moved apart where they would lie on each other.
+/// Horizontal marks, their names right of the plot and moved apart where they would lie on each other. Those outside of
+/// the plot are named at its edge with an arrow.
 fn levels(canvas: &mut Canvas, levels: &[Level<'_>], scores: &ScoreAxis) {
-    let [left, _, right, _] = PLOT;
+    let [left, top, right, bottom] = PLOT;
     let mut levels: Vec<&Level<'_>> = levels.iter().filter(|level| level.score.is_finite()).collect();
     levels.sort_by(|one, other| other.score.total_cmp(&one.score));
     let mut above = f64::NEG_INFINITY;
     for level in levels {
-        let y = scores.place(level.score);
+        let y = scores.place(level.score).clamp(top, bottom);
         let style = format!(r#"fill="none" stroke="{MUTED}" stroke-width="1" stroke-dasharray="7 4""#);
         let name_y = y.max(above + LINE);
         above = name_y;
-        canvas.polyline(&[[left, y], [right, y], [right + 8.0, name_y]], &style);
-        let text = format!("{} {:.1}", level.name, level.score);
+        let mut text = format!("{} {:.1}", level.name, level.score);
+        if scores.holds(level.score) {
+            canvas.polyline(&[[left, y], [right, y], [right + 8.0, name_y]], &style);
+        } else {
+            let arrow = if y <= top { '\u{2191}' } else { '\u{2193}' };
+            text = format!("{arrow} {text}");
+        }
         canvas.text([right + 11.0, name_y + 4.0], Anchor::Start, FONT, &format!(r#"fill="{MUTED}""#), &text);
     }
 }
@@ -209,7 +215,7 @@ mod tests {
         };
         let places = [place("fast", 2.0), place("same", 2.0), place("broken", f64::NAN)];
         let level = |name, score| Level { name, score };
-        let levels = [level("one", 110.0), level("two", 110.5)];
+        let levels = [level("one", 110.0), level("two", 110.5), level("far", 3.0), level("above", 400.0)];
         let drawn = Frontier {
             title: "a & b",
             subtitle: "",
@@ -219,7 +225,8 @@ mod tests {
         };
         let picture = frontier(&drawn);
         assert_eq!(picture.skipped, 1);
-        assert!(picture.text.contains("2.5 s") && !picture.text.contains("NaN"));
+        assert!(picture.text.contains("2.5 s \u{2192}") && !picture.text.contains("NaN"));
+        assert!(picture.text.contains("\u{2193} far 3.0") && picture.text.contains("\u{2191} above 400.0"));
         let y = |name: &str| {
             let text = &picture.text;
             let end = text.find(&format!(">{name}")).unwrap_or_else(|| panic!("`{name}` is not in {text}"));

@@ -71,7 +71,10 @@ pub fn responses(
     let step = (right - left) / responses.len().max(1) as f64;
     let x = |at: usize| left + step * (at as f64 + 0.5);
     let places: Vec<(usize, &Response)> = responses.iter().enumerate().filter(|(_, r)| sound(r)).collect();
-    let line: Vec<[f64; 2]> = places.iter().map(|&(at, r)| [x(at), scores.place(r.score)]).collect();
+    // Between words there is nothing.
+    let ordered = responses.iter().all(|response| response.label.parse::<f64>().is_ok());
+    let line: Vec<[f64; 2]> =
+        places.iter().filter(|_| ordered).map(|&(at, r)| [x(at), scores.place(r.score)]).collect();
     canvas.polyline(&line, &format!(r#"fill="none" stroke="{BLUE}" stroke-width="1" stroke-opacity="0.4""#));
     for &(at, response) in &places {
         let colour = if response.configured { GOAL } else { BLUE };

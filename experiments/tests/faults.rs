@@ -253,6 +253,12 @@ fn counts_seeds_and_files_without_an_end_are_refused_and_leave_no_folder() {
         (planned("eval", "out", &["--suite", "/dev/zero.toml"]), 2, "--suite"),
         (planned("plan", "out", &["--set", "environment=maze2d-large"]), 2, "names another environment"),
         (["inspect", "loop"].map(str::to_owned).to_vec(), 1, "cannot be looked at"),
+        (["train", "--out", "out", "--data", "loop"].map(str::to_owned).to_vec(), 1, "cannot be looked at"),
+        (
+            ["plan", "maze2d-umaze", "--out", "out", "--checkpoint", "loop"].map(str::to_owned).to_vec(),
+            1,
+            "symbolic",
+        ),
     ] {
         let output = home.run(&arguments);
         let message = text(&output.stderr);

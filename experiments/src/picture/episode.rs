@@ -43,6 +43,7 @@ pub fn episode(
 
     let mut marks = Vec::new();
     maze.open(&mut canvas, scene);
+    maze.axes(&mut canvas);
     if let Some(goal) = record.goal.as_deref().and_then(position) {
         maze.goal(&mut canvas, goal, scene.goal_radius);
         marks.push((Mark::Goal, "goal".to_owned()));
@@ -94,6 +95,18 @@ mod tests {
         }
         assert_eq!(picture.skipped, 0);
         assert!(!picture.text.contains("left out"));
+    }
+
+    #[test]
+    fn both_edges_are_numbered_in_metres() {
+        let text = episode(&sample::record(), &sample::scene(), None, None).text;
+        // The small maze reaches from -0.7 to 4.3 both ways.
+        for metre in ["0", "1", "2", "3", "4"] {
+            assert_eq!(text.matches(&format!(">{metre}</text>")).count(), 2, "{metre}");
+        }
+        let mut far = sample::scene();
+        far.bounds = [-1e5, 0.0, 1e5, 1.0];
+        assert!(episode(&sample::record(), &far, None, None).text.matches("</text>").count() < 60);
     }
 
     #[test]

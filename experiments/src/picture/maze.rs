@@ -7,6 +7,10 @@ use super::scene::{MazeScene, Point};
 /// Number of distinct colours along a path; more would only make the file longer.
 const SHADES: f64 = 64.0;
 
+/// Numbers along an edge at most, and their size.
+const MOST_TICKS: f64 = 16.0;
+const TICK: f64 = 10.0;
+
 /// The maze's place in a picture: equal scale on both axes, x to the right, y up.
 pub(super) struct Maze {
     bounds: [f64; 4],
@@ -42,6 +46,28 @@ impl Maze {
             (corner, [(x1 - x0).abs() * self.scale, (y1 - y0).abs() * self.scale])
         });
         canvas.rects(walls, &format!(r#"fill="{0}" stroke="{0}" stroke-width="0.6""#, colour::WALL));
+    }
+
+    /// Metres along the lower and the left edge, at every whole one or, of a large maze, at some.
+    pub(super) fn axes(&self, canvas: &mut Canvas) {
+        let [x0, y0, x1, y1] = self.bounds;
+        let every = ((x1 - x0).max(y1 - y0) / MOST_TICKS).ceil().max(1.0);
+        let ticks = |from: f64, to: f64| {
+            let (first, last) = ((from / every).floor() + 1.0, (to / every).ceil() - 1.0);
+            (0..=(last - first).max(-1.0) as usize)
+                .map(move |i| (first + i as f64) * every)
+                .filter(move |at| *at < to)
+        };
+        let style = format!(r#"fill="{}""#, colour::MUTED);
+        let edge = self.at[1] + self.size[1] - TICK / 2.0;
+        for x in ticks(x0, x1) {
+            canvas.text([self.place([x, y0])[0], edge], Anchor::Middle, TICK, &style, &format!("{x:.0}"));
+        }
+        for y in ticks(y0, y1) {
+            let at = [self.at[0] + TICK / 2.0, self.place([x0, y])[1] + TICK / 3.0];
+            canvas.text(at, Anchor::Start, TICK, &style, &format!("{y:.0}"));
+        }
+        canvas.text([self.at[0] + TICK / 2.0, edge], Anchor::Start, TICK, &style, "m");
     }
 
     /// The goal: a cross, and a disc of the radius that counts as reached.

@@ -49,6 +49,7 @@ pub fn moving(
     canvas.text([MARGIN, 30.0], Anchor::Start, 19.0, r#"font-weight="600""#, &title);
     canvas.text([MARGIN, 50.0], Anchor::Start, 13.0, &format!(r#"fill="{}""#, colour::MUTED), &subtitle);
     maze.open(&mut canvas, scene);
+    maze.axes(&mut canvas);
     if let Some(goal) = record.goal.as_deref().and_then(position) {
         maze.goal(&mut canvas, goal, scene.goal_radius);
     }

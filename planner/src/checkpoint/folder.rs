@@ -160,7 +160,8 @@ pub fn verify(path: &Path, device: &Device) -> Result<Option<f64>, PlannerError>
 /// # Errors
 /// [`PlannerError::Io`] when the folder cannot be listed.
 pub fn latest(folder: &Path) -> Result<Option<PathBuf>, PlannerError> {
-    if !folder.exists() {
+    // What cannot be looked at is not the same as what is not there.
+    if !folder.try_exists().map_err(|source| PlannerError::Io { path: folder.to_owned(), source })? {
         return Ok(None);
     }
     Ok(finished(folder)?.pop().map(|(_, path)| path))
@@ -248,7 +249,8 @@ pub fn find(path: &Path) -> Result<PathBuf, PlannerError> {
             return Ok(found);
         }
     }
-    let problem = if path.exists() {
+    let there = path.try_exists().map_err(|source| PlannerError::Io { path: path.to_owned(), source })?;
+    let problem = if there {
         format!(
             "holds no {MANIFEST} and no finished checkpoint: give a folder that `forethought train` wrote"
         )

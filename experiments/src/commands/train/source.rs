@@ -60,7 +60,10 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
             ));
         }
     };
-    if !path.exists() {
+    let there = path.try_exists().map_err(|error| {
+        Failure::broken(format!("{} cannot be looked at: {error}; check its permissions", path.display()))
+    })?;
+    if !there {
         let remedy = match &typed {
             Some(id) => format!("make one with `forethought collect {id}`, or name one with --data"),
             None => "check the path".into(),

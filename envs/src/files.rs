@@ -40,13 +40,16 @@ impl Unfinished {
     pub fn begin(path: &Path, replace: bool) -> io::Result<Self> {
         let target = target_of(path, replace)?;
         let temporary = temporary_of(&target)?;
-        match open_locked(&temporary)? {
-            Some(file) => {
+        for _ in 0..ATTEMPTS {
+            let Some(file) = open_locked(&temporary)? else { break };
+            // A program that was killed right after it had given the file its name left it with two.
+            if is_only_name(&file)? {
                 file.set_len(0)?;
-                Ok(Self { target, temporary, file, replace, finished: false })
+                return Ok(Self { target, temporary, file, replace, finished: false });
             }
-            None => Err(io::Error::new(ErrorKind::ResourceBusy, "another program is writing it")),
+            fs::remove_file(&temporary)?;
         }
+        Err(io::Error::new(ErrorKind::ResourceBusy, "another program is writing it"))
     }
 
     /// What is written so far.
@@ -58,19 +61,23 @@ impl Unfinished {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] for a file that appeared meanwhile and is not to be replaced, and the system's own;
-    /// what was there before stands then.
+    /// what was there before stands then, unless it is the folder that cannot be synced.
     pub fn finish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
         if self.replace {
-            if let Ok(old) = fs::metadata(&self.target) {
-                self.file.set_permissions(old.permissions())?;
+            let own = self.file.metadata()?.permissions();
+            if let Some(old) =
+                fs::metadata(&self.target).ok().map(|old| old.permissions()).filter(|old| *old != own)
+            {
+                self.file.set_permissions(old)?;
             }
             fs::rename(&self.temporary, &self.target)?;
         } else {
             // A link refuses a name that is taken, which a rename does not; where there are no links the rename must
             // do.
             match fs::hard_link(&self.temporary, &self.target) {
-                Ok(()) => fs::remove_file(&self.temporary)?,
+                // A second name that stays is taken away by the next who writes the file.
+                Ok(()) => drop(fs::remove_file(&self.temporary)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(exists()),
                 Err(_) if self.target.symlink_metadata().is_ok() => return Err(exists()),
                 Err(_) => fs::rename(&self.temporary, &self.target)?,
@@ -213,6 +220,18 @@ fn temporary_of(target: &Path) -> io::Result<PathBuf> {
     Ok(target.with_file_name(hidden))
 }
 
+/// Whether an open file has one name alone.
+#[cfg(unix)]
+fn is_only_name(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(file.metadata()?.nlink() <= 1)
+}
+
+#[cfg(not(unix))]
+fn is_only_name(_: &File) -> io::Result<bool> {
+    Ok(true)
+}
+
 /// Whether an open file is the one of this name.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
@@ -264,13 +283,31 @@ mod tests {
         let path = home.path().join("a.bin");
         let first = Unfinished::begin(&path, true).unwrap();
         assert_eq!(Unfinished::begin(&path, true).unwrap_err().kind(), ErrorKind::ResourceBusy);
-        // As after a kill: the lock ends, the temporary file stays.
-        fs::copy(&first.temporary, home.path().join("debris")).unwrap();
         drop(first);
+        // As after a kill: the lock ends, the temporary file stays.
         fs::write(home.path().join(".a.bin.unfinished"), b"longer than what comes").unwrap();
         write_whole(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(names(home.path()), ["a.bin", "debris"]);
+        assert_eq!(names(home.path()), ["a.bin"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_finished_file_that_still_has_its_temporary_name_too_is_not_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let (path, moved) = (home.path().join("a.bin"), home.path().join("b.bin"));
+        // Killed between giving the file its name and taking the temporary one away; then the user renamed it.
+        fs::write(&path, b"finished").unwrap();
+        fs::hard_link(&path, home.path().join(".a.bin.unfinished")).unwrap();
+        fs::rename(&path, &moved).unwrap();
+        let mut unfinished = Unfinished::begin(&path, false).unwrap();
+        unfinished.file().write_all(b"new").unwrap();
+        unfinished.finish().unwrap();
+        assert_eq!(
+            (fs::read(&path).unwrap(), fs::read(&moved).unwrap()),
+            (b"new".to_vec(), b"finished".to_vec())
+        );
+        assert_eq!(names(home.path()), ["a.bin", "b.bin"]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub fn print(text: impl Display) -> Result<(), Failure> {
 /// Prints a line on standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn line(text: impl Display) -> Result<(), Failure> {
     checked(writeln!(io::stdout().lock(), "{text}"))
 }
@@ -31,7 +31,7 @@ pub fn line(text: impl Display) -> Result<(), Failure> {
 /// Prints an indented JSON object on standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn json(value: &Value) -> Result<(), Failure> {
     line(format_args!("{value:#}"))
 }
@@ -39,7 +39,7 @@ pub fn json(value: &Value) -> Result<(), Failure> {
 /// Writes out what is still held back; to be called before the program ends.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn flush() -> Result<(), Failure> {
     checked(io::stdout().lock().flush())
 }

@@ -29,9 +29,14 @@ struct State {
 impl State {
     /// Whether a request ends the program at once.
     fn ends(&mut self, now: Instant) -> bool {
-        let again = self.first.is_some_and(|first| now.duration_since(first) > ONE_REQUEST);
-        self.first.get_or_insert(now);
-        again || !self.deferred
+        match self.first {
+            // One that was heard while it was deferred stays one, also when its command has meanwhile saved and ends.
+            Some(first) => now.duration_since(first) > ONE_REQUEST,
+            None => {
+                self.first = Some(now);
+                !self.deferred
+            }
+        }
     }
 }
 
@@ -90,6 +95,8 @@ mod tests {
         let mut busy = State { deferred: true, first: None };
         assert!(!busy.ends(start));
         assert!(!busy.ends(start + at(5)) && !busy.ends(start + at(1_900)));
+        busy.deferred = false;
+        assert!(!busy.ends(start + at(1_950)), "the second signal of a burst, after the save");
         assert!(busy.ends(start + at(2_100)));
     }
 }

@@ -184,6 +184,7 @@ impl OutputDir {
         // harmless; the other order would leave a file that `--force` does not know.
         let mut list = &self.list;
         list.write_all(format!("{name}\n").as_bytes())
+            .and_then(|()| list.sync_data())
             .map_err(|source| io_error(&self.root.join(LIST), source))?;
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|source| io_error(folder, source))?;

@@ -127,7 +127,8 @@ pub struct Results {
     pub layout: Layout,
     /// The records.
     pub records: Vec<Record>,
-    /// Environments and variants whose episodes were damaged or edited since they were written: not among the records.
+    /// Environments and variants whose episodes are not those that the protocol seals, because a write was interrupted or
+    /// they were damaged or edited: not among the records.
     pub unsound: Vec<(String, String)>,
 }
 

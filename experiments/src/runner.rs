@@ -127,7 +127,8 @@ pub fn prepare(request: &Request<'_>, earlier: Option<Results>) -> Result<Agenda
     }
     for (environment, variant) in &earlier.unsound {
         agenda.notes.push(format!(
-            "the episodes of `{variant}` in {environment} were damaged or edited, and do not count any more"
+            "the episodes of `{variant}` in {environment} are not those that the protocol seals (an interrupted write, \
+             damage or an edit), and do not count any more"
         ));
     }
     agenda.compare(earlier, request.any_commit)?;
@@ -160,8 +161,11 @@ impl Agenda {
     /// # Errors
     /// [`Failure`] for what fails on the way.
     pub fn run(&mut self, request: &Request<'_>, out: &OutputDir, seen: Seen<'_>) -> Result<(), Failure> {
-        // An earlier record stands, with the commit and the settings that made it, until its successor is there.
-        results::write(out, &self.results)?;
+        // An earlier record stands, with the commit and the settings that made it, until its successor is there; and
+        // with --force an earlier run's files, until there is anything to put in their place.
+        if !self.results.records.is_empty() {
+            results::write(out, &self.results)?;
+        }
         let Self { places, jobs, results, .. } = self;
         let steps = |place: usize| {
             (request.episodes.count * places[place].spec.max_episode_steps.unwrap_or(1)) as u64

@@ -218,6 +218,23 @@ fn an_interrupted_evaluation_keeps_what_it_was_about_to_replace() {
 }
 
 #[test]
+fn an_evaluation_with_force_takes_nothing_away_before_it_has_something() {
+    let home = Home::new();
+    home.succeed(planned("eval", "out", &["--episodes", "2"]));
+    let before = home.files("out");
+    let long = planned("eval", "out", &["--force", "--planners", "diffusion-forcing", "--episodes", "5000"]);
+    let mut child = spawn(&home, &long);
+    // It holds the folder and scores; the first of 5,000 episodes' results is seconds away.
+    until("it holds the folder", || {
+        File::open(home.path("out/.forethought-files")).unwrap().try_lock().is_err()
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(home.files("out") == before);
+}
+
+#[test]
 fn an_episode_that_was_edited_is_not_believed() {
     let home = Home::new();
     home.succeed(planned("eval", "out", &["--episodes", "2"]));
@@ -229,7 +246,7 @@ fn an_episode_that_was_edited_is_not_believed() {
     fs::write(&path, sound.replacen(line, &edited, 1)).unwrap();
     let refused = home.run(["report", "out"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(text(&refused.stderr).contains("damaged or edited"), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("not those that the protocol seals"), "{}", text(&refused.stderr));
     let again = home.run(planned("eval", "out", &["--episodes", "2"]));
     assert!(again.status.success() && text(&again.stderr).contains("do not count any more"));
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), sound.lines().count());
@@ -249,6 +266,7 @@ fn counts_seeds_and_files_without_an_end_are_refused_and_leave_no_folder() {
         (train("out", &["--time-limit", "-5"]), 2, "--time-limit"),
         (train("out", &["--set", "train.batch=1000000000000"]), 2, "give at most"),
         (train("out", &["--set", "train.shards=1000000000000"]), 2, "give at most"),
+        (train("out", &["--set", "plan.sampler.steps=0"]), 2, "plan.sampler.steps"),
         (train("out", &["--config", "/dev/zero"]), 2, "more than"),
         (planned("eval", "out", &["--suite", "/dev/zero.toml"]), 2, "--suite"),
         (planned("plan", "out", &["--set", "environment=maze2d-large"]), 2, "names another environment"),

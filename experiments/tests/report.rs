@@ -106,7 +106,7 @@ fn folders_are_compared_episode_by_episode() {
     fs::write(&path, fs::read_to_string(&path).unwrap().replacen(&line, &raised, 1)).unwrap();
     let failed = home.run(["report", "a", "b"]);
     assert_eq!(failed.status.code(), Some(2));
-    assert!(text(&failed.stderr).contains("damaged or edited"), "{}", text(&failed.stderr));
+    assert!(text(&failed.stderr).contains("not those that the protocol seals"), "{}", text(&failed.stderr));
     // Records of earlier versions have no seal.
     let mut unsealed = parse(&fs::read_to_string(&protocol).unwrap());
     unsealed["variants"][0].as_object_mut().unwrap().remove("episodes_sha256").unwrap();

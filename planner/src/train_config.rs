@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::PlannerError;
 use crate::noise::LossWeight;
 
+/// Parts of a batch at most: far beyond any use.
+pub(crate) const MOST_SHARDS: usize = 1 << 12;
+
 /// The training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -102,7 +105,7 @@ impl TrainConfig {
         }
         // Far beyond any use, and small enough to be laid out before memory is asked for.
         for (name, value, most) in
-            [("train.batch", self.batch, 1 << 16), ("train.shards", self.shards, 1 << 12)]
+            [("train.batch", self.batch, 1 << 16), ("train.shards", self.shards, MOST_SHARDS)]
         {
             if value > most {
                 return bad(name, value.to_string(), &format!("give at most {most}"));

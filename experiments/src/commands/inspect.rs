@@ -58,7 +58,7 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
     }
     let (layout, network) = (&manifest.layout, &manifest.model.network);
     console::line(format_args!("checkpoint   {}", loaded.path.display()))?;
-    console::line(format_args!("environment  {}", manifest.environment.id))?;
+    console::line(format_args!("environment  {}", printable(&manifest.environment.id)))?;
     console::line(format_args!(
         "network      {:?}, width {}, {} layers, {weights} weights",
         network.kind, network.width, network.layers

@@ -22,8 +22,8 @@ pub fn run(args: &ReportArgs) -> Result<(), Failure> {
         let results = results::read(path)?.ok_or_else(refused)?;
         if let Some((environment, variant)) = results.unsound.first() {
             return Err(Failure::refused(format!(
-                "{}: the episodes of `{variant}` in {environment} do not have the SHA-256 that the protocol gives them: \
-                 they were damaged or edited; restore them, or score them again with `eval`",
+                "{}: the episodes of `{variant}` in {environment} are not those that the protocol seals (an interrupted \
+                 write, damage or an edit): restore them, or score them again with `eval`",
                 path.display()
             )));
         }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use forethought_envs::data::DataReport;
+use forethought_envs::printable;
 use forethought_planner::checkpoint::Precision;
 use forethought_planner::training::{Progress, Trainer, TrainingData};
 use forethought_planner::{PlannerError, checkpoint};
@@ -31,9 +32,14 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&source.name, "train"));
     // An export is compared with a run that is complete, and otherwise in the way.
     let target = args.export.as_ref().filter(|target| target.exists());
-    if let Some(target) = target.filter(|_| steps_done(&folder) < configuration.train.steps) {
+    let incomplete = |steps: u64| steps < configuration.train.steps;
+    if let Some(target) = target.filter(|_| steps_done(&folder).is_some_and(incomplete)) {
         return Err(taken(target));
     }
+    // The model first: what plans may be depends on it.
+    configuration.model.layout(&source.spec)?;
+    configuration.model.noise()?;
+    configuration.plan.check(configuration.model.chunks, configuration.model.levels)?;
     let data = TrainingData {
         spec: &source.spec,
         dataset: &source.dataset,
@@ -53,7 +59,6 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         // Data whose positions nobody knows have been nowhere; the report says why.
         plan.rank.ood_penalty = 0.0;
     }
-    plan.check(configuration.model.chunks, configuration.model.levels)?;
     let control = serde_json::to_value(&configuration.control)
         .map_err(|error| Failure::broken(format!("cannot render the control settings: {error}")))?;
     trainer = trainer.with_settings(plan, control, source.task.clone());
@@ -131,16 +136,19 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
 
 /// Tells what the data hold and what of it is used.
 fn describe(source: &source::Source, report: &DataReport) {
-    console::note(format_args!("data         {} as `{}`", source.path.display(), source.spec.id));
+    console::note(format_args!("data         {} as `{}`", source.path.display(), printable(&source.spec.id)));
     for line in report.lines() {
         console::note(format_args!("             {line}"));
     }
 }
 
-/// Steps of a run's latest checkpoint; what is wrong with it is said when it is read.
-fn steps_done(folder: &Path) -> u64 {
-    let latest = checkpoint::latest(&folder.join("checkpoints")).ok().flatten();
-    latest.and_then(|path| checkpoint::read_manifest(&path).ok()).map_or(0, |manifest| manifest.step)
+/// Steps of a run's latest checkpoint, none where there is no run; `None` where it cannot be read, which the trainer says.
+fn steps_done(folder: &Path) -> Option<u64> {
+    match checkpoint::latest(&folder.join("checkpoints")) {
+        Ok(Some(path)) => checkpoint::read_manifest(&path).ok().map(|manifest| manifest.step),
+        Ok(None) => Some(0),
+        Err(_) => None,
+    }
 }
 
 /// An error of a run, with the option that names another folder where it is about that.
@@ -168,7 +176,11 @@ fn export(saved: &Path, target: &Path, trainer: &Trainer, device: &Device) -> Re
     if target.exists() {
         let there = checkpoint::load(target, device);
         let rounded = state.average.iter().map(|weight| Precision::Half.round(*weight));
-        let same = there.is_ok_and(|there| there.weights.iter().copied().eq(rounded));
+        let same = there.is_ok_and(|there| {
+            let (found, own) = (&there.manifest, &manifest);
+            let settings = (&found.plan, &found.control, &found.task) == (&own.plan, &own.control, &own.task);
+            settings && there.weights.iter().copied().eq(rounded)
+        });
         return if same { Ok(()) } else { Err(taken(target)) };
     }
     manifest.files.clear();

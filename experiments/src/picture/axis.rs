@@ -82,6 +82,11 @@ impl TimeAxis {
         Self { low, high, left, right }
     }
 
+    /// The earliest time on the axis.
+    pub(super) fn first(&self) -> f64 {
+        self.low
+    }
+
     /// Whether a time lies within.
     pub(super) fn holds(&self, ms: f64) -> bool {
         (self.low..=self.high).contains(&ms)

@@ -95,7 +95,8 @@ pub fn frontier(frontier: &Frontier<'_>) -> Picture {
             taken.push([x - 2.0, top, x + 2.0, bottom]);
             format!("{name}: {}", duration(ms))
         } else {
-            format!("{name}: {} \u{2192}", duration(ms))
+            let arrow = if ms < times.first() { '\u{2190}' } else { '\u{2192}' };
+            format!("{name}: {} {arrow}", duration(ms))
         };
         canvas.text([right, top - 8.0], Anchor::End, FONT, &muted, &text);
     }

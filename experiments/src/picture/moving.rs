@@ -54,7 +54,8 @@ pub fn moving(
         maze.goal(&mut canvas, goal, scene.goal_radius);
     }
     for (at, plan) in record.plans.iter().enumerate().filter(|(_, plan)| plan.first_step <= end) {
-        let until = record.plans.get(at + 1).map_or(1.0, |next| share(next.first_step));
+        let until = record.plans.get(at + 1).filter(|next| next.first_step <= end);
+        let until = until.map_or(1.0, |next| share(next.first_step));
         let (planned, lost) = positions(&plan.observations);
         skipped += lost;
         let points: Vec<Point> = planned.into_iter().flatten().collect();

@@ -132,7 +132,10 @@ pub fn read(folder: &Path) -> Result<Option<Results>, Failure> {
                 Record { variant, same_as: Some(same_as), ..own.clone() }
             }
             Content::Own(own) => {
-                let Some(rows) = episodes.remove(&(environment.clone(), variant.clone())) else { continue };
+                let Some(rows) = episodes.remove(&(environment.clone(), variant.clone())) else {
+                    results.unsound.push((environment, variant));
+                    continue;
+                };
                 let seeds = (0..count as u64).map(|i| first_seed.wrapping_add(i));
                 if !rows.iter().map(|row| row.seed).eq(seeds) {
                     let why =

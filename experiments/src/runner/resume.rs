@@ -23,7 +23,12 @@ impl Agenda {
                     commits.push(record.commit.clone());
                 }
             }
-            let replaced = |job: &Job| job.is_alias_of(&record) || (job.kept && job.is_named_as(&record));
+            let stands = |name: &String| {
+                let own = |job: &&Job| job.name == *name && job.made.environment == record.made.environment;
+                self.jobs.iter().find(own).is_some_and(|job| job.kept)
+            };
+            let replaced =
+                |job: &Job| job.is_named_as(&record) && job.same_as.as_ref().map_or(job.kept, stands);
             if !self.jobs.iter().any(replaced) {
                 self.results.put(record);
             }
@@ -51,10 +56,6 @@ impl Agenda {
 }
 
 impl Job {
-    fn is_alias_of(&self, record: &Record) -> bool {
-        self.same_as.is_some() && self.is_named_as(record)
-    }
-
     fn is_named_as(&self, record: &Record) -> bool {
         self.name == record.variant && self.made.environment == record.made.environment
     }

@@ -71,6 +71,14 @@ pub fn save(
     let model = tensors::write(parameters, &[("", &state.average)], Precision::Single).map_err(refuse)?;
     let target = folder.join(format!("{FINISHED}{:08}", state.step));
     remove_debris(folder)?;
+    // A folder of the same step is from before the resume that repeats it, and is equal: what is there already is what
+    // would be written.
+    if target.exists() && read_manifest(&target).is_ok() {
+        return Ok(target);
+    }
+    if target.exists() {
+        remove_folder(&target)?;
+    }
     write_folder(&target, manifest, &[(MODEL, model), (TRAINING, training)])?;
     let mut finished = finished(folder)?;
     finished.truncate(finished.len().saturating_sub(2));
@@ -160,8 +168,12 @@ pub fn verify(path: &Path, device: &Device) -> Result<Option<f64>, PlannerError>
 /// # Errors
 /// [`PlannerError::Io`] when the folder cannot be listed.
 pub fn latest(folder: &Path) -> Result<Option<PathBuf>, PlannerError> {
-    // What cannot be looked at is not the same as what is not there.
-    if !folder.try_exists().map_err(|source| PlannerError::Io { path: folder.to_owned(), source })? {
+    // What cannot be looked at is not the same as what is not there; nothing is below a file.
+    let there = match folder.try_exists() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => false,
+        there => there.map_err(|source| PlannerError::Io { path: folder.to_owned(), source })?,
+    };
+    if !there {
         return Ok(None);
     }
     Ok(finished(folder)?.pop().map(|(_, path)| path))
@@ -283,7 +295,7 @@ fn write_folder(target: &Path, manifest: &Manifest, files: &[(&str, Vec<u8>)]) -
         let path = path.to_owned();
         move |source| PlannerError::Io { path, source }
     };
-    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = files::folder_of(target);
     let name = target.file_name().and_then(|name| name.to_str()).unwrap_or("checkpoint");
     let temporary = parent.join(format!("{TEMPORARY}{name}"));
     fs::create_dir_all(parent).map_err(io(parent))?;
@@ -308,15 +320,6 @@ fn write_folder(target: &Path, manifest: &Manifest, files: &[(&str, Vec<u8>)]) -
         let seal = hex(&Sha256::digest(&json));
         write_synced(&temporary.join(MANIFEST), replace_last(&json, UNSEALED, &seal).as_bytes())?;
         sync_folder(&temporary)?;
-        // A folder of the same step is from before the resume that repeats it, and is equal: what is there
-        // already is what would be written.
-        if target.exists() && read_manifest(target).is_ok() {
-            fs::remove_dir_all(&temporary).map_err(io(&temporary))?;
-            return Ok(());
-        }
-        if target.exists() {
-            remove_folder(target)?;
-        }
         fs::rename(&temporary, target).map_err(io(target))?;
         sync_folder(parent)
     })();

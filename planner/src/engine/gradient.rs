@@ -9,10 +9,8 @@ use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
 use crate::error::check_len;
 use crate::network::{FourierFeatures, NetworkConfig, ParameterLayout, thread_pool};
+use crate::train_config::MOST_SHARDS;
 use crate::{PlannerError, TokenLayout, TrainBatch};
-
-/// Most shards of a batch: more than there are processors anywhere.
-pub(crate) const MOST_SHARDS: usize = 1 << 12;
 
 /// Computes gradients of a transformer shard by shard; shards are summed in their order, whoever computed
 /// them, so that the result does not depend on the number of threads.

@@ -31,7 +31,6 @@ use crate::noise::{NoiseSchedule, Target};
 use crate::{PlannerError, TokenLayout};
 
 pub use gradient::EngineGradient;
-pub(crate) use gradient::MOST_SHARDS;
 
 /// Most sequences of a pass, so that activations stay in the caches. Results do not depend on it.
 const CHUNK: usize = 8;

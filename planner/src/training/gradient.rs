@@ -4,11 +4,12 @@
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::engine::{EngineGradient, MOST_SHARDS};
+use crate::engine::EngineGradient;
 use crate::error::check_len;
 use crate::network::{
     Conditions, FourierFeatures, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool,
 };
+use crate::train_config::MOST_SHARDS;
 use crate::{PlannerError, TokenLayout, TrainBatch};
 
 /// Gradient of one step.

@@ -54,7 +54,7 @@ impl Metrics {
         let (mut keep, mut last, mut number) = (0u64, None, 0);
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
-        while last.is_none_or(|last| last < until) {
+        while last.unwrap_or(0) < until {
             line.clear();
             if (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(io)? == 0 {
                 break;
@@ -164,6 +164,17 @@ mod tests {
             let message = Metrics::open(&path, 30, EVERY).unwrap_err().to_string();
             assert!(message.contains("metrics.jsonl") && message.contains(what), "{message}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn before_the_first_line_that_counts_nothing_is_asked_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        for step in [0, 5] {
+            std::fs::write(&path, b"{\"step\":10,\"lo").unwrap();
+            Metrics::open(&path, step, EVERY).unwrap();
+            assert!(std::fs::read(&path).unwrap().is_empty(), "{step}");
         }
     }
 

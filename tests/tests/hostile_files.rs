@@ -99,6 +99,34 @@ fn seeds(name: &str, mut attempt: impl FnMut(&mut ChaCha8Rng, u64)) -> u64 {
     seed
 }
 
+/// What became of mutated files.
+#[derive(Default)]
+struct Tally {
+    refused: u64,
+    taken: u64,
+}
+
+impl Tally {
+    /// One more; a refusal shows nothing that a terminal would obey.
+    fn count<E: std::fmt::Display>(&mut self, seed: u64, outcome: Result<(), E>) {
+        match outcome {
+            Ok(()) => self.taken += 1,
+            Err(error) => {
+                let message = error.to_string();
+                assert!(message.chars().all(|c| !c.is_control()), "seed {seed}: {message:?}");
+                self.refused += 1;
+            }
+        }
+    }
+
+    /// Says it: of files that are all refused, or all taken, nothing is learnt.
+    fn close(self, name: &str) {
+        let Self { refused, taken } = self;
+        println!("{name}: {refused} refused, {taken} taken");
+        assert!(refused > 0 && taken > 0, "{refused} refused, {taken} taken");
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -385,7 +413,7 @@ fn mutated_manifests_are_refused_or_used() {
     let path = checkpoint_in(folder.path());
     let sound = manifest_of(&path);
     let text = fs::read(path.join("manifest.json")).unwrap();
-    let (mut refused, mut used) = (0, 0);
+    let mut tally = Tally::default();
     let tried = seeds("manifests", |rng, seed| {
         if seed % 8 == 0 {
             let mut bytes = text.clone();
@@ -396,17 +424,10 @@ fn mutated_manifests_are_refused_or_used() {
             (0..rng.random_range(1..4)).for_each(|_| mutate_json(&mut changed, rng));
             write_sealed(&path, &changed);
         }
-        match guarded(CAP, &|| format!("manifest, seed {seed}"), || use_checkpoint(&path)) {
-            Ok(()) => used += 1,
-            Err(message) => {
-                assert!(message.chars().all(|c| !c.is_control()), "seed {seed}: {message:?}");
-                refused += 1;
-            }
-        }
+        tally.count(seed, guarded(CAP, &|| format!("manifest, seed {seed}"), || use_checkpoint(&path)));
     });
-    println!("manifests: {refused} refused, {used} used");
-    assert_eq!(refused + used, tried);
-    assert!(refused > 0 && used > 0, "{refused} refused, {used} used");
+    assert_eq!(tally.refused + tally.taken, tried);
+    tally.close("manifests");
 }
 
 #[test]
@@ -457,7 +478,7 @@ fn mutated_data_files_are_refused_or_read() {
         fs::write(&path, original).unwrap();
         read_hdf5(&path, &ReadOptions::default()).unwrap();
     }
-    let (mut refused, mut read) = (0, 0);
+    let mut tally = Tally::default();
     seeds("data files", |rng, seed| {
         let mut bytes = originals[rng.random_range(0..originals.len())].clone();
         // Structure stands at both ends; what lies between are numbers.
@@ -479,17 +500,9 @@ fn mutated_data_files_are_refused_or_read() {
             let _ = found.metadata.description.spec("data", &found);
             Ok::<_, forethought_envs::EnvError>(())
         });
-        match outcome {
-            Ok(()) => read += 1,
-            Err(error) => {
-                let message = error.to_string();
-                assert!(message.chars().all(|c| !c.is_control()), "seed {seed}: {message:?}");
-                refused += 1;
-            }
-        }
+        tally.count(seed, outcome);
     });
-    println!("data files: {refused} refused, {read} read");
-    assert!(refused > 0 && read > 0, "{refused} refused, {read} read");
+    tally.close("data files");
 }
 
 /// Sixty rows written by h5py 3 with `libver="earliest"`: chunks plain and compressed, arrays of one piece, flags of two
@@ -537,7 +550,7 @@ fn mutated_descriptions_are_refused_or_read() {
     let path = folder.path().join("data.toml");
     let options = GenerateOptions { rows: 50, ..GenerateOptions::default() };
     let data = generate("maze2d-umaze-v1", &options, &mut |_, _| {}).unwrap();
-    let (mut refused, mut read) = (0, 0);
+    let mut tally = Tally::default();
     seeds("descriptions", |rng, seed| {
         let mut bytes = DESCRIPTION.as_bytes().to_vec();
         if rng.random_bool(0.6) {
@@ -561,15 +574,7 @@ fn mutated_descriptions_are_refused_or_read() {
             let said = DataDescription::read(&path)?;
             said.or(&DatasetMetadata::default().description).spec("data", &data)?.check()
         });
-        match outcome {
-            Ok(()) => read += 1,
-            Err(error) => {
-                let message = error.to_string();
-                assert!(message.chars().all(|c| !c.is_control()), "seed {seed}: {message:?}");
-                refused += 1;
-            }
-        }
+        tally.count(seed, outcome);
     });
-    println!("descriptions: {refused} refused, {read} read");
-    assert!(refused > 0 && read > 0, "{refused} refused, {read} read");
+    tally.close("descriptions");
 }

@@ -18,10 +18,7 @@ impl ScoreAxis {
     /// From zero or below to above all `scores`, drawn between `top` and `bottom`; scores that are not finite
     /// count for nothing.
     pub(super) fn new(scores: impl Iterator<Item = f64> + Clone, top: f64, bottom: f64) -> Self {
-        let finite = scores.filter(|score| score.is_finite());
-        let low = (finite.clone().fold(0.0, f64::min) / GRID).floor() * GRID;
-        let high = (finite.fold(GRID, f64::max) / GRID).ceil() * GRID;
-        Self { low, high, top, bottom }
+        Self::around(scores.chain([0.0, GRID]), top, bottom)
     }
 
     /// Around `scores` alone, wherever zero is.
@@ -29,9 +26,8 @@ impl ScoreAxis {
         let finite = scores.filter(|score| score.is_finite());
         let (low, high) =
             (finite.clone().fold(f64::INFINITY, f64::min), finite.fold(-f64::INFINITY, f64::max));
-        if low > high {
-            return Self::new(std::iter::empty(), top, bottom);
-        }
+        // Where there is none, any axis will do.
+        let (low, high) = if low > high { (0.0, GRID) } else { (low, high) };
         let low = (low / GRID).floor() * GRID;
         let high = ((high / GRID).ceil() * GRID).max(low + GRID);
         Self { low, high, top, bottom }

@@ -14,7 +14,12 @@ use crate::picture::Picture;
 
 /// Runs a study under the options typed, and says what went wrong.
 pub fn main(study: impl FnOnce(&Options) -> Result<(), Failure>) -> ExitCode {
-    match study(&Options::parse()) {
+    run(&Options::parse(), study)
+}
+
+/// The same for a study with options of its own beside these.
+pub fn run(options: &Options, study: impl FnOnce(&Options) -> Result<(), Failure>) -> ExitCode {
+    match study(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             console::note(&failure);

@@ -204,7 +204,7 @@ fn checkpoints_that_are_missing_damaged_or_of_something_else() {
     rewrite("cut/manifest.json", &|bytes| bytes.truncate(bytes.len() / 2));
     copy("newer");
     rewrite("newer/manifest.json", &|bytes| {
-        *bytes = text(bytes).replace("\"format\": 2", "\"format\": 3").into_bytes()
+        *bytes = text(bytes).replace("\"format\": 3", "\"format\": 4").into_bytes()
     });
     copy("other");
     rewrite("other/manifest.json", &|bytes| {
@@ -225,7 +225,7 @@ fn checkpoints_that_are_missing_damaged_or_of_something_else() {
         ("gone", &["gone/model.safetensors"]),
         ("garbage", &["garbage/manifest.json", "corrupted"]),
         ("cut", &["cut/manifest.json", "corrupted"]),
-        ("newer", &["newer/manifest.json", "format 3", "program version that wrote it"]),
+        ("newer", &["newer/manifest.json", "format 4", "program version that wrote it"]),
         ("other", &["other/manifest.json", "its own SHA-256"]),
         ("stale", &["stale/manifest.json", "its own SHA-256"]),
     ] {

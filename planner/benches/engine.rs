@@ -13,7 +13,7 @@ use forethought_planner::engine::{EngineDenoiser, kernels};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, ParameterLayout};
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::training::{GradientWorkers, Optimizer};
-use forethought_planner::{Denoiser, NoisyBatch, TokenLayout, TrainBatch, TrainConfig};
+use forethought_planner::{Denoiser, NoisyBatch, Preconditioning, TokenLayout, TrainBatch, TrainConfig};
 
 const CHUNKS: usize = 16;
 
@@ -25,6 +25,7 @@ fn layout() -> TokenLayout {
         frames_per_token: 10,
         chunks: CHUNKS,
         condition: vec![0, 1],
+        level_blocks: 0,
     }
 }
 
@@ -139,9 +140,10 @@ fn denoisers(
     let parameters = ParameterLayout::of(&network);
     let weights: Vec<f32> = numbers(parameters.len()).iter().map(|w| 0.1 * w).collect();
     let network = parameters.load(network, &weights, &device).unwrap();
-    let (noise, shape) = (schedule.clone(), layout.clone());
-    let engine = EngineDenoiser::new(&parameters, &weights, config, shape, noise, Target::X0, threads);
-    let burn = NetworkDenoiser::new(network, layout, schedule, Target::X0, config, &device, true);
+    let octaves = config.fourier_features;
+    let preconditioning = Preconditioning::new(&layout, &schedule, Target::X0, octaves, None).unwrap();
+    let engine = EngineDenoiser::new(&parameters, &weights, config, preconditioning.clone(), threads);
+    let burn = NetworkDenoiser::new(network, preconditioning, config, &device, true);
     [("engine", Box::new(engine.unwrap())), ("burn", Box::new(burn.unwrap()))]
 }
 
@@ -155,7 +157,7 @@ fn row(group: &mut BenchmarkGroup<'_, WallTime>, denoiser: &mut dyn Denoiser, ba
         batch,
         tokens,
         x_btd: &x_btd,
-        level_bt: &level_bt,
+        level_btp: &level_bt,
         chunks_b: &chunks_b,
         goal_b: &goal_b,
     };
@@ -208,10 +210,10 @@ fn training(c: &mut Criterion) {
     let network = Network::new(&config, &layout, 3, &device).unwrap();
     let parameters = ParameterLayout::of(&network);
     let batch = TrainBatch {
-        x_btd: numbers(batch * tokens * width),
+        input_bti: numbers(batch * tokens * config.input(&layout)),
         target_btd: numbers(batch * tokens * width),
         weight_btd: vec![1e-4; batch * tokens * width],
-        level_bt: (0..batch * tokens).map(|i| (i * 37 % 1000) as u16).collect(),
+        level_btl: (0..batch * tokens).map(|i| (i * 37 % 1000) as u16).collect(),
         chunks_b: vec![CHUNKS; batch],
         goal_b: vec![false; batch],
     };

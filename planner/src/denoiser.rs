@@ -6,7 +6,7 @@ use crate::{PlannerError, TokenLayout};
 
 /// A batch of noisy sequences, as the network sees them.
 ///
-/// Shapes: `x_btd` is `[batch, tokens, width]`, `level_bt` is `[batch, tokens]` of *training* levels.
+/// Shapes: `x_btd` is `[batch, tokens, width]`, `level_btp` is `[batch, tokens, parts]` of *training* levels.
 /// Chunks at or past a sequence's `chunks_b` are invisible to every other token, and so is the goal token
 /// of a sequence without a goal: nothing that is written there can change what is visible.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +17,8 @@ pub struct NoisyBatch<'a> {
     pub tokens: usize,
     /// Noisy tokens.
     pub x_btd: &'a [f64],
-    /// Training noise level of each token.
-    pub level_bt: &'a [u16],
+    /// Training noise level of each part of each token ([`TokenLayout::parts`]).
+    pub level_btp: &'a [u16],
     /// Visible chunks of each sequence.
     pub chunks_b: &'a [usize],
     /// Whether each sequence's goal token is visible.
@@ -26,8 +26,8 @@ pub struct NoisyBatch<'a> {
 }
 
 impl NoisyBatch<'_> {
-    /// Checks that the arrays fit each other and the token width.
-    pub fn check(&self, width: usize) -> Result<(), PlannerError> {
+    /// Checks that the arrays fit each other, and tokens of this width and so many parts.
+    pub fn check(&self, width: usize, parts: usize) -> Result<(), PlannerError> {
         // A sequence has its state and its goal; without them there is nothing to cut the arrays by.
         if self.tokens < FIRST_CHUNK {
             return Err(PlannerError::Length { what: "sequence", want: FIRST_CHUNK, got: self.tokens });
@@ -35,7 +35,7 @@ impl NoisyBatch<'_> {
         // Products that had to be cut off are no array's length.
         let tokens = self.batch.saturating_mul(self.tokens);
         check_len("noisy tokens", tokens.saturating_mul(width), self.x_btd.len())?;
-        check_len("noise levels", tokens, self.level_bt.len())?;
+        check_len("noise levels", tokens.saturating_mul(parts), self.level_btp.len())?;
         check_len("visible chunks", self.batch, self.chunks_b.len())?;
         check_len("visible goals", self.batch, self.goal_b.len())?;
         check_chunks(self.tokens, self.chunks_b)

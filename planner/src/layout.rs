@@ -39,6 +39,20 @@ pub struct TokenLayout {
     pub chunks: usize,
     /// Observation entries that goals speak of.
     pub condition: Vec<usize>,
+    /// Blocks of frames in a chunk whose noise levels are their own, one for their actions (decisions) and one for their
+    /// observations and rewards (outcomes). 0: a token has one level for all, as in checkpoints from before there
+    /// were blocks.
+    #[serde(default)]
+    pub level_blocks: usize,
+}
+
+/// What a slot of a token holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// A decision.
+    Action,
+    /// What it leads to: an observation or a reward.
+    Outcome,
 }
 
 impl TokenLayout {
@@ -52,6 +66,7 @@ impl TokenLayout {
         frames_per_token: usize,
         chunks: usize,
         reward: bool,
+        level_blocks: usize,
     ) -> Result<Self, PlannerError> {
         for (name, value) in [("model.frames_per_token", frames_per_token), ("model.chunks", chunks)] {
             if value == 0 || value > MOST {
@@ -76,6 +91,7 @@ impl TokenLayout {
             frames_per_token,
             chunks,
             condition: spec.condition.clone(),
+            level_blocks,
         };
         layout.check()?;
         Ok(layout)
@@ -106,6 +122,10 @@ impl TokenLayout {
                 remedy,
             );
         }
+        if self.level_blocks > self.frames_per_token {
+            let remedy = format!("a chunk has {} frames: give at most as many blocks", self.frames_per_token);
+            return bad("model.level_blocks", self.level_blocks.to_string(), remedy);
+        }
         if let Some(index) = self.condition.iter().find(|&&index| index >= self.observation) {
             let remedy = format!("observations have {} entries, counted from 0", self.observation);
             return bad("layout.condition", index.to_string(), remedy);
@@ -126,6 +146,44 @@ impl TokenLayout {
     /// Entries of one token, `D`.
     pub fn width(&self) -> usize {
         self.frame().saturating_mul(self.frames_per_token)
+    }
+
+    /// Parts of a token that have levels of their own, `P`: for each block its actions, then its outcomes; or the whole
+    /// token.
+    pub fn parts(&self) -> usize {
+        self.level_blocks.saturating_mul(2).max(1)
+    }
+
+    /// Levels that a network is told of a token, `L`: one for each part, and with blocks that of the outcomes with which
+    /// the token before ends.
+    pub fn told_levels(&self) -> usize {
+        self.parts() + usize::from(self.level_blocks > 0)
+    }
+
+    /// Block of frame `i`.
+    pub fn block(&self, i: usize) -> usize {
+        i.saturating_mul(self.level_blocks).checked_div(self.frames_per_token).unwrap_or(0)
+    }
+
+    /// Part of the actions or the outcomes of a block.
+    pub fn part(&self, block: usize, half: Half) -> usize {
+        if self.level_blocks == 0 { 0 } else { 2 * block + usize::from(half == Half::Outcome) }
+    }
+
+    /// Part of each slot of a token, `[D]`.
+    pub fn part_of_slots(&self) -> Vec<usize> {
+        // Nothing is laid out for a layout that no sequence has.
+        let width = if self.check().is_ok() { self.width() } else { 0 };
+        let part = |slot: usize| {
+            let half = if slot % self.frame() < self.action { Half::Action } else { Half::Outcome };
+            self.part(self.block(slot / self.frame()), half)
+        };
+        (0..width).map(part).collect()
+    }
+
+    /// Part with whose outcomes a token ends.
+    pub fn last_part(&self) -> usize {
+        self.parts() - 1
     }
 
     /// Tokens of a sequence with `chunks` chunks, `T`.

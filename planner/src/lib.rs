@@ -9,8 +9,10 @@
 
 mod continuation;
 mod denoiser;
+mod dynamics;
 pub mod engine;
 mod error;
+mod fourier;
 mod layout;
 mod levels;
 mod matrix;
@@ -21,6 +23,8 @@ mod mppi_config;
 mod plan;
 mod plan_config;
 mod planner;
+mod preconditioning;
+mod role;
 mod sampler;
 mod solver;
 mod tokens;
@@ -36,10 +40,12 @@ pub mod training;
 
 pub use continuation::{Continuation, ContinuationConfig, HistoryForm, Trajectory};
 pub use denoiser::{Cotangent, Denoiser, NoisyBatch};
+pub use dynamics::LocalDynamics;
 pub use engine::EngineDenoiser;
 pub use error::PlannerError;
-pub use layout::{FIRST_CHUNK, GOAL, STATE, TokenLayout};
-pub use matrix::{MatrixKind, ScheduleName, SchedulingMatrix};
+pub use fourier::FourierFeatures;
+pub use layout::{FIRST_CHUNK, GOAL, Half, STATE, TokenLayout};
+pub use matrix::{MatrixKind, ScheduleName, SchedulingMatrix, Shown};
 pub use model_config::ModelConfig;
 pub use monte_carlo::Guidance;
 pub use mppi::MppiPlanner;
@@ -48,7 +54,9 @@ pub use plan::{InForce, Memory, Plan, PlanStats, Planner, Request, Snapshot};
 pub use plan_config::{
     GuidanceConfig, HorizonConfig, Lengths, OutOfData, PlanConfig, RankConfig, SamplerConfig,
 };
-pub use planner::DiffusionPlanner;
+pub use planner::{Decisions, DiffusionPlanner, Outcomes};
+pub use preconditioning::Preconditioning;
+pub use role::Role;
 pub use sampler::{OnRow, Sampler};
 pub use solver::Solver;
 pub use tokens::Tokens;

@@ -1,7 +1,9 @@
 //! Scheduling matrices: which noise level each token has after each row of sampling.
 //!
 //! Chen et al., NeurIPS 2024, section 3.3 and appendix. Rows are `m`, tokens are `t`, an entry is a
-//! *sampling* level from 0 (clean) to `S` (pure noise).
+//! *sampling* level from 0 (clean) to `S` (pure noise). A token that has levels for its parts has a column for each:
+//! the kinds of the paper lower all of them together, and what a network is *asked* follows from which parts it is
+//! shown ([`SchedulingMatrix::show`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -63,11 +65,24 @@ impl Default for MatrixKind {
     }
 }
 
-/// A matrix of sampling levels, monotone down each column.
+/// What a network is shown of a part of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// It is asked for: from noise to clean, as the matrix says.
+    Asked,
+    /// It is known: clean throughout.
+    Known,
+    /// It is left open: pure noise throughout.
+    Open,
+}
+
+/// A matrix of sampling levels, monotone down each column: one for each part of each token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchedulingMatrix {
     tokens: usize,
+    parts: usize,
     levels: u16,
+    /// `[rows, tokens, parts]`.
     entries: Vec<u16>,
 }
 
@@ -153,7 +168,40 @@ impl SchedulingMatrix {
                 entries.truncate(before + tokens);
             }
         }
-        Ok(Self { tokens, levels, entries })
+        Ok(Self { tokens, parts: 1, levels, entries })
+    }
+
+    /// The same for tokens of `parts` parts, at most as many as a plan has tokens: all parts of a token together.
+    #[must_use]
+    pub fn with_parts(self, parts: usize) -> Self {
+        let parts = parts.clamp(1, MOST_TOKENS);
+        if parts == self.parts {
+            return self;
+        }
+        let columns = self.entries.chunks_exact(self.parts);
+        let entries = columns.flat_map(|entry| std::iter::repeat_n(entry[0], parts)).collect();
+        Self { parts, entries, ..self }
+    }
+
+    /// The same where only some parts are asked for; `of(token, part)` says which. Rows in which nothing changes any
+    /// more are left out.
+    #[must_use]
+    pub fn show(mut self, of: impl Fn(usize, usize) -> Shown) -> Self {
+        let (columns, parts, levels) = (self.columns(), self.parts, self.levels);
+        for (i, entry) in self.entries.iter_mut().enumerate() {
+            match of(i % columns / parts, i % parts) {
+                Shown::Asked => {}
+                Shown::Known => *entry = 0,
+                Shown::Open => *entry = levels,
+            }
+        }
+        let mut entries: Vec<u16> = Vec::with_capacity(self.entries.len());
+        for row in self.entries.chunks_exact(columns) {
+            if !entries.ends_with(row) {
+                entries.extend_from_slice(row);
+            }
+        }
+        Self { entries, ..self }
     }
 
     /// The rows until the first `settled` tokens are clean and every other one has left pure noise: all that
@@ -162,10 +210,10 @@ impl SchedulingMatrix {
     #[must_use]
     pub fn until_settled(mut self, settled: usize) -> Self {
         if settled > 0 {
-            let (settled, top) = (settled.min(self.tokens), self.levels);
+            let (settled, top) = (settled.min(self.tokens) * self.parts, self.levels);
             let done = |row: &[u16]| row[..settled].iter().all(|&k| k == 0) && row.iter().all(|&k| k < top);
-            let last = self.entries.chunks_exact(self.tokens).position(done).unwrap_or(self.steps());
-            self.entries.truncate((last + 1) * self.tokens);
+            let last = self.entries.chunks_exact(self.columns()).position(done).unwrap_or(self.steps());
+            self.entries.truncate((last + 1) * self.columns());
         }
         self
     }
@@ -175,17 +223,27 @@ impl SchedulingMatrix {
     pub fn after_known(&self, known: usize) -> Self {
         let known = known.min(MOST_TOKENS);
         let tokens = known + self.tokens;
-        let mut entries = Vec::with_capacity((self.steps() + 1) * tokens);
-        for row in self.entries.chunks_exact(self.tokens) {
-            entries.resize(entries.len() + known, 0);
+        let mut entries = Vec::with_capacity((self.steps() + 1) * tokens * self.parts);
+        for row in self.entries.chunks_exact(self.columns()) {
+            entries.resize(entries.len() + known * self.parts, 0);
             entries.extend_from_slice(row);
         }
-        Self { tokens, levels: self.levels, entries }
+        Self { tokens, parts: self.parts, levels: self.levels, entries }
     }
 
     /// Number of tokens.
     pub fn tokens(&self) -> usize {
         self.tokens
+    }
+
+    /// Parts of a token.
+    pub fn parts(&self) -> usize {
+        self.parts
+    }
+
+    /// Entries of a row, `tokens * parts`.
+    fn columns(&self) -> usize {
+        self.tokens * self.parts
     }
 
     /// Level of pure noise, `S`.
@@ -195,20 +253,20 @@ impl SchedulingMatrix {
 
     /// Number of denoising steps: one less than the number of rows of levels.
     pub fn steps(&self) -> usize {
-        self.entries.len() / self.tokens - 1
+        self.entries.len() / self.columns() - 1
     }
 
-    /// Levels before step `m`; `row(steps())` is the final one.
+    /// Levels before step `m`, `[tokens, parts]`; `row(steps())` is the final one.
     pub fn row(&self, m: usize) -> &[u16] {
         let m = m.min(self.steps());
-        &self.entries[m * self.tokens..(m + 1) * self.tokens]
+        &self.entries[m * self.columns()..(m + 1) * self.columns()]
     }
 
     /// First row at which tokens `0..tokens` are all clean.
     pub fn clean_after(&self, tokens: usize) -> usize {
-        let tokens = tokens.min(self.tokens);
+        let near = tokens.min(self.tokens) * self.parts;
         (0..=self.steps())
-            .find(|&m| self.row(m)[..tokens].iter().all(|&level| level == 0))
+            .find(|&m| self.row(m)[..near].iter().all(|&level| level == 0))
             .unwrap_or(self.steps())
     }
 }
@@ -285,6 +343,25 @@ mod tests {
         assert!(SchedulingMatrix::new(MatrixKind::Pyramid { uncertainty: f64::NAN }, 2, 4).is_err());
         assert!(SchedulingMatrix::new(MatrixKind::Pyramid { uncertainty: -1.0 }, 2, 4).is_err());
         assert!(SchedulingMatrix::from_levels(MatrixKind::FullSequence, &[5], 4).is_err());
+    }
+
+    #[test]
+    fn parts_go_together_unless_they_are_shown_apart() {
+        let whole = matrix(MatrixKind::Pyramid { uncertainty: 1.0 }, 2, 3);
+        let parts = whole.clone().with_parts(2);
+        assert_eq!((parts.tokens(), parts.parts(), parts.steps()), (2, 2, whole.steps()));
+        for m in 0..=whole.steps() {
+            let doubled: Vec<u16> = whole.row(m).iter().flat_map(|&k| [k, k]).collect();
+            assert_eq!(parts.row(m), doubled);
+        }
+        // The first token's outcomes given its actions, with nothing known of the second.
+        let imagined = parts.after_known(1).show(|token, part| match (token, part) {
+            (0, _) | (1, 0) => Shown::Known,
+            (1, _) => Shown::Asked,
+            _ => Shown::Open,
+        });
+        let rows: Vec<&[u16]> = (0..=imagined.steps()).map(|m| imagined.row(m)).collect();
+        assert_eq!(rows, [[0, 0, 0, 3, 3, 3], [0, 0, 0, 2, 3, 3], [0, 0, 0, 1, 3, 3], [0, 0, 0, 0, 3, 3]]);
     }
 
     fn any_kind() -> impl Strategy<Value = MatrixKind> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::network::NetworkConfig;
 use crate::noise::{NoiseSchedule, ScheduleKind, Target};
-use crate::{PlannerError, TokenLayout};
+use crate::{LocalDynamics, PlannerError, Preconditioning, TokenLayout};
 
 /// The model: tokens, noise levels and network. Stored in every checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +26,12 @@ pub struct ModelConfig {
     pub levels: usize,
     /// Shape of the noise schedule.
     pub schedule: ScheduleKind,
-    /// What the network predicts. A clean estimate is bounded at every level, so guidance can use it.
+    /// What the network predicts. What linear dynamics leave open: plans then begin where the present is and their chunks
+    /// meet, and outcomes follow from decisions, before anything is learnt.
     pub target: Target,
+    /// Blocks of a chunk's frames with noise levels of their own for decisions and outcomes; 0 for one level a token. 2: an
+    /// outcome is then asked for without showing decisions more than half a chunk later, which may have answered it.
+    pub level_blocks: usize,
     /// The network.
     pub network: NetworkConfig,
 }
@@ -41,7 +45,8 @@ impl Default for ModelConfig {
             position_scale: 1.0,
             levels: 1000,
             schedule: ScheduleKind::Cosine,
-            target: Target::X0,
+            target: Target::Residual,
+            level_blocks: 2,
             network: NetworkConfig::default(),
         }
     }
@@ -53,7 +58,7 @@ impl ModelConfig {
     /// # Errors
     /// [`PlannerError::Setting`] for sizes out of range.
     pub fn layout(&self, spec: &EnvSpec) -> Result<TokenLayout, PlannerError> {
-        TokenLayout::new(spec, self.frames_per_token, self.chunks, self.reward)
+        TokenLayout::new(spec, self.frames_per_token, self.chunks, self.reward, self.level_blocks)
     }
 
     /// Refuses settings that no model can be built with.
@@ -71,6 +76,18 @@ impl ModelConfig {
             value: self.position_scale.to_string(),
             remedy: "give a positive number".into(),
         })
+    }
+
+    /// What the network is shown of tokens of this layout, and what its answers mean.
+    ///
+    /// # Errors
+    /// Those of [`Preconditioning::new`] and [`Self::noise`].
+    pub fn preconditioning(
+        &self,
+        layout: &TokenLayout,
+        dynamics: Option<&LocalDynamics>,
+    ) -> Result<Preconditioning, PlannerError> {
+        Preconditioning::new(layout, &self.noise()?, self.target, self.network.fourier_features, dynamics)
     }
 
     /// Noise schedule.

@@ -12,6 +12,7 @@ use crate::error::check_len;
 use crate::guidance::Objective;
 use crate::layout::FIRST_CHUNK;
 use crate::levels::Levels;
+use crate::tokens::Parts;
 use crate::{PlannerError, Tokens, random};
 
 /// Most completions.
@@ -57,8 +58,8 @@ impl Guidance<'_> {
 pub(crate) struct Guide<'a>(Option<MonteCarlo<'a>>);
 
 impl<'a> Guide<'a> {
-    pub(crate) fn new(guidance: Option<&'a Guidance<'a>>, x: &Tokens, width: usize) -> Self {
-        Self(guidance.map(|guidance| MonteCarlo::new(guidance, x, width)))
+    pub(crate) fn new(guidance: Option<&'a Guidance<'a>>, x: &Tokens, parts: Parts<'a>) -> Self {
+        Self(guidance.map(|guidance| MonteCarlo::new(guidance, x, parts)))
     }
 
     /// Clean estimate of every token, those that move in row `m` moved uphill by the mean gradient.
@@ -76,17 +77,27 @@ impl<'a> Guide<'a> {
             return denoiser.denoise(shown, x0_btd);
         };
         mc.estimate(levels, m, denoiser, shown, &x.x0_btd, x0_btd)?;
-        let width = x0_btd.len() / (shown.batch * shown.tokens).max(1);
-        let moved = x0_btd.chunks_exact_mut(width).zip(mc.gradient_btd.chunks_exact(width));
-        for (i, (x0_d, gradient_d)) in moved.enumerate() {
-            let (from, to) = (now[i % now.len()], next[i % now.len()]);
-            if from == to || from <= mc.guidance.end {
-                continue;
+        let (width, count) = (mc.parts.of_slots.len(), mc.parts.count);
+        // Strength of the push on each part of each token; none where it stays or is to be the model's own.
+        let push = |(from, to): (&u16, &u16)| {
+            if from == to || *from <= mc.guidance.end {
+                return None;
             }
-            let abar = levels.abar(from);
-            let push = (1.0 - abar) / abar.sqrt() * mc.guidance.scale;
-            x0_d.iter_mut().zip(gradient_d).for_each(|(x0, gradient)| *x0 += push * gradient);
+            let abar = levels.abar(*from);
+            Some((1.0 - abar) / abar.sqrt() * mc.guidance.scale)
+        };
+        let mut push_tp = std::mem::take(&mut mc.push_tp);
+        push_tp.clear();
+        push_tp.extend(now.iter().zip(next).map(push));
+        let moved = x0_btd.chunks_exact_mut(width).zip(mc.gradient_btd.chunks_exact(width));
+        for ((x0_d, gradient_d), push_p) in moved.zip(push_tp.chunks_exact(count).cycle()) {
+            for ((x0, gradient), &part) in x0_d.iter_mut().zip(gradient_d).zip(mc.parts.of_slots) {
+                if let Some(push) = push_p[part] {
+                    *x0 += push * gradient;
+                }
+            }
         }
+        mc.push_tp = push_tp;
         Ok(())
     }
 }
@@ -94,8 +105,9 @@ impl<'a> Guide<'a> {
 /// Buffers and results of Monte Carlo guidance over one sampling run.
 struct MonteCarlo<'a> {
     guidance: &'a Guidance<'a>,
+    parts: Parts<'a>,
     x_ntd: Vec<f64>,
-    level_nt: Vec<u16>,
+    level_ntp: Vec<u16>,
     chunks_n: Vec<usize>,
     goal_n: Vec<bool>,
     x0_ntd: Vec<f64>,
@@ -104,22 +116,27 @@ struct MonteCarlo<'a> {
     gradient_btd: Vec<f64>,
     /// Noise of one redrawn token, `[width]`.
     noise_d: Vec<f64>,
+    /// Strength of the latest row's push, `[tokens, parts]`.
+    push_tp: Vec<Option<f64>>,
 }
 
 impl<'a> MonteCarlo<'a> {
-    fn new(guidance: &'a Guidance<'a>, x: &Tokens, width: usize) -> Self {
+    fn new(guidance: &'a Guidance<'a>, x: &Tokens, parts: Parts<'a>) -> Self {
+        let width = parts.of_slots.len();
         let samples = guidance.mc_samples.max(1);
         let (rows, tokens) = (x.batch * samples, x.tokens());
         Self {
             guidance,
+            parts,
             x_ntd: vec![0.0; rows * tokens * width],
-            level_nt: vec![0; rows * tokens],
+            level_ntp: vec![0; rows * tokens * parts.count],
             chunks_n: (0..rows).map(|n| x.chunks_b[n / samples]).collect(),
             goal_n: (0..rows).map(|n| x.goal_b[n / samples]).collect(),
             x0_ntd: vec![0.0; rows * tokens * width],
             pulled_ntd: vec![0.0; rows * tokens * width],
             gradient_btd: vec![0.0; x.batch * tokens * width],
             noise_d: vec![0.0; width],
+            push_tp: Vec::with_capacity(tokens * parts.count),
         }
     }
 
@@ -145,7 +162,7 @@ impl<'a> MonteCarlo<'a> {
             batch: batch.batch * completions,
             tokens: batch.tokens,
             x_btd: &self.x_ntd,
-            level_bt: &self.level_nt,
+            level_btp: &self.level_ntp,
             chunks_b: &self.chunks_n,
             goal_b: &self.goal_n,
         };
@@ -171,29 +188,35 @@ impl<'a> MonteCarlo<'a> {
     fn complete(&mut self, levels: Levels<'_>, row: usize, batch: &NoisyBatch<'_>, latest_x0_btd: &[f64]) {
         let completions = self.guidance.mc_samples.max(1);
         let (now, next) = (levels.matrix.row(row), levels.matrix.row(row + 1));
-        let decided = (0..now.len()).filter(|&t| now[t] != next[t]).map(|t| now[t]).min().unwrap_or(0);
+        let moving = now.iter().zip(next).filter(|(now, next)| now != next);
+        let decided = moving.map(|(now, _)| *now).min().unwrap_or(0);
         let size = self.gradient_btd.len() / batch.batch.max(1);
-        let width = size / batch.tokens.max(1);
+        let (width, count) = (self.parts.of_slots.len(), self.parts.count);
+        let per = batch.tokens * count;
         for b in 0..batch.batch {
             let mut rng = random::stream(self.guidance.seeds.get(b).copied().unwrap_or(0), &[row as u64]);
             for n in 0..completions {
                 let at = (b * completions + n) * size;
                 self.x_ntd[at..at + size].copy_from_slice(&batch.x_btd[b * size..(b + 1) * size]);
-                let level_t = &batch.level_bt[b * batch.tokens..(b + 1) * batch.tokens];
-                self.level_nt[(b * completions + n) * batch.tokens..][..batch.tokens]
-                    .copy_from_slice(level_t);
+                let level_tp = &batch.level_btp[b * per..(b + 1) * per];
+                self.level_ntp[(b * completions + n) * per..][..per].copy_from_slice(level_tp);
                 if n == 0 {
                     continue;
                 }
-                for t in (FIRST_CHUNK..batch.tokens).filter(|&t| now[t] > decided) {
+                for t in FIRST_CHUNK..batch.tokens {
+                    let (now_p, level_p) = (&now[t * count..][..count], &level_tp[t * count..][..count]);
+                    if now_p.iter().all(|now| *now <= decided) {
+                        continue;
+                    }
                     random::fill_normal(&mut rng, &mut self.noise_d);
                     // Before a token's first step there is no estimate yet; at that level none would show.
-                    let abar = levels.schedule.abar(usize::from(level_t[t]));
                     let estimate = &latest_x0_btd[b * size + t * width..][..width];
-                    for ((x, e), x0) in
-                        self.x_ntd[at + t * width..].iter_mut().zip(&self.noise_d).zip(estimate)
-                    {
-                        *x = abar.sqrt() * x0 + (1.0 - abar).sqrt() * e;
+                    let slots = self.x_ntd[at + t * width..].iter_mut().zip(&self.noise_d).zip(estimate);
+                    for (((x, e), x0), &part) in slots.zip(self.parts.of_slots) {
+                        if now_p[part] > decided {
+                            let abar = levels.schedule.abar(usize::from(level_p[part]));
+                            *x = abar.sqrt() * x0 + (1.0 - abar).sqrt() * e;
+                        }
                     }
                 }
             }

@@ -14,6 +14,7 @@ mod candidates;
 mod horizon;
 mod notes;
 mod rank;
+mod roles;
 mod situation;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use crate::plan::{Plan, Planner, Request};
 use crate::plan_config::PlanConfig;
 use crate::{PlannerError, TokenLayout};
 use notes::will_do;
+pub use roles::{Decisions, Outcomes};
 use situation::{Kind, Situation};
 
 /// Numbers of a batch of candidates at most: 2 GiB for each of its arrays.

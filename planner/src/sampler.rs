@@ -6,8 +6,8 @@
 //! 2. the network estimates `x0`; guidance moves it by `(1 - abar) / sqrt(abar) * scale * dJ/dx`, which is
 //!    the same as taking `sqrt(1 - abar) * scale * dJ/dx` off the noise estimate;
 //! 3. `x0` is limited to what the data hold;
-//! 4. the [`Solver`] takes each token that moves from its level to its next one; a token whose level does not change
-//!    is left exactly as it is.
+//! 4. the [`Solver`] takes each part of a token that moves from its level to its next one; a part whose level does not
+//!    change is left exactly as it is.
 
 use std::ops::Range;
 
@@ -17,6 +17,7 @@ use crate::layout::FIRST_CHUNK;
 use crate::levels::Levels;
 use crate::monte_carlo::{Guidance, Guide};
 use crate::noise::NoiseSchedule;
+use crate::tokens::Parts;
 use crate::{PlannerError, SchedulingMatrix, Solver, Tokens};
 
 /// What a sampling run needs to know besides the tokens.
@@ -54,16 +55,21 @@ impl Sampler<'_> {
         rows: Range<usize>,
         on_row: &mut OnRow<'_>,
     ) -> Result<usize, PlannerError> {
-        let (tokens, width) = (self.matrix.tokens(), denoiser.layout().width());
-        denoiser.layout().check()?;
-        x.check(tokens, width)?;
+        let layout = denoiser.layout();
+        layout.check()?;
+        let (tokens, width, count) = (self.matrix.tokens(), layout.width(), layout.parts());
+        check_len("parts of a token of the matrix", count, self.matrix.parts())?;
+        x.check(tokens, width, count)?;
+        let of_slots = layout.part_of_slots();
+        let parts = Parts { count, of_slots: &of_slots };
         self.check_limits(width)?;
         if let Some(guidance) = guidance {
             guidance.check(x.batch)?;
         }
-        let mut shown = Shown::new(x.batch * tokens, width);
+        x.ready(count);
+        let mut shown = ShownTokens::new(x.batch * tokens, &parts);
         let mut x0_btd = vec![0.0; x.x_btd.len()];
-        let mut guide = Guide::new(guidance, x, width);
+        let mut guide = Guide::new(guidance, x, parts);
         let levels = self.levels();
         let end = rows.end.min(self.matrix.steps());
         for m in rows.start..end {
@@ -71,14 +77,17 @@ impl Sampler<'_> {
                 return Ok(m);
             }
             let (now, next) = (self.matrix.row(m), self.matrix.row(m + 1));
-            let batch = shown.show(levels, self.stabilization, now, x, width);
+            let batch = shown.show(levels, self.stabilization, now, x, parts);
             guide.estimate(levels, m, denoiser, &batch, x, &mut x0_btd)?;
             check_estimate(m, &x0_btd, x, width)?;
             self.limit(&mut x0_btd);
-            let moving = (0..x.batch * tokens).filter(|i| now[i % tokens] != next[i % tokens]);
-            for i in moving {
-                let powers = (levels.abar(now[i % tokens]), levels.abar(next[i % tokens]));
-                x.step(i, self.solver, powers, &x0_btd[i * width..(i + 1) * width]);
+            for (i, x0_d) in x0_btd.chunks_exact(width).enumerate() {
+                let powers = |part: usize| {
+                    let column = i % tokens * count + part;
+                    let (from, to) = (now[column], next[column]);
+                    (from != to).then(|| (levels.abar(from), levels.abar(to)))
+                };
+                x.step(i, self.solver, &parts, powers, x0_d);
             }
         }
         on_row(end, x);
@@ -119,15 +128,16 @@ impl Sampler<'_> {
     }
 }
 
-/// What the network is shown: noisy tokens as they are, clean ones at the stabilisation level.
-struct Shown {
+/// What the network is shown: noisy parts as they are, clean ones at the stabilisation level.
+struct ShownTokens {
     x_btd: Vec<f64>,
-    level_bt: Vec<u16>,
+    level_btp: Vec<u16>,
 }
 
-impl Shown {
-    fn new(tokens: usize, width: usize) -> Self {
-        Self { x_btd: vec![0.0; tokens * width], level_bt: vec![0; tokens] }
+impl ShownTokens {
+    fn new(tokens: usize, parts: &Parts<'_>) -> Self {
+        let (width, count) = (parts.of_slots.len(), parts.count);
+        Self { x_btd: vec![0.0; tokens * width], level_btp: vec![0; tokens * count] }
     }
 
     fn show<'b>(
@@ -136,21 +146,26 @@ impl Shown {
         stabilization: u16,
         now: &[u16],
         x: &'b Tokens,
-        width: usize,
+        parts: Parts<'_>,
     ) -> NoisyBatch<'b> {
         let stable = levels.schedule.abar(usize::from(stabilization)).sqrt();
-        let tokens = x.x_btd.chunks_exact(width).zip(self.x_btd.chunks_exact_mut(width));
-        for (i, ((x_d, shown_d), shown_level)) in tokens.zip(&mut self.level_bt).enumerate() {
-            let level = now[i % now.len()];
-            *shown_level = if level == 0 { stabilization } else { levels.training(level) as u16 };
-            let scale = if level == 0 { stable } else { 1.0 };
-            shown_d.iter_mut().zip(x_d).for_each(|(shown, x)| *shown = scale * x);
+        for (shown, &level) in self.level_btp.iter_mut().zip(now.iter().cycle()) {
+            *shown = if level == 0 { stabilization } else { levels.training(level) as u16 };
+        }
+        let tokens = x.x_btd.chunks_exact(parts.of_slots.len());
+        let columns = now.chunks_exact(parts.count).cycle();
+        for ((x_d, now_p), shown_d) in
+            tokens.zip(columns).zip(self.x_btd.chunks_exact_mut(parts.of_slots.len()))
+        {
+            for ((shown, x), &part) in shown_d.iter_mut().zip(x_d).zip(parts.of_slots) {
+                *shown = if now_p[part] == 0 { stable * x } else { *x };
+            }
         }
         NoisyBatch {
             batch: x.batch,
-            tokens: now.len(),
+            tokens: x.tokens(),
             x_btd: &self.x_btd,
-            level_bt: &self.level_bt,
+            level_btp: &self.level_btp,
             chunks_b: &x.chunks_b,
             goal_b: &x.goal_b,
         }

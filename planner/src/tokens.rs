@@ -20,10 +20,20 @@ pub struct Tokens {
     pub chunks_b: Vec<usize>,
     /// Whether each sequence's goal token is visible.
     pub goal_b: Vec<bool>,
-    /// Signal power from which each token made its latest step, `[batch, tokens]`; 0 before its first.
-    previous_bt: Vec<f64>,
+    /// Signal power from which each part of each token made its latest step, `[batch, tokens, parts]`; 0 before its
+    /// first, and empty before any.
+    previous_btp: Vec<f64>,
     /// Tokens of a sequence.
     tokens: usize,
+}
+
+/// Parts of a token that have levels of their own.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    /// How many, `P`.
+    pub count: usize,
+    /// Which of them each slot belongs to, `[D]`.
+    pub of_slots: &'a [usize],
 }
 
 impl Tokens {
@@ -31,9 +41,7 @@ impl Tokens {
     /// for their clean estimates.
     pub fn new(tokens: usize, x_btd: Vec<f64>, chunks_b: Vec<usize>, goal_b: Vec<bool>) -> Self {
         let batch = chunks_b.len();
-        // No more than there are numbers: whoever samples refuses what does not fit.
-        let previous_bt = vec![0.0; batch.saturating_mul(tokens).min(x_btd.len())];
-        Self { batch, x0_btd: x_btd.clone(), x_btd, chunks_b, goal_b, previous_bt, tokens }
+        Self { batch, x0_btd: x_btd.clone(), x_btd, chunks_b, goal_b, previous_btp: Vec::new(), tokens }
     }
 
     /// Tokens of each sequence.
@@ -50,25 +58,47 @@ impl Tokens {
     }
 
     /// Refuses sequences whose arrays do not fit each other, `tokens` and the width of a token.
-    pub(crate) fn check(&self, tokens: usize, width: usize) -> Result<(), PlannerError> {
+    pub(crate) fn check(&self, tokens: usize, width: usize, parts: usize) -> Result<(), PlannerError> {
         let all = self.batch.saturating_mul(tokens);
         check_len("tokens of a sequence", tokens, self.tokens)?;
         check_len("tokens to sample", all.saturating_mul(width), self.x_btd.len())?;
         check_len("clean estimates to sample", self.x_btd.len(), self.x0_btd.len())?;
-        check_len("steps of the tokens to sample", all, self.previous_bt.len())?;
+        if !self.previous_btp.is_empty() {
+            check_len("steps of the tokens to sample", all.saturating_mul(parts), self.previous_btp.len())?;
+        }
         check_len("visible chunks", self.batch, self.chunks_b.len())?;
         check_len("visible goals", self.batch, self.goal_b.len())?;
         check_chunks(tokens, &self.chunks_b)
     }
 
-    /// Takes token `i` (counted over the whole batch) from signal power `abar` to `next`, given its clean estimate.
-    pub(crate) fn step(&mut self, i: usize, solver: Solver, (abar, next): (f64, f64), x0_d: &[f64]) {
-        let previous = std::mem::replace(&mut self.previous_bt[i], abar);
-        let step = solver.step((previous > 0.0).then_some(previous), abar, next);
-        let at = i * x0_d.len()..(i + 1) * x0_d.len();
-        for ((x, latest), &x0) in self.x_btd[at.clone()].iter_mut().zip(&mut self.x0_btd[at]).zip(x0_d) {
-            *x = step.apply(*x, x0, *latest);
-            *latest = x0;
+    /// Makes room for what the solver remembers of tokens of so many parts.
+    pub(crate) fn ready(&mut self, parts: usize) {
+        if self.previous_btp.is_empty() {
+            self.previous_btp = vec![0.0; self.batch * self.tokens * parts];
+        }
+    }
+
+    /// Takes the parts of token `i` (counted over the whole batch) from their signal powers to the next ones, given the
+    /// token's clean estimate: `powers(part)` says from where to where, and nothing where a part stays as it is.
+    pub(crate) fn step(
+        &mut self,
+        i: usize,
+        solver: Solver,
+        parts: &Parts<'_>,
+        powers: impl Fn(usize) -> Option<(f64, f64)>,
+        x0_d: &[f64],
+    ) {
+        for part in 0..parts.count {
+            let Some((abar, next)) = powers(part) else { continue };
+            let previous = std::mem::replace(&mut self.previous_btp[i * parts.count + part], abar);
+            let step = solver.step((previous > 0.0).then_some(previous), abar, next);
+            let at = i * x0_d.len()..(i + 1) * x0_d.len();
+            let slots =
+                self.x_btd[at.clone()].iter_mut().zip(&mut self.x0_btd[at]).zip(x0_d).zip(parts.of_slots);
+            for (((x, latest), &x0), _) in slots.filter(|(_, of)| **of == part) {
+                *x = step.apply(*x, x0, *latest);
+                *latest = x0;
+            }
         }
     }
 

@@ -4,17 +4,17 @@ use crate::PlannerError;
 use crate::denoiser::check_chunks;
 use crate::error::check_len;
 
-/// One batch on the host. Shapes `[B, T, D]`, `[B, T]`, `[B]`.
+/// One batch on the host. Shapes `[B, T, I]`, `[B, T, D]`, `[B, T, L]`, `[B]`.
 #[derive(Clone, Debug)]
 pub struct TrainBatch {
-    /// Noised tokens.
-    pub x_btd: Vec<f32>,
-    /// What the network is to predict.
+    /// What the network is shown of the noised tokens ([`crate::Preconditioning`]).
+    pub input_bti: Vec<f32>,
+    /// What the network is to answer.
     pub target_btd: Vec<f32>,
     /// Weight of each squared error, normalised so that the loss is a weighted mean over existing slots.
     pub weight_btd: Vec<f32>,
-    /// Training level of each token.
-    pub level_bt: Vec<u16>,
+    /// Training levels that the network is told of each token.
+    pub level_btl: Vec<u16>,
     /// Visible chunks of each sequence.
     pub chunks_b: Vec<usize>,
     /// Whether each sequence has a goal token.
@@ -22,19 +22,19 @@ pub struct TrainBatch {
 }
 
 impl TrainBatch {
-    /// Refuses arrays that do not fit each other, or sequences of `tokens` tokens of `width` numbers.
+    /// Refuses arrays that do not fit each other, or sequences of `tokens` tokens with these numbers `[I, D, L]`.
     ///
     /// # Errors
     /// [`PlannerError::Length`] naming the array.
-    pub(crate) fn check(&self, tokens: usize, width: usize) -> Result<(), PlannerError> {
+    pub(crate) fn check(&self, tokens: usize, [input, width, told]: [usize; 3]) -> Result<(), PlannerError> {
         let b = self.chunks_b.len();
         // Products that had to be cut off are no array's length.
         let all = b.saturating_mul(tokens);
         let slots = all.saturating_mul(width);
         for (array, want, got) in [
-            ("training levels", all, self.level_bt.len()),
+            ("training levels", all.saturating_mul(told), self.level_btl.len()),
             ("training goals", b, self.goal_b.len()),
-            ("training tokens", slots, self.x_btd.len()),
+            ("training tokens", all.saturating_mul(input), self.input_bti.len()),
             ("training targets", slots, self.target_btd.len()),
             ("training weights", slots, self.weight_btd.len()),
         ] {

@@ -37,9 +37,16 @@ pub struct TrainConfig {
     /// the cleanest quarter, whose worst level hides a third of a standard deviation; plans then do not begin
     /// where the present is. A fiftieth surrounds the level at which planning shows known tokens.
     pub known_level: f64,
-    /// Share of the sequences whose chunks have the levels of one row of a pyramid, as sampling meets them; the
-    /// others draw each chunk's level independently.
+    /// Share of the sequences whose chunks have the levels of one row of a pyramid, as sampling meets them; what the
+    /// shares leave draws each chunk's levels independently.
     pub pyramids: f64,
+    /// Share of the sequences that ask for outcomes, given the past and decisions. Without blocks of levels this share and
+    /// the next two have no effect.
+    pub imagine: f64,
+    /// Share of the sequences that ask for decisions, given the past.
+    pub act: f64,
+    /// Share of the sequences that ask for decisions, given all outcomes.
+    pub infer_actions: f64,
     /// Probability that a sequence has no goal token.
     pub condition_dropout: f64,
     /// Probability, given a goal token, that it is known.
@@ -72,6 +79,9 @@ impl Default for TrainConfig {
             context_dropout: 0.25,
             known_level: 0.02,
             pyramids: 0.5,
+            imagine: 0.2,
+            act: 0.05,
+            infer_actions: 0.05,
             condition_dropout: 0.4,
             known_goal: 0.75,
             random_ends: true,
@@ -129,6 +139,9 @@ impl TrainConfig {
             ("train.min_lr_ratio", self.min_lr_ratio),
             ("train.context_dropout", self.context_dropout),
             ("train.pyramids", self.pyramids),
+            ("train.imagine", self.imagine),
+            ("train.act", self.act),
+            ("train.infer_actions", self.infer_actions),
             ("train.condition_dropout", self.condition_dropout),
             ("train.known_goal", self.known_goal),
             ("train.known_level", self.known_level),
@@ -136,6 +149,14 @@ impl TrainConfig {
             if !(0.0..=1.0).contains(&value) {
                 return bad(name, value.to_string(), "give a number between 0 and 1");
             }
+        }
+        let shares = self.pyramids + self.imagine + self.act + self.infer_actions;
+        if shares > 1.0 + 1e-9 {
+            return bad(
+                "train.pyramids",
+                format!("{}, {shares} with train.imagine, train.act and train.infer_actions", self.pyramids),
+                "these are shares of all sequences: give no more than 1 together",
+            );
         }
         if !(0.0..1.0).contains(&self.ema) {
             return bad("train.ema", self.ema.to_string(), "give a number from 0 up to, not including, 1");

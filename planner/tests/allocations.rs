@@ -15,7 +15,7 @@ use forethought_planner::network::{Network, NetworkConfig, NetworkKind, Paramete
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::{
     Cotangent, Denoiser, DiffusionPlanner, EngineDenoiser, InForce, NoisyBatch, PlanConfig, Planner,
-    PlannerError, Request, TokenLayout,
+    PlannerError, Preconditioning, Request, TokenLayout,
 };
 
 thread_local! {
@@ -49,6 +49,7 @@ fn layout() -> TokenLayout {
         frames_per_token: 3,
         chunks: 6,
         condition: vec![0, 1],
+        level_blocks: 0,
     }
 }
 
@@ -140,7 +141,9 @@ fn the_engine_allocates_nothing_per_row() {
         let network = Network::new(&config, &layout(), 3, &Device::flex()).unwrap();
         let parameters = ParameterLayout::of(&network);
         let weights = parameters.draw(3);
-        let engine = EngineDenoiser::new(&parameters, &weights, &config, layout(), schedule(), Target::X0, 1);
+        let preconditioning =
+            Preconditioning::new(&layout(), &schedule(), Target::X0, config.fourier_features, None).unwrap();
+        let engine = EngineDenoiser::new(&parameters, &weights, &config, preconditioning, 1);
         Box::new(engine.unwrap())
     });
 }

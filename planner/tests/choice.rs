@@ -29,6 +29,7 @@ fn layout() -> TokenLayout {
         frames_per_token: 2,
         chunks: CHUNKS,
         condition: vec![0, 1],
+        level_blocks: 0,
     }
 }
 

@@ -189,9 +189,9 @@ impl Denoiser for Witness {
     }
 
     fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError> {
-        batch.check(self.layout.width())?;
+        batch.check(self.layout.width(), self.layout.parts())?;
         assert!(!batch.goal_b[0], "there is no goal");
-        self.seen.push((batch.x_btd.to_vec(), batch.level_bt.to_vec(), batch.chunks_b[0]));
+        self.seen.push((batch.x_btd.to_vec(), batch.level_btp.to_vec(), batch.chunks_b[0]));
         x0_btd.fill(0.0);
         Ok(())
     }

@@ -6,7 +6,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::training::GradientWorkers;
-use forethought_planner::{Denoiser, EngineDenoiser, GOAL, NoisyBatch, TokenLayout, TrainBatch, random};
+use forethought_planner::{
+    Denoiser, EngineDenoiser, GOAL, LocalDynamics, NoisyBatch, Preconditioning, TokenLayout, TrainBatch,
+    random,
+};
 use proptest::prelude::*;
 
 const LEVELS: usize = 1000;
@@ -21,13 +24,14 @@ struct Case {
     fourier_features: usize,
     frames_per_token: usize,
     chunks: usize,
+    level_blocks: usize,
     batch: usize,
     target: Target,
     seed: u64,
 }
 
 fn any_case() -> impl Strategy<Value = Case> {
-    let target = prop_oneof![Just(Target::X0), Just(Target::Noise), Just(Target::V)];
+    let target = prop_oneof![Just(Target::X0), Just(Target::Noise), Just(Target::V), Just(Target::Residual)];
     let network = (
         1usize..4,
         prop_oneof![Just(4usize), Just(10), Just(16), Just(32)],
@@ -35,7 +39,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         any::<bool>(),
         0usize..5,
     );
-    let batch = (1usize..5, 1usize..20, 1usize..12);
+    let batch = (1usize..5, 1usize..20, 1usize..12, 0usize..3);
     (network, batch, target, any::<u64>()).prop_map(|(network, batch, target, seed)| Case {
         heads: network.0,
         per_head: network.1,
@@ -45,6 +49,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         frames_per_token: batch.0,
         chunks: batch.1,
         batch: batch.2,
+        level_blocks: batch.3.max(usize::from(target == Target::Residual)).min(batch.0),
         target,
         seed,
     })
@@ -58,8 +63,9 @@ struct Made {
     network: Network,
     parameters: ParameterLayout,
     weights: Vec<f32>,
+    dynamics: LocalDynamics,
     x_btd: Vec<f64>,
-    level_bt: Vec<u16>,
+    level_btp: Vec<u16>,
     chunks_b: Vec<usize>,
     goal_b: Vec<bool>,
 }
@@ -81,6 +87,7 @@ impl Case {
             frames_per_token: self.frames_per_token,
             chunks: self.chunks,
             condition: vec![0, 2],
+            level_blocks: self.level_blocks,
         };
         let network = Network::new(&config, &layout, 3, &Device::flex()).unwrap();
         let parameters = ParameterLayout::of(&network);
@@ -94,7 +101,10 @@ impl Case {
         Made {
             x_btd: self.normals(self.batch * tokens * layout.width(), 2),
             // At the highest levels a noise target divides by almost nothing, in either of the two.
-            level_bt: draw(self.batch * tokens, 3, 800.0).map(|k| 1 + (k as u16).min(799)).collect(),
+            level_btp: draw(self.batch * tokens * layout.parts(), 3, 800.0)
+                .map(|k| 1 + (k as u16).min(799))
+                .collect(),
+            dynamics: self.dynamics(&layout),
             chunks_b: draw(self.batch, 4, self.chunks as f64)
                 .map(|c| 1 + (c as usize).min(self.chunks - 1))
                 .collect(),
@@ -108,6 +118,21 @@ impl Case {
         }
     }
 
+    /// Dynamics that move, push and forget a little.
+    fn dynamics(&self, layout: &TokenLayout) -> LocalDynamics {
+        let mut dynamics = LocalDynamics::persistence(layout);
+        for (path, values) in [
+            (6, &mut dynamics.transition),
+            (7, &mut dynamics.effect),
+            (8, &mut dynamics.drift),
+            (9, &mut dynamics.passive_transition),
+        ] {
+            values.iter_mut().zip(self.normals(64, path)).for_each(|(value, z)| *value += 0.1 * z);
+        }
+        dynamics.variance.iter_mut().enumerate().for_each(|(i, v)| *v = 0.01 * (1 + i) as f64);
+        dynamics
+    }
+
     fn normals(&self, count: usize, path: u64) -> Vec<f64> {
         let mut out = vec![0.0; count];
         random::fill_normal(&mut random::stream(self.seed, &[path]), &mut out);
@@ -117,14 +142,18 @@ impl Case {
 
 impl Made {
     fn burn(&self, target: Target) -> NetworkDenoiser {
-        let (network, layout, schedule) = (self.network.clone(), self.layout.clone(), self.schedule.clone());
-        NetworkDenoiser::new(network, layout, schedule, target, &self.config, &Device::flex(), true).unwrap()
+        let (network, device) = (self.network.clone(), Device::flex());
+        NetworkDenoiser::new(network, self.preconditioning(target), &self.config, &device, true).unwrap()
     }
 
     fn engine(&self, target: Target, threads: usize) -> EngineDenoiser {
-        let (layout, schedule) = (self.layout.clone(), self.schedule.clone());
         let (parameters, weights) = (&self.parameters, &self.weights);
-        EngineDenoiser::new(parameters, weights, &self.config, layout, schedule, target, threads).unwrap()
+        EngineDenoiser::new(parameters, weights, &self.config, self.preconditioning(target), threads).unwrap()
+    }
+
+    fn preconditioning(&self, target: Target) -> Preconditioning {
+        let octaves = self.config.fourier_features;
+        Preconditioning::new(&self.layout, &self.schedule, target, octaves, Some(&self.dynamics)).unwrap()
     }
 
     fn view(&self) -> NoisyBatch<'_> {
@@ -132,7 +161,7 @@ impl Made {
             batch: self.chunks_b.len(),
             tokens: self.layout.tokens(self.layout.chunks),
             x_btd: &self.x_btd,
-            level_bt: &self.level_bt,
+            level_btp: &self.level_btp,
             chunks_b: &self.chunks_b,
             goal_b: &self.goal_b,
         }
@@ -160,14 +189,24 @@ impl Made {
         (x0, pulled)
     }
 
+    /// Draws of so many numbers a token.
+    fn drawn(&self, numbers: usize, path: u64) -> impl Iterator<Item = f64> {
+        let mut out = vec![0.0; self.chunks_b.len() * self.layout.tokens(self.layout.chunks) * numbers];
+        random::fill_normal(&mut random::stream(17, &[path]), &mut out);
+        out.into_iter()
+    }
+
     /// A training batch of the same tokens.
     fn train_batch(&self) -> TrainBatch {
         let weigh = |i: usize| if self.visible(i) { 0.1 + (i % 7) as f32 * 0.1 } else { 0.0 };
         TrainBatch {
-            x_btd: self.x_btd.iter().map(|&x| x as f32).collect(),
+            input_bti: self.drawn(self.config.input(&self.layout), 7).map(|z| z as f32).collect(),
             target_btd: self.x_btd.iter().map(|&x| (x * 1.7).sin() as f32).collect(),
             weight_btd: (0..self.x_btd.len()).map(weigh).collect(),
-            level_bt: self.level_bt.clone(),
+            level_btl: self
+                .drawn(self.layout.told_levels(), 8)
+                .map(|z| 1 + (z.abs() * 300.0) as u16 % 999)
+                .collect(),
             chunks_b: self.chunks_b.clone(),
             goal_b: self.goal_b.clone(),
         }
@@ -248,6 +287,7 @@ fn sequences_that_do_not_fit_are_refused() {
         causal: false,
         fourier_features: 3,
         frames_per_token: 1,
+        level_blocks: 1,
         chunks: 3,
         batch: 2,
         target: Target::X0,

@@ -61,7 +61,7 @@ fn the_pullback_is_the_transpose_of_the_jacobian() {
             batch: 1,
             tokens,
             x_btd: x,
-            level_bt: &level_bt,
+            level_btp: &level_bt,
             chunks_b: &[CHUNKS],
             goal_b: &[false],
         };

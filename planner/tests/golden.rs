@@ -4,7 +4,7 @@
 use burn::tensor::Device;
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
-use forethought_planner::{Denoiser, NoisyBatch, TokenLayout};
+use forethought_planner::{Denoiser, NoisyBatch, Preconditioning, TokenLayout};
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -35,6 +35,7 @@ fn networks_agree_with_the_equations() {
         frames_per_token: integer(&fixture["frame_stack"]),
         chunks: integer(&fixture["chunks"]),
         condition: vec![0, 1],
+        level_blocks: 0,
     };
     let x_btd = numbers(&fixture["x_btd"]);
     let level_bt: Vec<u16> = numbers(&fixture["level_bt"]).iter().map(|&v| v as u16).collect();
@@ -66,14 +67,16 @@ fn networks_agree_with_the_equations() {
             }
             let network = parameters.load(network, &flat, &device).unwrap();
             let schedule = NoiseSchedule::new(ScheduleKind::Cosine, integer(&fixture["levels"])).unwrap();
+            let octaves = config.fourier_features;
+            let preconditioning =
+                Preconditioning::new(&layout, &schedule, Target::X0, octaves, None).unwrap();
             let mut denoiser =
-                NetworkDenoiser::new(network, layout.clone(), schedule, Target::X0, &config, &device, true)
-                    .unwrap();
+                NetworkDenoiser::new(network, preconditioning, &config, &device, true).unwrap();
             let batch = NoisyBatch {
                 batch: 2,
                 tokens: layout.tokens(layout.chunks),
                 x_btd: &x_btd,
-                level_bt: &level_bt,
+                level_btp: &level_bt,
                 chunks_b: &chunks_b,
                 goal_b: &goal_b,
             };

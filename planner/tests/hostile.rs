@@ -12,8 +12,8 @@ use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, Netw
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::{
     Continuation, ContinuationConfig, Denoiser, DiffusionPlanner, EngineDenoiser, HistoryForm, HorizonConfig,
-    Lengths, MatrixKind, NoisyBatch, Plan, PlanConfig, Planner, PlannerError, RankConfig, Request, Sampler,
-    SchedulingMatrix, Solver, TokenLayout, Tokens,
+    Lengths, MatrixKind, NoisyBatch, Plan, PlanConfig, Planner, PlannerError, Preconditioning, RankConfig,
+    Request, Sampler, SchedulingMatrix, Solver, TokenLayout, Tokens,
 };
 use proptest::prelude::*;
 
@@ -34,16 +34,19 @@ fn number() -> impl Strategy<Value = f64> {
 }
 
 fn any_layout() -> impl Strategy<Value = TokenLayout> {
-    (count(), count(), any::<bool>(), count(), count(), prop::collection::vec(count(), 0..3)).prop_map(
-        |(observation, action, reward, frames_per_token, chunks, condition)| TokenLayout {
+    let sizes =
+        (count(), count(), any::<bool>(), count(), count(), prop::collection::vec(count(), 0..3), count());
+    sizes.prop_map(|(observation, action, reward, frames_per_token, chunks, condition, level_blocks)| {
+        TokenLayout {
             observation,
             action,
             reward,
             frames_per_token,
             chunks,
             condition,
-        },
-    )
+            level_blocks: level_blocks % 4,
+        }
+    })
 }
 
 fn any_config() -> impl Strategy<Value = NetworkConfig> {
@@ -68,6 +71,7 @@ fn layout() -> TokenLayout {
         frames_per_token: 2,
         chunks: 3,
         condition: vec![0],
+        level_blocks: 0,
     }
 }
 
@@ -83,12 +87,16 @@ fn engine() -> EngineDenoiser {
     let network = Network::new(&config(), &layout(), 1, &Device::flex()).unwrap();
     let parameters = ParameterLayout::of(&network);
     let weights = parameters.draw(1);
-    EngineDenoiser::new(&parameters, &weights, &config(), layout(), schedule(), Target::X0, 1).unwrap()
+    EngineDenoiser::new(&parameters, &weights, &config(), preconditioning(), 1).unwrap()
+}
+
+fn preconditioning() -> Preconditioning {
+    Preconditioning::new(&layout(), &schedule(), Target::X0, 1, None).unwrap()
 }
 
 fn burn() -> NetworkDenoiser {
     let network = Network::new(&config(), &layout(), 1, &Device::flex()).unwrap();
-    NetworkDenoiser::new(network, layout(), schedule(), Target::X0, &config(), &Device::flex(), true).unwrap()
+    NetworkDenoiser::new(network, preconditioning(), &config(), &Device::flex(), true).unwrap()
 }
 
 fn scale(width: usize) -> Normalizer {
@@ -124,6 +132,7 @@ fn weights_are_counted_as_they_are_built() {
                     frames_per_token,
                     chunks,
                     condition,
+                    level_blocks: layers % (frames_per_token + 1),
                 };
                 let network = Network::new(&config, &layout, 0, &Device::flex()).unwrap();
                 let built = ParameterLayout::of(&network).len() as u64;
@@ -197,7 +206,7 @@ fn parameters_that_are_not_this_network_s_are_refused() {
     let network = Network::new(&config(), &layout(), 1, &Device::flex()).unwrap();
     let sound = ParameterLayout::of(&network);
     let build = |parameters: &ParameterLayout, flat: &[f32], config: &NetworkConfig| {
-        EngineDenoiser::new(parameters, flat, config, layout(), schedule(), Target::X0, 1).map(|_| ())
+        EngineDenoiser::new(parameters, flat, config, preconditioning(), 1).map(|_| ())
     };
     let flat = sound.draw(0);
     build(&sound, &flat, &config()).unwrap();
@@ -216,10 +225,7 @@ fn parameters_that_are_not_this_network_s_are_refused() {
     }
     // A network of another size than its configuration, in the tensor library, whose answer would be a panic.
     let wide = NetworkConfig { width: 16, ..config() };
-    assert!(
-        NetworkDenoiser::new(network, layout(), schedule(), Target::X0, &wide, &Device::flex(), true)
-            .is_err()
-    );
+    assert!(NetworkDenoiser::new(network, preconditioning(), &wide, &Device::flex(), true).is_err());
 }
 
 proptest! {
@@ -265,7 +271,7 @@ proptest! {
             goal.resize(batch, true);
             out = if out % 2 == 0 { x.len() } else { out };
         }
-        let noisy = NoisyBatch { batch, tokens, x_btd: &x, level_bt: &level, chunks_b: &chunks, goal_b: &goal };
+        let noisy = NoisyBatch { batch, tokens, x_btd: &x, level_btp: &level, chunks_b: &chunks, goal_b: &goal };
         for denoiser in [&mut engine() as &mut dyn Denoiser, &mut burn()] {
             let _ = denoiser.denoise(&noisy, &mut vec![0.0; out]);
             let cotangent = |_: usize, _: &[f64], gradient: &mut [f64]| gradient.fill(1.0);

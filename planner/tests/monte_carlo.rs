@@ -115,7 +115,7 @@ fn plain_guidance(denoiser: &mut GaussianDenoiser, kind: MatrixKind, start: &[f6
             batch: 1,
             tokens: matrix.tokens(),
             x_btd: &shown,
-            level_bt: &level,
+            level_btp: &level,
             chunks_b: &[CHUNKS],
             goal_b: &[false],
         };

@@ -12,8 +12,8 @@ use forethought_planner::guidance::{Objective, TaskObjective};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::{
-    Denoiser, EngineDenoiser, FIRST_CHUNK, GOAL, Guidance, MatrixKind, NoisyBatch, Sampler, SchedulingMatrix,
-    Solver, TokenLayout, Tokens, random,
+    Denoiser, EngineDenoiser, FIRST_CHUNK, GOAL, Guidance, MatrixKind, NoisyBatch, Preconditioning, Sampler,
+    SchedulingMatrix, Solver, TokenLayout, Tokens, random,
 };
 use proptest::prelude::*;
 
@@ -28,6 +28,7 @@ fn layout(reward: bool) -> TokenLayout {
         frames_per_token: 2,
         chunks: CHUNKS,
         condition: vec![0, 2],
+        level_blocks: 0,
     }
 }
 
@@ -75,8 +76,7 @@ fn burn_denoiser(net: Net, causal: bool, target: Target) -> NetworkDenoiser {
     let device = Device::flex();
     let (network, parameters, weights) = weights(net);
     let network = parameters.load(network, &weights, &device).unwrap();
-    NetworkDenoiser::new(network, layout(false), schedule(), target, &config(net, causal), &device, true)
-        .unwrap()
+    NetworkDenoiser::new(network, preconditioning(target), &config(net, causal), &device, true).unwrap()
 }
 
 fn denoiser(net: Net, causal: bool, target: Target, threads: usize) -> Box<dyn Denoiser> {
@@ -84,10 +84,12 @@ fn denoiser(net: Net, causal: bool, target: Target, threads: usize) -> Box<dyn D
         return Box::new(burn_denoiser(net, causal, target));
     }
     let (_, parameters, weights) = weights(net);
-    let (config, layout) = (config(net, causal), layout(false));
-    Box::new(
-        EngineDenoiser::new(&parameters, &weights, &config, layout, schedule(), target, threads).unwrap(),
-    )
+    let config = config(net, causal);
+    Box::new(EngineDenoiser::new(&parameters, &weights, &config, preconditioning(target), threads).unwrap())
+}
+
+fn preconditioning(target: Target) -> Preconditioning {
+    Preconditioning::new(&layout(false), &schedule(), target, 2, None).unwrap()
 }
 
 /// A batch that owns its arrays.
@@ -116,7 +118,7 @@ impl Batch {
             batch: self.chunks_b.len(),
             tokens: self.level_bt.len() / self.chunks_b.len(),
             x_btd: &self.x_btd,
-            level_bt: &self.level_bt,
+            level_btp: &self.level_bt,
             chunks_b: &self.chunks_b,
             goal_b: &self.goal_b,
         }

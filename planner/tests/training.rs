@@ -13,7 +13,9 @@ use forethought_envs::{BoxSpace, EnvSpec};
 use forethought_planner::checkpoint::{self, Checkpoint, Manifest, Precision, TrainState};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::training::{BatchMaker, GradientWorkers, MetricRow, Trainer, TrainingData};
-use forethought_planner::{Denoiser, ModelConfig, NoisyBatch, PlannerError, TrainConfig, random};
+use forethought_planner::{
+    Denoiser, LocalDynamics, ModelConfig, NoisyBatch, PlannerError, TokenLayout, TrainConfig, random,
+};
 use rand::RngExt;
 
 fn spec() -> EnvSpec {
@@ -136,7 +138,8 @@ fn the_loss_falls() {
     assert!(rows.iter().enumerate().all(|(i, row)| row.step == i as u64 + 1));
     let mean = |rows: &[MetricRow]| rows.iter().map(|row| row.loss).sum::<f64>() / rows.len() as f64;
     let (first, last) = (mean(&rows[..20]), mean(&rows[270..]));
-    assert!(last < 0.6 * first, "{first} to {last}");
+    // Fresh networks begin with what linear dynamics say; much of the rest is noise.
+    assert!(last < 0.8 * first, "{first} to {last}");
     // Every parameter takes part: none sits where it gets no gradient (two zero layers in a row would).
     let latest = checkpoint::load(folder.path(), &Device::flex()).unwrap();
     let parameters = ParameterLayout::of(&latest.network);
@@ -153,14 +156,13 @@ fn the_loss_falls() {
 fn shards_give_the_gradient_of_the_whole_batch() {
     let (device, model, data) = (Device::flex(), model(), dataset(600, 1));
     let layout = model.layout(&spec()).unwrap();
-    let normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, &data).unwrap();
     let network = Network::new(&model.network, &layout, 3, &device).unwrap();
     let parameters = ParameterLayout::of(&network);
     let mut weights = parameters.draw(3);
     let mut rng = random::stream(9, &[]);
     weights.iter_mut().for_each(|w| *w += rng.random_range(-0.2..0.2f32));
     let weights = Tensor::from_data(TensorData::new(weights, [parameters.len()]), &device);
-    let batch = BatchMaker::new(&data, &normalizer, &layout, &model, &train()).unwrap().batch(7);
+    let batch = maker(&data, &layout, &model).unwrap().batch(7);
     let gradient = |shards: usize, threads: Option<usize>| {
         let mut workers =
             GradientWorkers::new(&network, &model.network, &layout, 100, shards, &device, threads).unwrap();
@@ -311,29 +313,26 @@ fn a_run_always_recognises_its_own_data() {
     }
 }
 
+/// Batches of all of the data.
+fn maker(data: &Dataset, layout: &TokenLayout, model: &ModelConfig) -> Result<BatchMaker, PlannerError> {
+    let normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, data)?;
+    let dynamics = LocalDynamics::fit(data, &data.trajectories(true), &normalizer, layout)?;
+    BatchMaker::new(data, &normalizer, Some(&dynamics), layout, model, &train())
+}
+
 fn estimate(network: Network, manifest: &Manifest) -> Vec<f64> {
-    let (layout, schedule) = (manifest.layout.clone(), manifest.model.noise().unwrap());
+    let layout = manifest.layout.clone();
+    let preconditioning = manifest.model.preconditioning(&layout, manifest.dynamics.as_ref()).unwrap();
     let size = layout.tokens(layout.chunks) * layout.width();
     let mut x = vec![0.0; size];
     random::fill_normal(&mut random::stream(1, &[]), &mut x);
-    let mut denoiser = NetworkDenoiser::new(
-        network,
-        layout,
-        schedule,
-        manifest.model.target,
-        &manifest.model.network,
-        &Device::flex(),
-        true,
-    )
-    .unwrap();
-    let batch = NoisyBatch {
-        batch: 1,
-        tokens: 5,
-        x_btd: &x,
-        level_bt: &[1, 10, 50, 80, 100],
-        chunks_b: &[3],
-        goal_b: &[true],
-    };
+    let mut denoiser =
+        NetworkDenoiser::new(network, preconditioning, &manifest.model.network, &Device::flex(), true)
+            .unwrap();
+    let level_btp: Vec<u16> =
+        [1, 10, 50, 80, 100].iter().flat_map(|&k| std::iter::repeat_n(k, layout.parts())).collect();
+    let batch =
+        NoisyBatch { batch: 1, tokens: 5, x_btd: &x, level_btp: &level_btp, chunks_b: &[3], goal_b: &[true] };
     let mut x0 = vec![0.0; size];
     denoiser.denoise(&batch, &mut x0).unwrap();
     x0
@@ -539,18 +538,17 @@ fn a_checkpoint_fits_its_own_environment_alone() {
 fn a_batch_is_its_step_number() {
     let (model, data) = (model(), dataset(600, 1));
     let layout = model.layout(&spec()).unwrap();
-    let normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, &data).unwrap();
-    let maker = BatchMaker::new(&data, &normalizer, &layout, &model, &train()).unwrap();
+    let maker = |data: &Dataset| maker(data, &layout, &model);
+    let short_of = |data: &Dataset| maker(data).is_err();
+    let maker = maker(&data).unwrap();
     let (fifth, sixth) = (maker.batch(5), maker.batch(6));
-    assert_eq!(maker.batch(5).x_btd, fifth.x_btd);
-    assert_ne!(fifth.x_btd, sixth.x_btd);
-    assert!(fifth.level_bt.iter().all(|level| (1..=100).contains(level)));
+    assert_eq!(maker.batch(5).input_bti, fifth.input_bti);
+    assert_ne!(fifth.input_bti, sixth.input_bti);
+    // What nobody sees has no level.
+    assert!(fifth.level_btl.iter().all(|level| (0..=100).contains(level)));
     let mut short = dataset(30, 1);
     short.terminals = (0..30).map(|row| row % 2 == 1).collect();
-    assert!(
-        BatchMaker::new(&short, &normalizer, &layout, &model, &train()).is_err(),
-        "no two frames are left in a row"
-    );
+    assert!(short_of(&short), "no two frames are left in a row");
     // Weights are a mean over what exists: a network that answers zero has a loss of order one.
     for (weight, target) in fifth.weight_btd.iter().zip(&fifth.target_btd) {
         assert!(*weight >= 0.0 && weight.is_finite() && target.is_finite());

@@ -9,6 +9,7 @@ use forethought_envs::data::{
 };
 use forethought_envs::{BoxSpace, EnvSpec};
 use forethought_planner::network::{NetworkConfig, NetworkKind};
+use forethought_planner::noise::Target;
 use forethought_planner::training::{BatchMaker, MetricRow, Trainer, TrainingData};
 use forethought_planner::{FIRST_CHUNK, GOAL, ModelConfig, PlannerError, STATE, TokenLayout, TrainConfig};
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
@@ -58,7 +59,18 @@ fn model(reward: bool) -> ModelConfig {
         fourier_features: 0,
         causal: false,
     };
-    ModelConfig { frames_per_token: 2, chunks: 3, reward, levels: 100, network, ..ModelConfig::default() }
+    // Targets are then the clean tokens themselves.
+    let (target, level_blocks) = (Target::X0, 0);
+    ModelConfig {
+        frames_per_token: 2,
+        chunks: 3,
+        reward,
+        levels: 100,
+        target,
+        level_blocks,
+        network,
+        ..ModelConfig::default()
+    }
 }
 
 fn train() -> TrainConfig {
@@ -92,7 +104,7 @@ fn sequences(maker: &BatchMaker, layout: &TokenLayout, step: u64) -> Vec<Sequenc
             // What is not there has neither target nor weight nor noise.
             for hidden in FIRST_CHUNK + chunks..t {
                 let at = (b * t + hidden) * d..(b * t + hidden + 1) * d;
-                for array in [&batch.x_btd, &batch.target_btd, &batch.weight_btd] {
+                for array in [&batch.input_bti, &batch.target_btd, &batch.weight_btd] {
                     assert!(array[at.clone()].iter().all(|value| *value == 0.0));
                 }
             }
@@ -129,7 +141,7 @@ proptest! {
         let layout = model.layout(&spec()).unwrap();
         let train = TrainConfig { seed, random_ends, ..train() };
         let longest = lengths.iter().max().copied().unwrap_or(0);
-        match BatchMaker::new(&data, &unscaled(), &layout, &model, &train) {
+        match BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train) {
             Err(error) => prop_assert!(longest < 3, "{}", error),
             Ok(maker) => {
                 prop_assert!(longest >= 3);
@@ -154,8 +166,9 @@ proptest! {
 fn short_trajectories_are_padded_and_long_ones_keep_their_windows() {
     let (model, train) = (model(false), TrainConfig { random_ends: false, ..train() });
     let layout = model.layout(&spec()).unwrap();
-    let maker =
-        |lengths: &[usize]| BatchMaker::new(&dataset(lengths), &unscaled(), &layout, &model, &train).unwrap();
+    let maker = |lengths: &[usize]| {
+        BatchMaker::new(&dataset(lengths), &unscaled(), None, &layout, &model, &train).unwrap()
+    };
     // Windows of 7 rows; a chunk takes 3.
     assert_eq!(maker(&[20, 7]).windows().len(), 14 + 1);
     assert_eq!(maker(&[20, 6, 3, 2]).windows().len(), 14 + 4 + 1);
@@ -172,7 +185,7 @@ fn a_frame_carries_the_reward_of_its_own_step() {
     for (rewards, late) in [(RewardConvention::OfAction, 0.0), (RewardConvention::OfObservation, 1.0)] {
         let mut data = dataset(&[30, 9, 5]);
         data.metadata.rewards = rewards;
-        let maker = BatchMaker::new(&data, &unscaled(), &layout, &model, &train()).unwrap();
+        let maker = BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train()).unwrap();
         for sequence in sequences(&maker, &layout, 1) {
             assert!(
                 sequence.frames.iter().all(|[action, _, _, reward]| *reward == action + late),
@@ -182,7 +195,8 @@ fn a_frame_carries_the_reward_of_its_own_step() {
     }
     let mut data = dataset(&[30]);
     data.metadata.rewards = RewardConvention::Missing;
-    let message = BatchMaker::new(&data, &unscaled(), &layout, &model, &train()).err().unwrap().to_string();
+    let message =
+        BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train()).err().unwrap().to_string();
     assert!(message.contains("model.reward") && message.contains("rewards"), "{message}");
 }
 
@@ -280,7 +294,8 @@ fn batches_that_no_machine_can_hold_are_refused_before_they_are_made() {
     let layout = model.layout(&spec()).unwrap();
     for batch in [1 << 28, usize::MAX] {
         let train = TrainConfig { batch, ..train() };
-        let message = BatchMaker::new(&data, &unscaled(), &layout, &model, &train).err().unwrap().to_string();
+        let message =
+            BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train).err().unwrap().to_string();
         assert!(message.contains("train.batch"), "{message}");
         assert!(train.check().unwrap_err().to_string().contains("at most"));
     }

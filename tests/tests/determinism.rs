@@ -9,8 +9,8 @@ use forethought_envs::{EnvError, EnvSpec, Environment, SharedTask, Start, Transi
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::{
-    Denoiser, DiffusionPlanner, EngineDenoiser, GuidanceConfig, HorizonConfig, Lengths, ModelConfig,
-    PlanConfig, PlannerError, RankConfig, SamplerConfig, random,
+    Denoiser, DiffusionPlanner, EngineDenoiser, GuidanceConfig, HorizonConfig, Lengths, LocalDynamics,
+    ModelConfig, PlanConfig, PlannerError, RankConfig, SamplerConfig, random,
 };
 use forethought_policies::{ControlConfig, make_controller};
 
@@ -64,19 +64,16 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
     let mut drawn = vec![0.0; parameters.len()];
     random::fill_normal(&mut random::stream(11, &[]), &mut drawn);
     let weights: Vec<f32> = drawn.iter().map(|value| deviation * *value as f32).collect();
-    let (schedule, target, config_of_network) = (model.noise().unwrap(), model.target, &model.network);
+    let (schedule, config_of_network) = (model.noise().unwrap(), &model.network);
+    let dynamics = LocalDynamics::persistence(&layout);
+    let preconditioning = model.preconditioning(&layout, Some(&dynamics)).unwrap();
     let denoiser: Box<dyn Denoiser> = if kind == NetworkKind::Transformer {
-        let noise = schedule.clone();
-        Box::new(
-            EngineDenoiser::new(&parameters, &weights, config_of_network, layout, noise, target, threads)
-                .unwrap(),
-        )
+        let denoiser =
+            EngineDenoiser::new(&parameters, &weights, config_of_network, preconditioning, threads);
+        Box::new(denoiser.unwrap())
     } else {
         let network = parameters.load(network, &weights, &device).unwrap();
-        let noise = schedule.clone();
-        Box::new(
-            NetworkDenoiser::new(network, layout, noise, target, config_of_network, &device, true).unwrap(),
-        )
+        Box::new(NetworkDenoiser::new(network, preconditioning, config_of_network, &device, true).unwrap())
     };
     let part = |shift: &[f64], scale: &[f64]| {
         Normalizer::from_parts(NormalizerKind::Standard, shift.to_vec(), scale.to_vec()).unwrap()

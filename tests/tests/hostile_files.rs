@@ -23,7 +23,7 @@ use forethought_envs::maze::{GenerateOptions, generate};
 use forethought_envs::{EnvSpec, make};
 use forethought_planner::checkpoint::{self, DataRecord, FORMAT, Manifest, Precision, SlotLimits};
 use forethought_planner::network::{Network, NetworkConfig, ParameterLayout};
-use forethought_planner::{ModelConfig, PlanConfig, TrainConfig};
+use forethought_planner::{LocalDynamics, ModelConfig, PlanConfig, TrainConfig};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -164,6 +164,7 @@ fn checkpoint_in(folder: &Path) -> PathBuf {
         code_version: "0".into(),
         action_mode: "actions".into(),
         limits: SlotLimits::of(&data, &normalizer, &layout).unwrap(),
+        dynamics: Some(LocalDynamics::fit(&data, &data.trajectories(true), &normalizer, &layout).unwrap()),
         inverse: Some(forethought_envs::data::InverseModel::fit(&data).unwrap()),
         support: Some(forethought_envs::data::Support::fit(&data, &layout.condition).unwrap()),
         task: forethought_envs::TaskConfig::goal(&layout.condition, 0.5),
@@ -228,7 +229,7 @@ fn manifests_that_are_sound_json_and_absurd_are_refused_by_their_field() {
     let sound = manifest_of(&path);
     write_sealed(&path, &sound);
     guarded(CAP, &|| "the sound one".into(), || use_checkpoint(&path)).unwrap();
-    let cases: [(&[(&str, Value)], &str); 25] = [
+    let cases: [(&[(&str, Value)], &str); 32] = [
         (
             &[("/layout/chunks", json!(1_000_000_000)), ("/model/chunks", json!(1_000_000_000))],
             "layout.chunks",
@@ -259,6 +260,16 @@ fn manifests_that_are_sound_json_and_absurd_are_refused_by_their_field() {
         (&[("/normalizer/observation/scale/0", json!(1e-320))], "scale[0]"),
         (&[("/support/shape/0", json!(1_u64 << 62))], "support"),
         (&[("/inverse/weights", json!([]))], "inverse"),
+        (&[("/layout/level_blocks", json!(1))], "`layout`"),
+        (&[("/layout/level_blocks", json!(1)), ("/model/level_blocks", json!(1))], "model.safetensors"),
+        (
+            &[("/layout/level_blocks", json!(u64::MAX)), ("/model/level_blocks", json!(u64::MAX))],
+            "model.level_blocks",
+        ),
+        (&[("/dynamics", Value::Null)], "dynamics"),
+        (&[("/dynamics/transition", json!([]))], "dynamics"),
+        (&[("/dynamics/variance/0", json!(0.0))], "dynamics"),
+        (&[("/dynamics/effect/0", json!(1e300))], "dynamics"),
         (&[("/environment/features/0/width", json!(u64::MAX))], "features"),
         (&[("/environment/observation/low/0", json!(1e9))], "malformed space"),
         (&[("/plan/rank/candidates", json!(1_u64 << 62))], "plan.rank.candidates"),
@@ -276,7 +287,7 @@ fn manifests_that_are_sound_json_and_absurd_are_refused_by_their_field() {
         assert!(message.contains(names), "{changes:?}: {message}");
     }
     // Without its seal, and as another format: neither may switch the seal off.
-    for (format, names) in [(2, "SHA-256 of its own"), (1, "says format 1")] {
+    for (format, names) in [(3, "SHA-256 of its own"), (2, "says format 2"), (1, "says format 1")] {
         let mut changed = sound.clone();
         (changed["format"], changed["sha256"]) = (json!(format), json!(""));
         fs::write(path.join("manifest.json"), serde_json::to_string(&changed).unwrap()).unwrap();

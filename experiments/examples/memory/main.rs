@@ -11,6 +11,7 @@ mod training;
 use std::process::ExitCode;
 
 use forethought_planner::network::NetworkConfig;
+use forethought_planner::noise::Target;
 use forethought_planner::{
     Continuation, ContinuationConfig, HistoryForm, MatrixKind, ModelConfig, PlannerError, Solver,
     TokenLayout, TrainConfig, Trajectory, random,
@@ -98,6 +99,9 @@ fn run(options: &Options) -> Result<Results, Failure> {
     let model = ModelConfig {
         frames_per_token: FRAMES,
         chunks: CHUNKS,
+        // As in the paper: one level a token, which is clean or not.
+        target: Target::X0,
+        level_blocks: 0,
         network: NetworkConfig { width: 64, layers: 2, heads: 4, ..NetworkConfig::default() },
         ..ModelConfig::default()
     };

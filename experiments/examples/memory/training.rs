@@ -49,7 +49,7 @@ pub fn train(
     let (levels, shards) = (model.levels, config.shards);
     let mut workers =
         GradientWorkers::new(&network, &model.network, &layout, levels, shards, &device, threads)?;
-    let batches = BatchMaker::new(dataset, &normalizer, &layout, model, config)?;
+    let batches = BatchMaker::new(dataset, &normalizer, None, &layout, model, config)?;
     let mut loss = f64::NAN;
     for step in 0..config.steps {
         let gradient = workers.gradient(optimizer.weights(), &batches.batch(step))?;
@@ -68,9 +68,7 @@ pub fn train(
         &parameters,
         &optimizer.state()?.average,
         &model.network,
-        layout,
-        schedule.clone(),
-        model.target,
+        model.preconditioning(&layout, None)?,
         threads.unwrap_or(1),
     )?;
     Ok(Trained { denoiser, schedule, normalizer, weights: parameters.len(), loss })

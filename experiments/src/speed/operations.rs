@@ -6,9 +6,9 @@
 //! every step.
 
 use forethought_planner::TokenLayout;
-use forethought_planner::network::{FourierFeatures, NetworkConfig, NetworkKind};
+use forethought_planner::network::{NetworkConfig, NetworkKind};
 
-/// Sinusoids of the level embedding.
+/// Sinusoids of a level's embedding.
 const LEVEL_FEATURES: u64 = 64;
 /// Widths of modulation per token: six for the blocks, two for the end.
 const MODULATIONS: u64 = 8;
@@ -32,7 +32,7 @@ impl Operations {
         let tokens: u64 = lengths.iter().map(|&t| t as u64).sum();
         let pairs: u64 = lengths.iter().map(|&t| (t * t) as u64).sum();
         let (d, w, layers) = (layout.width() as u64, network.width as u64, network.layers as u64);
-        let d_in = d + FourierFeatures::new(layout, network.fourier_features).len() as u64;
+        let d_in = network.input(layout) as u64;
         let product = |inner: u64, columns: u64| 2 * tokens * inner * columns;
         // Scores and their use: T x T x (width of a head), for every head and sequence.
         let attention = layers * 2 * (2 * pairs * w);
@@ -42,7 +42,7 @@ impl Operations {
             input: product(d_in, w),
             attention,
             other: linear + product(w, d),
-            level_input: product(LEVEL_FEATURES, w),
+            level_input: product(LEVEL_FEATURES * layout.told_levels() as u64, w),
             level_other: product(w, w) + product(w, MODULATIONS * w),
         })
     }
@@ -73,7 +73,7 @@ mod tests {
     use forethought_planner::network::{Network, ParameterLayout};
 
     fn layout(chunks: usize) -> TokenLayout {
-        TokenLayout::new(make("maze2d-umaze-v1").unwrap().spec(), 2, chunks, false).unwrap()
+        TokenLayout::new(make("maze2d-umaze-v1").unwrap().spec(), 2, chunks, false, 0).unwrap()
     }
 
     #[test]

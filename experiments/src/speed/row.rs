@@ -28,7 +28,7 @@ pub struct RowBench {
     batch: usize,
     tokens: usize,
     x_btd: Vec<f64>,
-    level_bt: Vec<u16>,
+    level_btp: Vec<u16>,
     chunks_b: Vec<usize>,
     goal_b: Vec<bool>,
     x0_btd: Vec<f64>,
@@ -67,6 +67,7 @@ impl RowBench {
             }
         };
         let level_bt: Vec<u16> = (0..batch * tokens).map(|i| level(i / tokens, i % tokens)).collect();
+        let level_btp = level_bt.iter().flat_map(|&k| std::iter::repeat_n(k, layout.parts())).collect();
         let to_x0 = |&k: &u16| manifest.model.target.to_x0(schedule.abar(usize::from(k)));
         let (on_x, on_output): (Vec<f64>, Vec<f64>) = level_bt.iter().map(to_x0).unzip();
         let (task, place) = task(&manifest, &layout);
@@ -83,7 +84,7 @@ impl RowBench {
             batch,
             tokens,
             x_btd,
-            level_bt,
+            level_btp,
             chunks_b,
             goal_b,
             x0_btd,
@@ -139,7 +140,7 @@ impl RowBench {
             batch: self.batch,
             tokens: self.tokens,
             x_btd: &self.x_btd,
-            level_bt: &self.level_bt,
+            level_btp: &self.level_btp,
             chunks_b: &self.chunks_b,
             goal_b: &self.goal_b,
         };

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use forethought_planner::checkpoint::{Checkpoint, TrainState};
 use forethought_planner::network::ParameterLayout;
 use forethought_planner::training::{GradientWorkers, Optimizer};
-use forethought_planner::{FIRST_CHUNK, GOAL, TokenLayout, TrainBatch, TrainConfig, random};
+use forethought_planner::{FIRST_CHUNK, GOAL, ModelConfig, TokenLayout, TrainBatch, TrainConfig, random};
 use serde_json::{Map, Value, json};
 
 use super::agreement;
@@ -44,7 +44,7 @@ impl TrainBench {
         let workers =
             GradientWorkers::new(network, kind, &layout, model.levels, config.shards, device, threads)?;
         let optimizer = Optimizer::new(&TrainState::new(checkpoint.weights), &parameters, device)?;
-        let batch = batch(&layout, model.levels, size);
+        let batch = batch(&layout, &model, size);
         let tokens = layout.tokens(layout.chunks);
         Ok(Self { parameters, workers, optimizer, batch, config, tokens })
     }
@@ -52,8 +52,8 @@ impl TrainBench {
     /// The same batch and settings as a request to the PyTorch process.
     pub fn request(&self) -> Value {
         let (batch, config) = (&self.batch, &self.config);
-        json!({ "do": "train", "tokens": self.tokens, "x_btd": batch.x_btd, "target_btd": batch.target_btd,
-            "weight_btd": batch.weight_btd, "level_bt": batch.level_bt, "chunks_b": batch.chunks_b,
+        json!({ "do": "train", "tokens": self.tokens, "input_bti": batch.input_bti, "target_btd": batch.target_btd,
+            "weight_btd": batch.weight_btd, "level_btl": batch.level_btl, "chunks_b": batch.chunks_b,
             "goal_b": batch.goal_b, "settings": { "learning_rate": config.learning_rate,
             "weight_decay": config.weight_decay, "clip": config.grad_clip_norm, "ema": config.ema } })
     }
@@ -110,9 +110,9 @@ impl TrainBench {
 
 /// A batch of noise with the shapes, levels, lengths and weights of training: ends are drawn at random, and what
 /// lies behind them weighs nothing. What the numbers are costs nothing.
-fn batch(layout: &TokenLayout, levels: usize, size: usize) -> TrainBatch {
+fn batch(layout: &TokenLayout, model: &ModelConfig, size: usize) -> TrainBatch {
     let (tokens, width) = (layout.tokens(layout.chunks), layout.width());
-    let numbers = |stream: u64| {
+    let numbers = |stream: u64, width: usize| {
         let mut values = vec![0.0; size * tokens * width];
         random::fill_normal(&mut random::stream(0, &[stream]), &mut values);
         values.into_iter().map(|value| value as f32).collect::<Vec<f32>>()
@@ -128,10 +128,12 @@ fn batch(layout: &TokenLayout, levels: usize, size: usize) -> TrainBatch {
         f32::from(u8::from(visible)) / (size * tokens * width) as f32
     };
     TrainBatch {
-        x_btd: numbers(0),
-        target_btd: numbers(1),
+        input_bti: numbers(0, model.network.input(layout)),
+        target_btd: numbers(1, width),
         weight_btd: (0..size * tokens * width).map(weight).collect(),
-        level_bt: (0..size * tokens).map(|i| 1 + index(2, i, levels) as u16).collect(),
+        level_btl: (0..size * tokens * layout.told_levels())
+            .map(|i| 1 + index(2, i, model.levels) as u16)
+            .collect(),
         chunks_b,
         goal_b,
     }

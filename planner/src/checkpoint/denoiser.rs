@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::Checkpoint;
+use super::{Checkpoint, Manifest};
 use crate::network::{NetworkDenoiser, NetworkKind};
 use crate::{Denoiser, EngineDenoiser, PlannerError};
 
@@ -17,23 +17,19 @@ impl Checkpoint {
         device: &Device,
         threads: Option<usize>,
     ) -> Result<Box<dyn Denoiser>, PlannerError> {
-        let (layout, model) = (self.manifest.layout, self.manifest.model);
-        let schedule = model.noise()?;
+        let Manifest { layout, model, dynamics, .. } = self.manifest;
+        let preconditioning = model.preconditioning(&layout, dynamics.as_ref())?;
         Ok(match (model.network.kind, threads) {
             (NetworkKind::Transformer, Some(threads)) => Box::new(EngineDenoiser::new(
                 &self.parameters,
                 &self.weights,
                 &model.network,
-                layout,
-                schedule,
-                model.target,
+                preconditioning,
                 threads,
             )?),
             (_, threads) => Box::new(NetworkDenoiser::new(
                 self.network,
-                layout,
-                schedule,
-                model.target,
+                preconditioning,
                 &model.network,
                 device,
                 threads.is_some(),

@@ -13,7 +13,7 @@ use burn::tensor::Device;
 use forethought_envs::files;
 use sha2::{Digest, Sha256};
 
-use super::format1;
+use super::earlier;
 use super::manifest::{FileRecord, Manifest};
 use super::state::TrainState;
 use super::tensors::{self, Precision};
@@ -351,8 +351,8 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, PlannerError> {
     let refuse = |problem: String| PlannerError::Checkpoint { path: path.clone(), problem };
     let (first, manifest): (bool, Manifest) = serde_json::from_slice(&bytes)
         .and_then(|value| {
-            let first = format1::is_first(&value);
-            Ok((first, serde_json::from_value(format1::upgrade(value)?)?))
+            let first = earlier::is_first(&value);
+            Ok((first, serde_json::from_value(earlier::upgrade(value)?)?))
         })
         .map_err(|error| {
             refuse(format!(

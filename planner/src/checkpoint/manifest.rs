@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::check_len;
 use crate::layout::MOST;
-use crate::{ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainConfig};
+use crate::{LocalDynamics, ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainConfig};
 
 /// Version of the folder's format. Raised when an older program could misread it.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// Room for names and shapes in a weights file.
 const HEADER_BYTES: u64 = 4 << 20;
 
@@ -41,6 +41,9 @@ pub struct Manifest {
     /// Inverse dynamics of the data, for the controller of that name. Missing from older checkpoints.
     #[serde(default)]
     pub inverse: Option<InverseModel>,
+    /// Linear dynamics of the data, where tokens have levels for decisions and outcomes.
+    #[serde(default)]
+    pub dynamics: Option<LocalDynamics>,
     /// Positions at which the data have been. Missing from older checkpoints.
     #[serde(default)]
     pub support: Option<Support>,
@@ -168,13 +171,14 @@ impl Manifest {
     /// What two of its parts say differently.
     fn contradiction(&self) -> Option<&'static str> {
         let (layout, model, spec) = (&self.layout, &self.model, &self.environment);
-        let sizes = (layout.frames_per_token, layout.chunks, layout.reward);
+        let sizes = (layout.frames_per_token, layout.chunks, layout.reward, layout.level_blocks);
         let normalizer = (self.normalizer.observation.width(), self.normalizer.action.width());
         let fits_support = |support: &Support| support.fits(&layout.condition, layout.observation);
+        let fits_dynamics = |dynamics: &LocalDynamics| dynamics.fits(layout);
         let fits_inverse = |model: &InverseModel| model.fits(layout.observation, layout.action);
         let checks = [
             (
-                sizes == (model.frames_per_token, model.chunks, model.reward),
+                sizes == (model.frames_per_token, model.chunks, model.reward, model.level_blocks),
                 "its `layout` is not that of its `model`",
             ),
             (
@@ -187,6 +191,10 @@ impl Manifest {
             (
                 self.inverse.as_ref().is_none_or(fits_inverse),
                 "its `inverse` model does not fit its `layout`, or holds numbers that are not finite",
+            ),
+            (
+                self.dynamics.as_ref().map_or(layout.level_blocks == 0, fits_dynamics),
+                "its `dynamics` are missing, do not fit its `layout`, or hold numbers that cannot be computed with",
             ),
             (
                 self.data.validation.is_finite() && self.data.validation >= 0.0,

@@ -5,8 +5,8 @@
 //! a resumed run identical to an uninterrupted one.
 
 mod denoiser;
+mod earlier;
 mod folder;
-mod format1;
 mod manifest;
 mod state;
 mod tensors;

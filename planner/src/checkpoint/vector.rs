@@ -16,7 +16,7 @@ const CHUNKS: usize = 3;
 const SEED: u64 = 1;
 
 /// One sequence with a goal and one without, at levels from clean to noisy, and their clean estimates. Arrays are flat
-/// and row-major, `[2, tokens, width]` and `[2, tokens]`.
+/// and row-major, `[2, tokens, width]` and `[2, tokens, parts]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestVector {
@@ -24,7 +24,7 @@ pub struct TestVector {
     pub tokens: usize,
     /// Noisy tokens, normalised units.
     pub x: Vec<f32>,
-    /// Training level of each token.
+    /// Training level of each part of each token.
     pub level: Vec<u16>,
     /// Visible chunks of each sequence.
     pub chunks: Vec<usize>,
@@ -49,11 +49,12 @@ impl TestVector {
                 if layout.exists(i / width % tokens, i % width) { f64::from(*value as f32) } else { 0.0 };
         }
         // From nearly clean to nearly noise, another way in each sequence.
-        let level = |i: usize| (levels * (1 + (7 * i) % (2 * tokens)) / (2 * tokens + 1)).max(1) as u16;
+        let all = 2 * tokens * layout.parts();
+        let level = |i: usize| (levels * (1 + (7 * i) % all) / (all + 1)).max(1) as u16;
         let mut vector = Self {
             tokens,
             x: x.iter().map(|value| *value as f32).collect(),
-            level: (0..2 * tokens).map(level).collect(),
+            level: (0..all).map(level).collect(),
             chunks: vec![chunks, chunks.div_ceil(2)],
             goal: vec![!layout.condition.is_empty(), false],
             x0: vec![0.0; 2 * tokens * width],
@@ -70,7 +71,7 @@ impl TestVector {
             batch: self.chunks.len(),
             tokens: self.tokens,
             x_btd: &x,
-            level_bt: &self.level,
+            level_btp: &self.level,
             chunks_b: &self.chunks,
             goal_b: &self.goal,
         };
@@ -106,7 +107,7 @@ impl TestVector {
         let entries = tokens.and_then(|tokens| tokens.checked_mul(layout.width()));
         let planned = self.tokens.checked_sub(FIRST_CHUNK);
         let fits = batch == self.goal.len()
-            && Some(self.level.len()) == tokens
+            && Some(self.level.len()) == tokens.and_then(|tokens| tokens.checked_mul(layout.parts()))
             && Some(self.x.len()) == entries
             && Some(self.x0.len()) == entries
             && planned.is_some_and(|planned| self.chunks.iter().all(|&chunks| chunks <= planned))

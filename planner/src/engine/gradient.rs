@@ -8,7 +8,7 @@ use super::packing::Packing;
 use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
 use crate::error::check_len;
-use crate::network::{FourierFeatures, NetworkConfig, ParameterLayout, thread_pool};
+use crate::network::{LEVEL_FEATURES, NetworkConfig, ParameterLayout, thread_pool};
 use crate::train_config::MOST_SHARDS;
 use crate::{PlannerError, TokenLayout, TrainBatch};
 
@@ -16,9 +16,8 @@ use crate::{PlannerError, TokenLayout, TrainBatch};
 /// them, so that the result does not depend on the number of threads.
 pub struct EngineGradient {
     weights: Weights,
-    fourier: FourierFeatures,
-    token_width: usize,
     tokens: usize,
+    told: usize,
     levels: usize,
     shards: Vec<Shard>,
     pool: rayon::ThreadPool,
@@ -65,11 +64,9 @@ impl EngineGradient {
         check_len("parameters", known.unwrap_or(usize::MAX), parameters.len())?;
         let flat = vec![0.0; parameters.len()];
         let weights = Weights::new(parameters, &flat, config, layout)?;
-        let fourier = FourierFeatures::new(layout, config.fourier_features);
         Ok(Self {
             weights,
-            fourier,
-            token_width: layout.width(),
+            told: layout.told_levels(),
             tokens: layout.tokens(layout.chunks),
             levels,
             shards: (0..shards.max(1)).map(|_| Shard::default()).collect(),
@@ -85,7 +82,8 @@ impl EngineGradient {
     pub fn gradient(&mut self, flat: &[f32], batch: &TrainBatch) -> Result<(f64, &[f32]), PlannerError> {
         let (b, len) = (batch.chunks_b.len(), self.weights.flat.len());
         check_len("parameters", len, flat.len())?;
-        batch.check(self.tokens, self.token_width)?;
+        let sizes = [self.weights.input.inner, self.weights.output.columns, self.told];
+        batch.check(self.tokens, sizes)?;
         self.weights.set(flat);
         let per_shard = b.div_ceil(self.shards.len()).max(1);
         let mut first = 0;
@@ -94,10 +92,10 @@ impl EngineGradient {
             shard.first = first;
             first += shard.sequences;
         }
-        let (network, levels) = ((&self.weights, &self.fourier), self.levels);
+        let (weights, levels) = (&self.weights, self.levels);
         let (shards, sum) = (&mut self.shards, &mut self.gradient);
         self.pool.install(|| {
-            shards.par_iter_mut().for_each(|shard| shard.run(network, levels, batch));
+            shards.par_iter_mut().for_each(|shard| shard.run(weights, levels, batch));
             let parts: Vec<&[f32]> = shards.iter().map(Shard::gradient).collect();
             sum.par_iter_mut().with_min_len(1 << 14).enumerate().for_each(|(i, sum)| {
                 *sum = parts.iter().map(|part| part.get(i).copied().unwrap_or(0.0)).sum();
@@ -112,43 +110,43 @@ impl Shard {
         self.pass.lanes.first().filter(|_| self.sequences > 0).map_or(&[], |lane| &lane.gradient)
     }
 
-    fn run(&mut self, network: (&Weights, &FourierFeatures), levels: usize, batch: &TrainBatch) {
+    fn run(&mut self, weights: &Weights, levels: usize, batch: &TrainBatch) {
         self.loss = 0.0;
         if let Some(lane) = self.pass.lanes.first_mut() {
             lane.gradient.fill(0.0);
         }
         for first in (self.first..self.first + self.sequences).step_by(CHUNK) {
             let last = (first + CHUNK).min(self.first + self.sequences);
-            self.piece(network, levels, batch, first..last);
+            self.piece(weights, levels, batch, first..last);
         }
     }
 
     fn piece(
         &mut self,
-        (weights, fourier): (&Weights, &FourierFeatures),
+        weights: &Weights,
         levels: usize,
         batch: &TrainBatch,
         sequences: std::ops::Range<usize>,
     ) {
-        let t = batch.level_bt.len() / batch.chunks_b.len();
-        let d = weights.output.columns;
+        let b = batch.chunks_b.len();
+        let (d, d_in) = (weights.output.columns, weights.input.inner);
+        let (t, told) = (batch.input_bti.len() / (b * d_in), weights.level_input.inner / LEVEL_FEATURES);
         let tokens = sequences.start * t..sequences.end * t;
         let slots = tokens.start * d..tokens.end * d;
         self.packing.pack(t, &batch.chunks_b[sequences.clone()], &batch.goal_b[sequences]);
         let packing = &self.packing;
         self.shares.clear();
-        let share = |level: &[u16]| f32::from(level[0]) / levels.max(1) as f32;
-        self.shares.extend(packing.gather(&batch.level_bt[tokens], 1).map(share));
+        let levels_of = packing.gather(&batch.level_btl[tokens.start * told..tokens.end * told], told);
+        self.shares.extend(levels_of.flatten().map(|&level| f32::from(level) / levels.max(1) as f32));
         self.folding.fold(weights, &self.shares, &mut self.table);
         self.row_of.clear();
-        self.row_of.extend(0..self.shares.len() as u32);
+        self.row_of.extend(0..packing.rows() as u32);
         let (width, layers) = (weights.width(), weights.blocks.len());
         let modulations = Modulations { table: &self.table, row_of: &self.row_of, width, layers };
         let rows = Rows { packing, modulations };
         self.input.clear();
-        for x in packing.gather(&batch.x_btd[slots.clone()], d) {
-            self.input.extend_from_slice(x);
-            fourier.extend(x, &mut self.input);
+        for shown in packing.gather(&batch.input_bti[tokens.start * d_in..tokens.end * d_in], d_in) {
+            self.input.extend_from_slice(shown);
         }
         self.output.resize(packing.rows() * d, 0.0);
         self.pass.forward(weights, &rows, &self.input, &mut self.output, Keep::Weights, 1);

@@ -14,9 +14,10 @@ mod pass;
 pub mod product;
 mod weights;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use modulation::{Folding, Modulations, row_len};
+use modulation::{Folding, Modulations};
 use packing::Packing;
 use pass::{Keep, Pass, Rows};
 use rayon::prelude::{
@@ -26,33 +27,37 @@ use weights::Weights;
 
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
-use crate::network::{FourierFeatures, NetworkConfig, ParameterLayout, thread_pool};
-use crate::noise::{NoiseSchedule, Target};
-use crate::{PlannerError, TokenLayout};
+use crate::layout::FIRST_CHUNK;
+use crate::network::{NetworkConfig, ParameterLayout, thread_pool};
+use crate::preconditioning::{Scratch, Terms};
+use crate::{PlannerError, Preconditioning, TokenLayout};
 
 pub use gradient::EngineGradient;
 
 /// Most sequences of a pass, so that activations stay in the caches. Results do not depend on it.
 const CHUNK: usize = 8;
 
+/// Most combinations of levels whose rows are kept: more than any way of sampling meets, and 20 MB of a usual network.
+const MOST_ROWS: usize = 1024;
+
 /// A transformer denoiser computed by this crate's own passes, on one or more threads.
 pub struct EngineDenoiser {
     weights: Weights,
-    fourier: FourierFeatures,
-    layout: TokenLayout,
-    schedule: NoiseSchedule,
-    target: Target,
+    preconditioning: Preconditioning,
     levels: LevelCache,
     row_of: Vec<u32>,
     pool: Option<Arc<rayon::ThreadPool>>,
     workers: Vec<Worker>,
 }
 
-/// Folded modulation rows of the levels met so far.
+/// Folded modulation rows of the combinations of levels met so far, and what they make of a token.
 #[derive(Default)]
 struct LevelCache {
     table: Vec<f32>,
-    row_of_level: Vec<Option<u32>>,
+    terms: Vec<Terms>,
+    /// By what the network is told, and whether the token is a chunk.
+    row_of_told: HashMap<Vec<u16>, u32>,
+    told: Vec<u16>,
     folding: Folding,
     fresh: Vec<f32>,
 }
@@ -63,7 +68,10 @@ struct Worker {
     pass: Pass,
     packing: Packing,
     row_of: Vec<u32>,
-    token: Vec<f32>,
+    /// Noisy sequences in the network's precision, `[sequences, T, D]`.
+    x_btd: Vec<f64>,
+    mean: Vec<f64>,
+    scratch: Scratch,
     input: Vec<f32>,
     output: Vec<f32>,
     cotangent: Vec<f64>,
@@ -75,11 +83,10 @@ struct Worker {
 #[derive(Clone, Copy)]
 struct Call<'a> {
     weights: &'a Weights,
-    fourier: &'a FourierFeatures,
+    preconditioning: &'a Preconditioning,
     table: &'a [f32],
+    terms: &'a [Terms],
     row_of: &'a [u32],
-    schedule: &'a NoiseSchedule,
-    target: Target,
     batch: &'a NoisyBatch<'a>,
     width: usize,
     lanes: usize,
@@ -96,18 +103,17 @@ impl EngineDenoiser {
         parameters: &ParameterLayout,
         flat: &[f32],
         config: &NetworkConfig,
-        layout: TokenLayout,
-        schedule: NoiseSchedule,
-        target: Target,
+        preconditioning: Preconditioning,
         threads: usize,
     ) -> Result<Self, PlannerError> {
-        let weights = Weights::new(parameters, flat, config, &layout)?;
-        let fourier = FourierFeatures::new(&layout, config.fourier_features);
-        let levels = LevelCache { row_of_level: vec![None; schedule.levels() + 1], ..LevelCache::default() };
+        let layout = preconditioning.layout();
+        let weights = Weights::new(parameters, flat, config, layout)?;
+        check_len("numbers that the network is shown", weights.input.inner, preconditioning.input())?;
         let threads = threads.max(1);
         let pool = if threads == 1 { None } else { Some(Arc::new(thread_pool(threads)?)) };
         let workers = (0..threads).map(|_| Worker::default()).collect();
-        Ok(Self { weights, fourier, layout, schedule, target, levels, row_of: Vec::new(), pool, workers })
+        let levels = LevelCache::default();
+        Ok(Self { weights, preconditioning, levels, row_of: Vec::new(), pool, workers })
     }
 
     fn run(
@@ -116,11 +122,12 @@ impl EngineDenoiser {
         x0_btd: &mut [f64],
         pull: Option<(&Cotangent<'_>, &mut [f64])>,
     ) -> Result<(), PlannerError> {
-        let width = self.layout.width();
-        batch.check(width)?;
+        let layout = self.preconditioning.layout();
+        let width = layout.width();
+        batch.check(width, layout.parts())?;
         let size = batch.tokens * width;
         check_len("clean estimates", batch.batch * size, x0_btd.len())?;
-        let longest = self.layout.tokens(self.layout.chunks);
+        let longest = layout.tokens(layout.chunks);
         if batch.tokens > longest {
             return Err(PlannerError::Length { what: "sequence", want: longest, got: batch.tokens });
         }
@@ -131,14 +138,13 @@ impl EngineDenoiser {
                 (Some(cotangent), Some(out))
             }
         };
-        self.levels.look_up(&self.weights, batch.level_bt, &mut self.row_of);
+        self.levels.look_up(&self.weights, &self.preconditioning, batch, &mut self.row_of);
         let call = Call {
             weights: &self.weights,
-            fourier: &self.fourier,
+            preconditioning: &self.preconditioning,
             table: &self.levels.table,
+            terms: &self.levels.terms,
             row_of: &self.row_of,
-            schedule: &self.schedule,
-            target: self.target,
             batch,
             width,
             // Threads that would have no sequence of their own share the rows of one.
@@ -166,21 +172,46 @@ impl EngineDenoiser {
 }
 
 impl LevelCache {
-    /// The folded row of every token's level, computing those not met before.
-    fn look_up(&mut self, weights: &Weights, level_bt: &[u16], row_of: &mut Vec<u32>) {
-        let top = self.row_of_level.len() - 1;
-        let len = row_len(weights.width(), weights.blocks.len());
+    /// The row of every token's levels, computing those not met before.
+    fn look_up(
+        &mut self,
+        weights: &Weights,
+        of: &Preconditioning,
+        batch: &NoisyBatch<'_>,
+        row_of: &mut Vec<u32>,
+    ) {
+        if self.terms.len() > MOST_ROWS {
+            self.terms.clear();
+            self.table.clear();
+            self.row_of_told.clear();
+        }
+        let top = of.schedule().levels() as u16;
+        let per = batch.tokens * of.layout().parts();
         row_of.clear();
-        for &level in level_bt {
-            let level = usize::from(level).min(top);
-            let row = self.row_of_level[level].unwrap_or_else(|| {
-                self.folding.fold(weights, &[level as f32 / top as f32], &mut self.fresh);
-                let row = (self.table.len() / len) as u32;
-                self.table.extend_from_slice(&self.fresh);
-                self.row_of_level[level] = Some(row);
-                row
-            });
-            row_of.push(row);
+        for level_tp in batch.level_btp.chunks_exact(per) {
+            for t in 0..batch.tokens {
+                self.told.clear();
+                of.tell(t, level_tp, &mut self.told);
+                self.told.iter_mut().for_each(|level| *level = (*level).min(top));
+                let told = self.told.len();
+                self.told.push(u16::from(t >= FIRST_CHUNK));
+                let row = match self.row_of_told.get(&self.told) {
+                    Some(row) => *row,
+                    None => {
+                        let shares = self.told[..told].iter().map(|&level| f32::from(level) / f32::from(top));
+                        let shares: Vec<f32> = shares.collect();
+                        self.folding.fold(weights, &shares, &mut self.fresh);
+                        let mut terms = Terms::default();
+                        of.terms(t, &self.told[..told], &mut terms);
+                        let row = self.terms.len() as u32;
+                        self.table.extend_from_slice(&self.fresh);
+                        self.terms.push(terms);
+                        self.row_of_told.insert(self.told.clone(), row);
+                        row
+                    }
+                };
+                row_of.push(row);
+            }
         }
     }
 }
@@ -197,66 +228,67 @@ impl Worker {
     }
 
     fn piece(&mut self, call: &Call<'_>, first: usize, x0: &mut [f64], pulled: Option<&mut [f64]>) {
-        let (t, d, d_in) = (call.batch.tokens, call.width, call.weights.input.inner);
+        let (of, t, d, d_in) =
+            (call.preconditioning, call.batch.tokens, call.width, call.weights.input.inner);
         let sequences = first..first + x0.len() / (t * d);
         let tokens = sequences.start * t..sequences.end * t;
-        let level_bt = &call.batch.level_bt[tokens.clone()];
-        let x_btd = &call.batch.x_btd[tokens.start * d..tokens.end * d];
         self.packing.pack(t, &call.batch.chunks_b[sequences.clone()], &call.batch.goal_b[sequences]);
         let packing = &self.packing;
         self.row_of.clear();
-        self.row_of.extend(packing.gather(&call.row_of[tokens], 1).map(|row| row[0]));
+        self.row_of.extend(packing.gather(&call.row_of[tokens.clone()], 1).map(|row| row[0]));
         let (width, layers) = (call.weights.width(), call.weights.blocks.len());
         let modulations = Modulations { table: call.table, row_of: &self.row_of, width, layers };
         let rows = Rows { packing, modulations };
+        self.x_btd.clear();
+        let noisy = &call.batch.x_btd[tokens.start * d..tokens.end * d];
+        self.x_btd.extend(noisy.iter().map(|&x| f64::from(x as f32)));
         self.input.clear();
-        for x in packing.gather(x_btd, d) {
-            self.token.clear();
-            self.token.extend(x.iter().map(|&x| x as f32));
-            self.input.extend_from_slice(&self.token);
-            call.fourier.extend(&self.token, &mut self.input);
+        self.mean.clear();
+        for (&source, &row) in packing.source.iter().zip(&self.row_of) {
+            let x_td = &self.x_btd[source / t * t * d..][..t * d];
+            of.show(source % t, x_td, &call.terms[row as usize], &mut self.scratch);
+            self.input.extend(self.scratch.input.iter().map(|&x| x as f32));
+            self.mean.extend_from_slice(&self.scratch.mean);
         }
         self.output.resize(packing.rows() * d, 0.0);
         self.d_output.resize(packing.rows() * d, 0.0);
         self.d_input.resize(self.input.len(), 0.0);
         let keep = if pulled.is_some() { Keep::Input } else { Keep::Nothing };
         self.pass.forward(call.weights, &rows, &self.input, &mut self.output, keep, call.lanes);
-        // The affine map from output to clean estimate depends on a token's level only.
-        let to_x0 = |source: usize| call.target.to_x0(call.schedule.abar(usize::from(level_bt[source])));
         x0.fill(0.0);
-        for (&source, out) in packing.source.iter().zip(self.output.chunks_exact(d)) {
-            let (on_x, on_output) = to_x0(source);
-            let at = source * d..(source + 1) * d;
-            for ((x0, x), out) in x0[at.clone()].iter_mut().zip(&x_btd[at]).zip(out) {
-                *x0 = on_x * x + on_output * f64::from(*out);
+        let answers = self.mean.chunks_exact(d).zip(self.output.chunks_exact(d));
+        for ((&source, &row), (mean, out)) in packing.source.iter().zip(&self.row_of).zip(answers) {
+            let x0_d = x0[source * d..(source + 1) * d].iter_mut();
+            for (((x0, mean), out), scale) in x0_d.zip(mean).zip(out).zip(&call.terms[row as usize].scale) {
+                *x0 = mean + scale * f64::from(*out);
             }
         }
         let (Some(cotangent), Some(pulled)) = (call.cotangent, pulled) else { return };
         self.cotangent.clear();
-        self.cotangent.resize(x_btd.len(), 0.0);
+        self.cotangent.resize(x0.len(), 0.0);
         let both = x0.chunks_exact(t * d).zip(self.cotangent.chunks_exact_mut(t * d));
         both.enumerate().for_each(|(i, (x0, g))| cotangent(first + i, x0, g));
-        for (&source, d_out) in packing.source.iter().zip(self.d_output.chunks_exact_mut(d)) {
-            let (on_output, g) = (to_x0(source).1, &self.cotangent[source * d..(source + 1) * d]);
-            d_out.iter_mut().zip(g).for_each(|(d_out, g)| *d_out = (on_output * g) as f32);
+        let d_outputs = self.d_output.chunks_exact_mut(d);
+        for ((&source, &row), d_out) in packing.source.iter().zip(&self.row_of).zip(d_outputs) {
+            let g = &self.cotangent[source * d..(source + 1) * d];
+            for ((d_out, g), scale) in d_out.iter_mut().zip(g).zip(&call.terms[row as usize].scale) {
+                *d_out = (scale * g) as f32;
+            }
         }
         self.pass.backward(call.weights, &rows, &self.input, &self.d_output, &mut self.d_input);
         pulled.fill(0.0);
-        let inputs = self.input.chunks_exact(d_in).zip(self.d_input.chunks_exact(d_in));
-        for (&source, (input, through)) in packing.source.iter().zip(inputs) {
-            let (on_x, at) = (to_x0(source).0, source * d..(source + 1) * d);
-            let out = &mut pulled[at.clone()];
-            for ((out, g), through) in out.iter_mut().zip(&self.cotangent[at]).zip(through) {
-                *out = on_x * g + f64::from(*through);
-            }
-            call.fourier.pull(&input[d..], &through[d..], out);
+        let shown = self.input.chunks_exact(d_in).zip(self.d_input.chunks_exact(d_in));
+        for ((&source, &row), shown) in packing.source.iter().zip(&self.row_of).zip(shown) {
+            let (terms, g) = (&call.terms[row as usize], &self.cotangent[source * d..(source + 1) * d]);
+            let out_td = &mut pulled[source / t * t * d..][..t * d];
+            of.pull(source % t, terms, shown, g, &mut self.scratch, out_td);
         }
     }
 }
 
 impl Denoiser for EngineDenoiser {
     fn layout(&self) -> &TokenLayout {
-        &self.layout
+        self.preconditioning.layout()
     }
 
     fn pool(&self) -> Option<Arc<rayon::ThreadPool>> {

@@ -11,6 +11,7 @@ use std::f32::consts::PI;
 use super::kernels;
 use super::product::Packed;
 use super::weights::{Norm, Weights};
+use crate::network::LEVEL_FEATURES;
 
 /// Folded vectors of a block.
 const PER_BLOCK: usize = 6;
@@ -80,10 +81,10 @@ pub(super) struct Folding {
 }
 
 impl Folding {
-    /// Folded rows of levels given as shares of pure noise in `[0, 1]`, into `table`.
+    /// Folded rows of levels `[n, L]`, given as shares of pure noise in `[0, 1]`, into `table`.
     pub fn fold(&mut self, weights: &Weights, shares: &[f32], table: &mut Vec<f32>) {
-        let (n, w, layers) = (shares.len(), weights.width(), weights.blocks.len());
-        let half = weights.level_input.inner / 2;
+        let (w, layers) = (weights.width(), weights.blocks.len());
+        let (n, half) = (shares.len() * LEVEL_FEATURES / weights.level_input.inner, LEVEL_FEATURES / 2);
         self.features.clear();
         for share in shares {
             let angle = |i: usize| share * (PI * 256f32.powf(i as f32 / (half - 1) as f32));

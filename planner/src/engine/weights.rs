@@ -171,7 +171,7 @@ impl Weights {
             input: linear("input", config.input(layout), w)?,
             positions: slot("positions_tw", &[tokens, w])?,
             remaining: slot("remaining_tw", &[layout.chunks, w])?,
-            level_input: linear("level.input", LEVEL_FEATURES, w)?,
+            level_input: linear("level.input", LEVEL_FEATURES * layout.told_levels(), w)?,
             level_output: linear("level.output", w, w)?,
             modulation: linear("modulation", w, 6 * w)?,
             blocks: (0..config.layers).map(block).collect::<Result<_, _>>()?,

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use super::{FourierFeatures, NetworkInput};
+use super::NetworkInput;
 use crate::layout::{FIRST_CHUNK, GOAL};
 
 /// Added to an attention score that must not count. Far below any score, and finite, so that no arithmetic
@@ -23,18 +23,24 @@ pub(crate) fn remaining_chunks(t: usize, chunks: usize) -> usize {
 pub struct Conditions {
     batch: usize,
     tokens: usize,
-    level_bt: Vec<f32>,
+    level_btl: Vec<f32>,
     remaining_bt: Vec<i32>,
     mask_btt: Vec<f32>,
     visible_bt: Vec<f32>,
 }
 
 impl Conditions {
-    /// Conditions of `chunks_b.len()` sequences: training levels `[B, T]` out of `levels`, visible chunks,
-    /// visible goals. In a causal network a token sees only itself and what comes before it.
-    pub fn new(level_bt: &[u16], chunks_b: &[usize], goal_b: &[bool], causal: bool, levels: usize) -> Self {
+    /// Conditions of `chunks_b.len()` sequences of `tokens` tokens: training levels `[B, T, L]` out of `levels`, visible
+    /// chunks, visible goals. In a causal network a token sees only itself and what comes before it.
+    pub fn new(
+        tokens: usize,
+        level_btl: &[u16],
+        chunks_b: &[usize],
+        goal_b: &[bool],
+        causal: bool,
+        levels: usize,
+    ) -> Self {
         let batch = chunks_b.len();
-        let tokens = level_bt.len() / batch.max(1);
         let (mut remaining_bt, mut visible_bt) = (Vec::new(), Vec::new());
         let mut mask_btt = Vec::with_capacity(batch * tokens * tokens);
         for (&chunks, &goal) in chunks_b.iter().zip(goal_b) {
@@ -47,20 +53,14 @@ impl Conditions {
                 );
             }
         }
-        let level_bt = level_bt.iter().map(|&level| f32::from(level) / levels.max(1) as f32).collect();
-        Self { batch, tokens, level_bt, remaining_bt, mask_btt, visible_bt }
+        let level_btl = level_btl.iter().map(|&level| f32::from(level) / levels.max(1) as f32).collect();
+        Self { batch, tokens, level_btl, remaining_bt, mask_btt, visible_bt }
     }
 
-    /// The network's input for `x_btd` and its features, tracked by autodiff where `x_btd` is.
-    pub fn input(
-        self,
-        x_btd: Tensor<3>,
-        fourier: &FourierFeatures,
-        device: &Device,
-        dtype: DType,
-    ) -> NetworkInput {
+    /// The network's input, of what it is shown; tracked by autodiff where that is.
+    pub fn input(self, x_bti: Tensor<3>, device: &Device, dtype: DType) -> NetworkInput {
         let (b, t) = (self.batch, self.tokens);
-        let tracked = x_btd.is_autodiff();
+        let tracked = x_bti.is_autodiff();
         let float = |values: Vec<f32>| {
             let len = values.len();
             let tensor = Tensor::<1>::from_data(TensorData::new(values, [len]), (device, dtype));
@@ -69,8 +69,11 @@ impl Conditions {
         let remaining = TensorData::new(self.remaining_bt, [b, t]);
         let remaining_bt = Tensor::<2, Int>::from_data(remaining, device);
         NetworkInput {
-            x_btd: fourier.append(x_btd, device, dtype),
-            level_bt: float(self.level_bt).reshape([b, t]),
+            x_bti,
+            level_btl: {
+                let told = self.level_btl.len() / (b * t).max(1);
+                float(self.level_btl).reshape([b, t, told])
+            },
             remaining_bt: if tracked { remaining_bt.autodiff() } else { remaining_bt },
             mask_b1tt: float(self.mask_btt).reshape([b, 1, t, t]),
             visible_bt1: float(self.visible_bt).reshape([b, t, 1]),

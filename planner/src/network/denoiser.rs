@@ -4,11 +4,11 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::conditions::Conditions;
-use super::{FourierFeatures, Network, NetworkConfig, ParameterLayout};
+use super::{Network, NetworkConfig, ParameterLayout};
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
-use crate::noise::{NoiseSchedule, Target};
-use crate::{PlannerError, TokenLayout};
+use crate::preconditioning::{Scratch, Terms};
+use crate::{PlannerError, Preconditioning, TokenLayout};
 
 /// Sequences per network call on the CPU: few, so that activations stay in cache.
 const CPU_CHUNK: usize = 16;
@@ -16,18 +16,15 @@ const CPU_CHUNK: usize = 16;
 /// More threads than any machine has processors.
 const MOST_THREADS: usize = 4096;
 
-/// A network with its token layout and noise levels.
+/// A network with its preconditioning.
 ///
 /// On the CPU a batch is computed a few sequences at a time by one thread: this is the reference for the
 /// engine, and what runs the networks that the engine does not know. On any other device the whole batch is
 /// one call.
 pub struct NetworkDenoiser {
     network: Network,
-    layout: TokenLayout,
-    schedule: NoiseSchedule,
-    target: Target,
+    preconditioning: Preconditioning,
     causal: bool,
-    fourier: FourierFeatures,
     device: Device,
     dtype: DType,
     pool: Option<rayon::ThreadPool>,
@@ -41,17 +38,16 @@ impl NetworkDenoiser {
     /// [`PlannerError::Length`] for a network that is not of this configuration and layout.
     pub fn new(
         network: Network,
-        layout: TokenLayout,
-        schedule: NoiseSchedule,
-        target: Target,
+        preconditioning: Preconditioning,
         config: &NetworkConfig,
         device: &Device,
         cpu: bool,
     ) -> Result<Self, PlannerError> {
         config.check()?;
-        layout.check()?;
+        let layout = preconditioning.layout();
+        check_len("numbers that the network is shown", config.input(layout), preconditioning.input())?;
         // A tensor library answers shapes that do not fit with a panic.
-        let weights = config.weights(&layout).and_then(|weights| usize::try_from(weights).ok());
+        let weights = config.weights(layout).and_then(|weights| usize::try_from(weights).ok());
         check_len(
             "weights of the network",
             weights.unwrap_or(usize::MAX),
@@ -60,8 +56,7 @@ impl NetworkDenoiser {
         let network = network.valid().freeze().fork(device);
         let pool = if cpu { Some(thread_pool(1)?) } else { None };
         let (device, dtype) = (device.clone(), DType::F32);
-        let (causal, fourier) = (config.causal, FourierFeatures::new(&layout, config.fourier_features));
-        Ok(Self { network, layout, schedule, target, causal, fourier, device, dtype, pool })
+        Ok(Self { network, preconditioning, causal: config.causal, device, dtype, pool })
     }
 
     /// Computes in `f64`, for checks of gradients against finite differences.
@@ -79,12 +74,13 @@ impl NetworkDenoiser {
         x0_btd: &mut [f64],
         pull: Option<(&Cotangent<'_>, &mut [f64])>,
     ) -> Result<(), PlannerError> {
-        batch.check(self.layout.width())?;
-        let longest = self.layout.tokens(self.layout.chunks);
+        let layout = self.preconditioning.layout();
+        batch.check(layout.width(), layout.parts())?;
+        let longest = layout.tokens(layout.chunks);
         if batch.tokens > longest {
             return Err(PlannerError::Length { what: "sequence", want: longest, got: batch.tokens });
         }
-        let size = batch.tokens * self.layout.width();
+        let size = batch.tokens * layout.width();
         check_len("clean estimates", batch.batch * size, x0_btd.len())?;
         let per_call = if self.pool.is_some() { CPU_CHUNK } else { batch.batch.max(1) };
         let (cotangent, mut pulled) = match pull {
@@ -113,68 +109,80 @@ impl NetworkDenoiser {
         x0: &mut [f64],
         pull: Option<(&Cotangent<'_>, &mut [f64])>,
     ) -> Result<(), PlannerError> {
-        let (tokens, width) = (batch.tokens, self.layout.width());
+        let of = &self.preconditioning;
+        let (tokens, width, parts) = (batch.tokens, of.layout().width(), of.layout().parts());
         let sequences = x0.len() / (tokens * width);
         let range = first..first + sequences;
         let tracked = pull.is_some();
-        let shape = [sequences, tokens, width];
         let upload = |values: Vec<f64>| {
+            let shape = [sequences, tokens, values.len() / (sequences * tokens).max(1)];
             let x = Tensor::<1>::from_data(
                 TensorData::new(values, [shape.iter().product::<usize>()]),
                 (&self.device, self.dtype),
             );
             x.reshape(shape)
         };
-        let x = batch.x_btd[range.start * tokens * width..range.end * tokens * width].to_vec();
-        let mut x_btd = upload(x);
-        if tracked {
-            x_btd = x_btd.autodiff().require_grad();
+        let (mut input, mut mean) = (Vec::new(), Vec::new());
+        let (mut told, mut terms, mut scratch) = (Vec::new(), Vec::new(), Scratch::default());
+        for b in range.clone() {
+            let x_td = &batch.x_btd[b * tokens * width..(b + 1) * tokens * width];
+            let level_tp = &batch.level_btp[b * tokens * parts..(b + 1) * tokens * parts];
+            for t in 0..tokens {
+                let (at, mut terms_of) = (told.len(), Terms::default());
+                of.tell(t, level_tp, &mut told);
+                of.terms(t, &told[at..], &mut terms_of);
+                of.show(t, x_td, &terms_of, &mut scratch);
+                input.extend_from_slice(&scratch.input);
+                mean.extend_from_slice(&scratch.mean);
+                terms.push(terms_of);
+            }
         }
-        let levels = &batch.level_bt[range.start * tokens..range.end * tokens];
+        let mut x_bti = upload(input.clone());
+        if tracked {
+            x_bti = x_bti.autodiff().require_grad();
+        }
         let conditions = Conditions::new(
-            levels,
+            tokens,
+            &told,
             &batch.chunks_b[range.clone()],
             &batch.goal_b[range.clone()],
             self.causal,
-            self.schedule.levels(),
+            of.schedule().levels(),
         );
-        let input = conditions.input(x_btd.clone(), &self.fourier, &self.device, self.dtype);
-        // Per-token affine map from the raw output to the clean estimate (constant in x for an x0 target).
-        let (mut on_x, mut on_output) = (Vec::new(), Vec::new());
-        for &level in levels {
-            let (cx, cout) = self.target.to_x0(self.schedule.abar(usize::from(level)));
-            on_x.push(cx);
-            on_output.push(cout);
+        let answer_btd = self.network.forward(conditions.input(x_bti.clone(), &self.device, self.dtype));
+        download(answer_btd.clone().inner(), x0)?;
+        let scales = terms.iter().flat_map(|terms| &terms.scale);
+        for ((x0, mean), scale) in x0.iter_mut().zip(&mean).zip(scales) {
+            *x0 = mean + scale * *x0;
         }
-        let column = |values: Vec<f64>| {
-            let c = Tensor::<1>::from_data(
-                TensorData::new(values, [sequences * tokens]),
-                (&self.device, self.dtype),
-            );
-            let c = c.reshape([sequences, tokens, 1]);
-            if tracked { c.autodiff() } else { c }
-        };
-        let raw_btd = self.network.forward(input);
-        let x0_btd = x_btd.clone() * column(on_x) + raw_btd * column(on_output);
-        download(x0_btd.clone().inner(), x0)?;
         let Some((cotangent, pulled)) = pull else { return Ok(()) };
         let size = tokens * width;
         let mut gradient = vec![0.0; x0.len()];
         for (i, (x0, g)) in x0.chunks_exact(size).zip(gradient.chunks_exact_mut(size)).enumerate() {
             cotangent(first + i, x0, g);
         }
-        let gradient_btd = upload(gradient).autodiff();
-        let mut gradients = (x0_btd * gradient_btd).sum().backward();
-        match x_btd.grad_remove(&mut gradients) {
-            Some(pulled_btd) => download(pulled_btd, pulled),
-            None => Err(PlannerError::Device("the input gradient is missing from the graph".into())),
+        let scales = terms.iter().flat_map(|terms| &terms.scale);
+        let of_answer = gradient.iter().zip(scales).map(|(g, scale)| g * scale).collect();
+        let mut gradients = (answer_btd * upload(of_answer).autodiff()).sum().backward();
+        let Some(of_input) = x_bti.grad_remove(&mut gradients) else {
+            return Err(PlannerError::Device("the input gradient is missing from the graph".into()));
+        };
+        let mut d_input = vec![0.0; input.len()];
+        download(of_input, &mut d_input)?;
+        pulled.fill(0.0);
+        let shown = input.chunks_exact(of.input()).zip(d_input.chunks_exact(of.input()));
+        for (i, ((terms, shown), g)) in terms.iter().zip(shown).zip(gradient.chunks_exact(width)).enumerate()
+        {
+            let out_td = &mut pulled[i / tokens * size..(i / tokens + 1) * size];
+            of.pull(i % tokens, terms, shown, g, &mut scratch, out_td);
         }
+        Ok(())
     }
 }
 
 impl Denoiser for NetworkDenoiser {
     fn layout(&self) -> &TokenLayout {
-        &self.layout
+        self.preconditioning.layout()
     }
 
     fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError> {

@@ -5,7 +5,6 @@
 mod conditioning;
 mod conditions;
 mod denoiser;
-mod fourier;
 mod parameters;
 mod recurrent;
 mod transformer;
@@ -19,11 +18,12 @@ pub use conditions::Conditions;
 pub(crate) use conditions::{is_visible, remaining_chunks};
 pub use denoiser::NetworkDenoiser;
 pub(crate) use denoiser::thread_pool;
-pub use fourier::FourierFeatures;
 pub use parameters::{ParameterLayout, ParameterSlot};
 pub use recurrent::Recurrent;
 pub use transformer::Transformer;
 
+use crate::fourier::FourierFeatures;
+use crate::preconditioning::prior_len;
 use crate::{PlannerError, TokenLayout};
 
 /// Which network, and how large.
@@ -38,7 +38,7 @@ pub struct NetworkConfig {
     pub layers: usize,
     /// Attention heads (transformer only).
     pub heads: usize,
-    /// Octaves of the sines and cosines of its positions that a token is shown with ([`FourierFeatures`]); 0 for none. One
+    /// Octaves of the sines and cosines of its positions that a token is shown with ([`crate::FourierFeatures`]); 0 for none. One
     /// octave more than it takes for a period of a corridor and a wall is enough.
     pub fourier_features: usize,
     /// Whether a token sees only the tokens before it. The recurrent network always is.
@@ -120,7 +120,8 @@ impl NetworkConfig {
         let twice = w.checked_mul(2)?;
         let rows = (layout.tokens(layout.chunks) as u64).checked_add(layout.chunks as u64)?;
         let (input, tables) = (of(self.checked_input(layout)?, w), rows.checked_mul(w));
-        let level = sum(&[of(conditioning::FEATURES as u64, w), of(w, w)]);
+        let told = (conditioning::FEATURES as u64).checked_mul(layout.told_levels() as u64)?;
+        let level = sum(&[of(told, w), of(w, w)]);
         let layers = |layer: Option<u64>| layer?.checked_mul(self.layers as u64);
         match self.kind {
             NetworkKind::Transformer => {
@@ -144,24 +145,26 @@ impl NetworkConfig {
 
     /// [`Self::input`] of a layout that may be absurd, without laying the features out.
     fn checked_input(&self, layout: &TokenLayout) -> Option<u64> {
+        let prior = prior_len(layout) as u64;
         let places = FourierFeatures::places_of(layout)?;
         let features = places.checked_mul(self.fourier_features as u64)?.checked_mul(2)?;
-        (layout.width() as u64).checked_add(features)
+        (layout.width() as u64).checked_add(prior)?.checked_add(features)
     }
 
-    /// Numbers that a network takes in per token: the token and its features.
-    pub(crate) fn input(&self, layout: &TokenLayout) -> usize {
-        layout.width() + FourierFeatures::new(layout, self.fourier_features).len()
+    /// Numbers that a network is shown of a token, `I`: the token, with blocks of levels what linear dynamics say of it,
+    /// and its features.
+    pub fn input(&self, layout: &TokenLayout) -> usize {
+        layout.width() + prior_len(layout) + FourierFeatures::new(layout, self.fourier_features).len()
     }
 }
 
 /// What a network sees. All on one device.
 #[derive(Clone, Debug)]
 pub struct NetworkInput {
-    /// Noisy tokens with their [`FourierFeatures`], `[B, T, D + F]`.
-    pub x_btd: Tensor<3>,
-    /// Noise level of each token as a share of pure noise, `[B, T]` in `[0, 1]`.
-    pub level_bt: Tensor<2>,
+    /// What it is shown of the tokens ([`crate::Preconditioning`]), `[B, T, I]`.
+    pub x_bti: Tensor<3>,
+    /// Noise levels that it is told of each token as shares of pure noise, `[B, T, L]` in `[0, 1]`.
+    pub level_btl: Tensor<3>,
     /// Chunks from each token to the end of its sequence, `[B, T]`; 0 for state, goal and last chunk.
     pub remaining_bt: Tensor<2, Int>,
     /// 0 where token `t` may see token `s`, a large negative number where not: `[B, 1, T, T]`.

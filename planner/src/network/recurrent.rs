@@ -41,7 +41,7 @@ impl Recurrent {
         };
         Self {
             input: LinearConfig::new(config.input(layout), w).init(device),
-            level: LevelEmbedding::new(w, device),
+            level: LevelEmbedding::new(layout.told_levels(), w, device),
             positions_tw: table(layout.tokens(layout.chunks)),
             remaining_tw: table(layout.chunks),
             layers: (0..config.layers).map(|_| layer()).collect(),
@@ -51,10 +51,10 @@ impl Recurrent {
     }
 
     pub(super) fn forward(&self, input: NetworkInput) -> Tensor<3> {
-        let [_, t, _] = input.x_btd.dims();
+        let [_, t, _] = input.x_bti.dims();
         let positions_1tw = self.positions_tw.val().narrow(0, 0, t).unsqueeze::<3>();
         let remaining_btw = burn::tensor::module::embedding(self.remaining_tw.val(), input.remaining_bt);
-        let seen_btw = self.input.forward(input.x_btd) + self.level.forward(input.level_bt) + remaining_btw;
+        let seen_btw = self.input.forward(input.x_bti) + self.level.forward(input.level_btl) + remaining_btw;
         // An invisible token leaves only its position behind; those past the end come last anyway.
         let mut x_btw = seen_btw * input.visible_bt1 + positions_1tw;
         for layer in &self.layers {

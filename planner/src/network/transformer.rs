@@ -49,7 +49,7 @@ impl Transformer {
             input: LinearConfig::new(config.input(layout), w).init(device),
             positions_tw: table(layout.tokens(layout.chunks)),
             remaining_tw: table(layout.chunks),
-            level: LevelEmbedding::new(w, device),
+            level: LevelEmbedding::new(layout.told_levels(), w, device),
             modulation: LinearConfig::new(w, MODULATIONS * w).init(device),
             blocks: (0..config.layers).map(|_| Block::new(config, device)).collect(),
             final_norm: LayerNormConfig::new(w).init(device),
@@ -59,12 +59,12 @@ impl Transformer {
     }
 
     pub(super) fn forward(&self, input: NetworkInput) -> Tensor<3> {
-        let [_, t, _] = input.x_btd.dims();
+        let [_, t, _] = input.x_bti.dims();
         let positions_1tw = self.positions_tw.val().narrow(0, 0, t).unsqueeze::<3>();
         let remaining_btw = burn::tensor::module::embedding(self.remaining_tw.val(), input.remaining_bt);
-        let level_btw = self.level.forward(input.level_bt);
+        let level_btw = self.level.forward(input.level_btl);
         let modulation_btm = self.modulation.forward(level_btw.clone());
-        let mut x_btw = self.input.forward(input.x_btd) + positions_1tw + remaining_btw;
+        let mut x_btw = self.input.forward(input.x_bti) + positions_1tw + remaining_btw;
         for block in &self.blocks {
             x_btw = block.forward(x_btw, modulation_btm.clone(), input.mask_b1tt.clone());
         }

@@ -18,48 +18,36 @@ pub enum Target {
     Noise,
     /// The velocity.
     V,
+    /// What the linear dynamics of the data, given the token before and the token's own actions and noisy numbers, leave
+    /// open of the clean token, in deviations of it ([`crate::Preconditioning`]).
+    Residual,
 }
 
 impl Target {
-    /// `(c_x0, c_e)` with target `= c_x0 x0 + c_e e`.
-    pub fn mixture(self, abar: f64) -> (f64, f64) {
-        match self {
-            Self::X0 => (1.0, 0.0),
-            Self::Noise => (0.0, 1.0),
-            Self::V => (-(1.0 - abar).sqrt(), abar.sqrt()),
-        }
-    }
-
-    /// `(c_x, c_out)` with clean estimate `= c_x x + c_out output`.
+    /// `(c_x, c_out)` with clean estimate `= c_x x + c_out output`, of a token of unit variance that nothing else is known
+    /// of. What the network is to answer for a clean token `x0` is `(x0 - c_x x) / c_out`.
     pub fn to_x0(self, abar: f64) -> (f64, f64) {
         let (a, s) = (abar.sqrt(), (1.0 - abar).sqrt());
         match self {
             Self::X0 => (0.0, 1.0),
             Self::Noise => (1.0 / a, -s / a),
             Self::V => (a, -s),
-        }
-    }
-
-    /// Squared error of the target per squared error of the clean estimate.
-    fn error_ratio(self, snr: f64) -> f64 {
-        match self {
-            Self::X0 => 1.0,
-            Self::Noise => snr,
-            Self::V => snr + 1.0,
+            Self::Residual => (a, s),
         }
     }
 }
 
-/// Weight of each token's squared error.
+/// Weight of each squared error of a clean estimate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossWeight {
     /// Every token counts the same.
     Uniform,
-    /// `min(snr, 5)` per squared error of the clean estimate (Hang et al., ICCV 2023).
+    /// `min(snr, 5)` (Hang et al., ICCV 2023).
     MinSnr,
-    /// Min-SNR, and a token is worth more when the tokens before it are clean
-    /// (Chen et al., NeurIPS 2024, appendix): see [`LossWeight::weights`].
+    /// Min-SNR, and a token is worth more when what it follows from is clean: the tokens before it (Chen et al.,
+    /// NeurIPS 2024, appendix), and for outcomes its decisions, for decisions its outcomes: see
+    /// [`LossWeight::weights`].
     #[default]
     FusedSnr,
 }
@@ -73,34 +61,34 @@ impl LossWeight {
     /// where a plan's route is decided; at the bare ratio their errors weigh nothing.
     pub const FLOOR: f64 = 0.15;
 
-    /// Weights for one sequence of training `levels` (in time order), each token of `frames` frames.
+    /// Weights for one sequence of training `levels`, in time order: `halves` of each block of frames, each block of
+    /// `frames` frames. One half is a token with one level, two are decisions and outcomes.
     ///
-    /// With clipped and scaled `c_t = min(snr_t, 5) / 5` and `m_t` the exponential moving average of
-    /// `c` over the tokens before `t`, the fused ratio is `1 - (1 - c_t)(1 - m_t)`: the probability that
-    /// at least one of the two sources is informative. It is kept above [`Self::FLOOR`].
+    /// With clipped and scaled `c = min(snr, 5) / 5` of each half and `m` the exponential moving average of the
+    /// outcomes' over the blocks before, the fused ratio is `1 - (1 - c_a)(1 - c_o)(1 - m)`: the probability that
+    /// at least one source is informative. It is kept above [`Self::FLOOR`].
     pub fn weights(
         self,
         schedule: &NoiseSchedule,
-        target: Target,
         levels: &[u16],
-        frames: usize,
+        halves: usize,
+        frames: f64,
         out: &mut [f64],
     ) {
-        let decay = Self::DECAY_PER_FRAME.powi(frames.min(i32::MAX as usize) as i32);
+        let decay = Self::DECAY_PER_FRAME.powf(frames);
+        let clipped = |level: &u16| schedule.snr(usize::from(*level).max(1)).min(Self::CLIP) / Self::CLIP;
         let mut past = 0.0;
-        for (weight, &level) in out.iter_mut().zip(levels) {
-            let snr = schedule.snr(usize::from(level).max(1));
-            let clipped = snr.min(Self::CLIP) / Self::CLIP;
-            let per_x0 = match self {
-                Self::Uniform => {
-                    *weight = 1.0;
-                    continue;
-                }
-                Self::MinSnr => clipped,
-                Self::FusedSnr => (1.0 - (1.0 - clipped) * (1.0 - past)).max(Self::FLOOR),
-            };
-            past = decay * past + (1.0 - decay) * clipped;
-            *weight = Self::CLIP * per_x0 / target.error_ratio(snr);
+        for (weights, levels) in out.chunks_mut(halves.max(1)).zip(levels.chunks(halves.max(1))) {
+            let open = levels.iter().map(|level| 1.0 - clipped(level)).product::<f64>();
+            let fused = (1.0 - open * (1.0 - past)).max(Self::FLOOR);
+            for (weight, level) in weights.iter_mut().zip(levels) {
+                *weight = match self {
+                    Self::Uniform => 1.0,
+                    Self::MinSnr => Self::CLIP * clipped(level),
+                    Self::FusedSnr => Self::CLIP * fused,
+                };
+            }
+            past = decay * past + (1.0 - decay) * levels.last().map_or(0.0, clipped);
         }
     }
 }
@@ -115,42 +103,50 @@ mod tests {
         let (x0, e) = (0.7, -1.3);
         for abar in [1e-5, 0.2, 0.9, 1.0 - 1e-9] {
             let x = f64::sqrt(abar) * x0 + f64::sqrt(1.0 - abar) * e;
-            for target in [Target::X0, Target::Noise, Target::V] {
-                let (c0, ce) = target.mixture(abar);
+            let v = f64::sqrt(abar) * e - f64::sqrt(1.0 - abar) * x0;
+            for (target, answer) in
+                [(Target::X0, x0), (Target::Noise, e), (Target::V, v), (Target::Residual, -v)]
+            {
                 let (cx, cout) = target.to_x0(abar);
-                assert!((cx * x + cout * (c0 * x0 + ce * e) - x0).abs() < 1e-9, "{target:?} at {abar}");
+                assert!((cx * x + cout * answer - x0).abs() < 1e-9, "{target:?} at {abar}");
             }
         }
     }
 
     #[test]
-    fn min_snr_weighs_the_clean_error_alike_for_every_target() {
+    fn min_snr_falls_with_the_level() {
         let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 1000).unwrap();
-        let levels = [1, 100, 500, 999];
-        let mut x0 = [0.0; 4];
-        LossWeight::MinSnr.weights(&schedule, Target::X0, &levels, 1, &mut x0);
-        for target in [Target::Noise, Target::V] {
-            let mut other = [0.0; 4];
-            LossWeight::MinSnr.weights(&schedule, target, &levels, 1, &mut other);
-            for (t, &level) in levels.iter().enumerate() {
-                // |output error| = |d output / d x0hat| |x0hat error|, from to_x0.
-                let slope = 1.0 / target.to_x0(schedule.abar(usize::from(level))).1;
-                assert!((other[t] * slope * slope - x0[t]).abs() < 1e-6 * x0[t], "{target:?} level {level}");
-            }
+        let mut weights = [0.0; 4];
+        LossWeight::MinSnr.weights(&schedule, &[1, 100, 500, 999], 1, 1.0, &mut weights);
+        assert!((weights[0] - 5.0).abs() < 1e-12 && weights[3] < 1e-3);
+        assert!((weights[2] - schedule.snr(500)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_outcome_is_worth_more_when_its_decision_is_clean_and_the_other_way_round() {
+        let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 1000).unwrap();
+        let mut weights = [0.0; 6];
+        let levels = [1000, 1000, 1, 1000, 1000, 1];
+        LossWeight::FusedSnr.weights(&schedule, &levels, 2, 5.0, &mut weights);
+        let (full, floor) = (LossWeight::CLIP, LossWeight::CLIP * LossWeight::FLOOR);
+        for (found, want) in weights.iter().zip([floor, floor, full, full, full, full]) {
+            assert!((found - want).abs() < 1e-3, "{weights:?}");
         }
-        assert!((x0[0] - 5.0).abs() < 1e-12 && x0[3] < 1e-3);
+        // A clean decision alone says little of what comes after its block.
+        LossWeight::FusedSnr.weights(&schedule, &[1, 1000, 1000, 1000, 1, 1], 2, 5.0, &mut weights);
+        assert!((weights[2] - floor).abs() < 1e-3, "{weights:?}");
     }
 
     #[test]
     fn a_noisy_token_is_worth_more_after_a_clean_past() {
         let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 1000).unwrap();
         let (mut clean, mut noisy) = ([0.0; 5], [0.0; 5]);
-        LossWeight::FusedSnr.weights(&schedule, Target::X0, &[1, 1, 1, 1, 800], 10, &mut clean);
-        LossWeight::FusedSnr.weights(&schedule, Target::X0, &[1000, 1000, 1000, 1000, 800], 10, &mut noisy);
+        LossWeight::FusedSnr.weights(&schedule, &[1, 1, 1, 1, 800], 1, 10.0, &mut clean);
+        LossWeight::FusedSnr.weights(&schedule, &[1000, 1000, 1000, 1000, 800], 1, 10.0, &mut noisy);
         assert!(clean[4] > 2.0 * noisy[4]);
         // After noise it is the token's own ratio that counts, but never less than the floor.
         assert!((noisy[4] - LossWeight::CLIP * LossWeight::FLOOR).abs() < 1e-12, "{}", noisy[4]);
-        LossWeight::FusedSnr.weights(&schedule, Target::X0, &[1000, 1000, 1000, 1000, 500], 10, &mut noisy);
+        LossWeight::FusedSnr.weights(&schedule, &[1000, 1000, 1000, 1000, 500], 1, 10.0, &mut noisy);
         assert!((noisy[4] - schedule.snr(500)).abs() < 1e-3, "{}", noisy[4]);
     }
 }

@@ -90,6 +90,7 @@ impl DiffusionPlanner {
         let share = if warm { self.config.warm_start } else { 1.0 };
         let start = (f64::from(sampler.steps) * share).round() as u16;
         let matrix = SchedulingMatrix::from_levels(sampler.matrix(), &vec![start; chunks], sampler.steps)?;
+        let matrix = matrix.with_parts(self.layout().parts());
         Ok(matrix.until_settled(sampler.clean_tokens).after_known(FIRST_CHUNK))
     }
 
@@ -127,7 +128,7 @@ impl DiffusionPlanner {
                 ahead.get(at).or_else(|| ahead.get(last + at % layout.frame())).copied().unwrap_or(0.0)
             };
             let level = |chunk: usize| {
-                let level = usize::from(matrix.row(0)[FIRST_CHUNK + chunk]);
+                let level = usize::from(matrix.row(0)[(FIRST_CHUNK + chunk) * matrix.parts()]);
                 self.schedule.training_level(level, usize::from(matrix.levels()))
             };
             x.noise_around(b, width, &self.schedule, level, clean);
@@ -179,7 +180,8 @@ fn snapshot(
 ) -> Option<Snapshot> {
     let plan = decode(layout, normalizer, &x0_td[FIRST_CHUNK * layout.width()..]).ok()?;
     let share = |level: &u16| f64::from(*level) / f64::from(matrix.levels());
-    let levels = matrix.row(row)[FIRST_CHUNK..].iter();
+    // All parts of a planned chunk have one level.
+    let levels = matrix.row(row).iter().step_by(matrix.parts()).skip(FIRST_CHUNK);
     let uncertainty =
         levels.flat_map(|level| std::iter::repeat_n(share(level), layout.frames_per_token)).collect();
     Some(Snapshot { row, uncertainty, observations: plan.observations })

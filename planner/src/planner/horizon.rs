@@ -107,6 +107,7 @@ mod tests {
             frames_per_token: 10,
             chunks: 8,
             condition: vec![0],
+            level_blocks: 0,
         }
     }
 

@@ -8,9 +8,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::data::{least_rows, window_rows};
+use super::rows::{Row, draw_levels};
+use crate::dynamics::LocalDynamics;
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};
 use crate::noise::NoiseSchedule;
-use crate::{ModelConfig, PlannerError, TokenLayout, TrainBatch, TrainConfig, random};
+use crate::preconditioning::{Scratch, Terms};
+use crate::{ModelConfig, PlannerError, Preconditioning, TokenLayout, TrainBatch, TrainConfig, random};
 
 /// Names the stream of data order and noise apart from that of the weights.
 const DATA_STREAM: u64 = 1;
@@ -26,7 +29,7 @@ pub struct BatchMaker {
     windows: WindowIndex,
     layout: TokenLayout,
     schedule: NoiseSchedule,
-    model: ModelConfig,
+    preconditioning: Preconditioning,
     train: TrainConfig,
 }
 
@@ -38,9 +41,21 @@ struct Rows {
     rewards: Vec<f32>,
 }
 
+/// One sequence's numbers while they are made, `[T, D]` and `[T, P]`.
+#[derive(Default)]
+struct Buffers {
+    clean_td: Vec<f64>,
+    noisy_td: Vec<f64>,
+    weight_tp: Vec<f64>,
+    told: Vec<u16>,
+    terms: Terms,
+    scratch: Scratch,
+}
+
 impl BatchMaker {
     /// Batches from all of `dataset`, whose observations must follow one another (see
-    /// [`Dataset::repair_stale_observations`]), scaled by `normalizer`.
+    /// [`Dataset::repair_stale_observations`]), scaled by `normalizer`. `dynamics` are those of the data where the layout
+    /// has blocks of levels.
     ///
     /// A trajectory shorter than a sequence makes sequences with fewer chunks; their missing chunks are as invisible
     /// as those past a random end.
@@ -51,12 +66,13 @@ impl BatchMaker {
     pub fn new(
         dataset: &Dataset,
         normalizer: &DatasetNormalizer,
+        dynamics: Option<&LocalDynamics>,
         layout: &TokenLayout,
         model: &ModelConfig,
         train: &TrainConfig,
     ) -> Result<Self, PlannerError> {
         let trajectories = dataset.trajectories(true);
-        Self::over(dataset, &trajectories, normalizer, layout, model, train)
+        Self::over(dataset, &trajectories, (normalizer, dynamics), layout, model, train)
     }
 
     /// As [`Self::new`], from some of the trajectories of `dataset`.
@@ -66,7 +82,7 @@ impl BatchMaker {
     pub fn over(
         dataset: &Dataset,
         trajectories: &[Trajectory],
-        normalizer: &DatasetNormalizer,
+        (normalizer, dynamics): (&DatasetNormalizer, Option<&LocalDynamics>),
         layout: &TokenLayout,
         model: &ModelConfig,
         train: &TrainConfig,
@@ -81,7 +97,8 @@ impl BatchMaker {
                 remedy: "the data record no rewards: set it to false, or add `rewards` to the data".into(),
             });
         }
-        let numbers = [train.batch, layout.tokens(layout.chunks), layout.width()];
+        let widest = model.network.input(layout);
+        let numbers = [train.batch, layout.tokens(layout.chunks), widest];
         let numbers = numbers.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
         if numbers.is_none_or(|numbers| numbers > MOST_NUMBERS) {
             return Err(PlannerError::Setting {
@@ -90,7 +107,7 @@ impl BatchMaker {
                 remedy: format!(
                     "with {} tokens of {} numbers that is more than fits: give fewer, or a smaller model",
                     layout.tokens(layout.chunks),
-                    layout.width()
+                    widest
                 ),
             });
         }
@@ -104,7 +121,7 @@ impl BatchMaker {
             windows,
             layout: layout.clone(),
             schedule: model.noise()?,
-            model: model.clone(),
+            preconditioning: model.preconditioning(layout, dynamics)?,
             train: train.clone(),
         })
     }
@@ -122,8 +139,8 @@ impl BatchMaker {
             rows: Arc::clone(&self.rows),
             windows: windows(dataset, trajectories, &self.layout)?,
             layout: self.layout.clone(),
-            schedule: self.model.noise()?,
-            model: self.model.clone(),
+            schedule: self.schedule.clone(),
+            preconditioning: self.preconditioning.clone(),
             train: self.train.clone(),
         })
     }
@@ -151,17 +168,18 @@ impl BatchMaker {
     fn draw(&self, stream: u64, step: u64) -> TrainBatch {
         let (b, t, d) = (self.train.batch, self.tokens(), self.layout.width());
         let mut batch = TrainBatch {
-            x_btd: vec![0.0; b * t * d],
+            input_bti: vec![0.0; b * t * self.preconditioning.input()],
             target_btd: vec![0.0; b * t * d],
             weight_btd: vec![0.0; b * t * d],
-            level_bt: vec![0; b * t],
+            level_btl: vec![0; b * t * self.layout.told_levels()],
             chunks_b: vec![0; b],
             goal_b: vec![false; b],
         };
         let mut existing = 0usize;
+        let mut buffers = Buffers::default();
         for sequence in 0..b {
             let mut rng = random::stream(self.train.seed, &[stream, step, sequence as u64]);
-            existing += self.sequence(&mut rng, sequence, &mut batch);
+            existing += self.sequence(&mut rng, sequence, &mut buffers, &mut batch);
         }
         let scale = 1.0 / existing.max(1) as f32;
         batch.weight_btd.iter_mut().for_each(|weight| *weight *= scale);
@@ -169,56 +187,88 @@ impl BatchMaker {
     }
 
     /// Fills one sequence; returns the number of slots that weigh in.
-    fn sequence(&self, rng: &mut ChaCha8Rng, sequence: usize, batch: &mut TrainBatch) -> usize {
+    fn sequence(
+        &self,
+        rng: &mut ChaCha8Rng,
+        sequence: usize,
+        buffers: &mut Buffers,
+        batch: &mut TrainBatch,
+    ) -> usize {
         let (layout, t, d) = (&self.layout, self.tokens(), self.layout.width());
         let chunks = if self.train.random_ends { rng.random_range(1..=layout.chunks) } else { layout.chunks };
-        let goal = !layout.condition.is_empty() && !rng.random_bool(self.train.condition_dropout);
+        let row = Row::draw(rng, &self.train, layout);
+        let hidden = row.hides_goal(rng, &self.train);
+        let goal = !layout.condition.is_empty() && !hidden;
         let window = self.windows.sample(rng);
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
-        let levels = &mut batch.level_bt[sequence * t..(sequence + 1) * t];
-        for level in levels.iter_mut() {
-            *level = rng.random_range(1..=self.model.levels) as u16;
-        }
-        let known = ((self.model.levels as f64 * self.train.known_level).round() as usize).max(1);
-        if rng.random_bool(self.train.pyramids) {
-            pyramid_row(rng, self.model.levels, known, &mut levels[FIRST_CHUNK..FIRST_CHUNK + chunks]);
-        }
-        for (token, probability) in [(STATE, 1.0 - self.train.context_dropout), (GOAL, self.train.known_goal)]
-        {
-            if rng.random_bool(probability) {
-                levels[token] = rng.random_range(1..=known) as u16;
-            }
-        }
-        let mut weight_t = vec![0.0; t];
-        self.train.weight.weights(
-            &self.schedule,
-            self.model.target,
-            levels,
-            layout.frames_per_token,
-            &mut weight_t,
-        );
+        let level_tp = draw_levels(rng, row, &self.train, layout, self.schedule.levels(), chunks);
+        self.noise(rng, start, chunks, goal, &level_tp, buffers);
+        let Buffers { clean_td, noisy_td, weight_tp, told, terms, scratch } = buffers;
+        let (count, halves) = (layout.parts(), if layout.level_blocks == 0 { 1 } else { 2 });
+        let frames = layout.frames_per_token as f64 / layout.level_blocks.max(1) as f64;
+        weight_tp.resize(level_tp.len(), 0.0);
+        self.train.weight.weights(&self.schedule, &level_tp, halves, frames, weight_tp);
+        let (input, levels) = (self.preconditioning.input(), layout.told_levels());
+        let part_of_slots = layout.part_of_slots();
         let mut existing = 0;
-        for token in 0..t {
-            let visible = if token == GOAL { goal } else { token < FIRST_CHUNK + chunks };
-            if !visible {
-                continue;
-            }
-            let at = (sequence * t + token) * d;
-            self.clean(token, start, chunks, &mut batch.target_btd[at..at + d]);
-            let abar = self.schedule.abar(usize::from(levels[token]));
-            let (signal, noise) = (abar.sqrt() as f32, (1.0 - abar).sqrt() as f32);
-            let (on_x0, on_noise) = self.model.target.mixture(abar);
+        for token in (0..t).filter(|&token| self.is_visible(token, chunks, goal)) {
+            told.clear();
+            self.preconditioning.tell(token, &level_tp, told);
+            self.preconditioning.terms(token, told, terms);
+            self.preconditioning.show(token, noisy_td, terms, scratch);
+            let at = sequence * t + token;
+            batch.level_btl[at * levels..(at + 1) * levels].copy_from_slice(told);
+            let shown = batch.input_bti[at * input..(at + 1) * input].iter_mut();
+            shown.zip(&scratch.input).for_each(|(shown, x)| *shown = *x as f32);
             for i in (0..d).filter(|&i| layout.exists(token, i)) {
-                let z: f64 = StandardNormal.sample(rng);
-                let (x0, e) = (batch.target_btd[at + i], z as f32);
-                batch.x_btd[at + i] = signal * x0 + noise * e;
-                batch.target_btd[at + i] = on_x0 as f32 * x0 + on_noise as f32 * e;
-                batch.weight_btd[at + i] = weight_t[token] as f32;
+                // Of what is exactly clean there is nothing to answer.
+                let scale = terms.scale[i];
+                if scale <= 0.0 {
+                    continue;
+                }
+                let answer = (clean_td[token * d + i] - scratch.mean[i]) / scale;
+                batch.target_btd[at * d + i] = answer as f32;
+                let weight = weight_tp[token * count + part_of_slots[i]] * scale * scale;
+                batch.weight_btd[at * d + i] = weight as f32;
                 existing += 1;
             }
         }
         existing
+    }
+
+    /// Lays out the clean tokens of a sequence that exist, and noises each part of each to its level.
+    fn noise(
+        &self,
+        rng: &mut ChaCha8Rng,
+        start: usize,
+        chunks: usize,
+        goal: bool,
+        level_tp: &[u16],
+        buffers: &mut Buffers,
+    ) {
+        let (layout, t, d) = (&self.layout, self.tokens(), self.layout.width());
+        let count = layout.parts();
+        let part_of_slots = layout.part_of_slots();
+        for of in [&mut buffers.clean_td, &mut buffers.noisy_td] {
+            of.clear();
+            of.resize(t * d, 0.0);
+        }
+        for token in (0..t).filter(|&token| self.is_visible(token, chunks, goal)) {
+            let clean_d = &mut buffers.clean_td[token * d..(token + 1) * d];
+            self.clean(token, start, chunks, clean_d);
+            let level_p = &level_tp[token * count..(token + 1) * count];
+            let noisy_d = &mut buffers.noisy_td[token * d..(token + 1) * d];
+            for i in (0..d).filter(|&i| layout.exists(token, i)) {
+                let abar = self.schedule.abar(usize::from(level_p[part_of_slots[i]]));
+                let e: f64 = StandardNormal.sample(rng);
+                noisy_d[i] = abar.sqrt() * clean_d[i] + (1.0 - abar).sqrt() * e;
+            }
+        }
+    }
+
+    fn is_visible(&self, token: usize, chunks: usize, goal: bool) -> bool {
+        if token == GOAL { goal } else { token < FIRST_CHUNK + chunks }
     }
 
     /// Chunks of a sequence in `window`, of `drawn` in a full one: a padded window has as many as exist, or the same
@@ -230,28 +280,33 @@ impl BatchMaker {
     }
 
     /// Writes the clean token `token` of the window that starts at row `start`.
-    fn clean(&self, token: usize, start: usize, chunks: usize, out: &mut [f32]) {
+    fn clean(&self, token: usize, start: usize, chunks: usize, out: &mut [f64]) {
         let layout = &self.layout;
         let (o, a, f) = (layout.observation, layout.action, layout.frames_per_token);
         let last = layout.last_observation();
+        let copy = |out: &mut [f64], from: &[f32]| {
+            out.iter_mut().zip(from).for_each(|(out, value)| *out = f64::from(*value));
+        };
         match token {
-            STATE => out[last..last + o].copy_from_slice(&self.rows.observations[start * o..(start + 1) * o]),
+            STATE => copy(&mut out[last..last + o], &self.rows.observations[start * o..(start + 1) * o]),
             GOAL => {
                 // Hindsight: the sequence is told where it ends.
                 let row = start + chunks * f;
                 for &index in &layout.condition {
-                    out[last + index] = self.rows.observations[row * o + index];
+                    out[last + index] = f64::from(self.rows.observations[row * o + index]);
                 }
             }
             _ => {
                 for frame in 0..f {
                     let row = start + (token - FIRST_CHUNK) * f + frame;
                     let (action, observation) = (layout.action_at(frame), layout.observation_at(frame));
-                    out[action..action + a].copy_from_slice(&self.rows.actions[row * a..(row + 1) * a]);
-                    out[observation..observation + o]
-                        .copy_from_slice(&self.rows.observations[(row + 1) * o..(row + 2) * o]);
+                    copy(&mut out[action..action + a], &self.rows.actions[row * a..(row + 1) * a]);
+                    copy(
+                        &mut out[observation..observation + o],
+                        &self.rows.observations[(row + 1) * o..(row + 2) * o],
+                    );
                     if let Some(reward) = layout.reward_at(frame) {
-                        out[reward] = self.rows.rewards[row];
+                        out[reward] = f64::from(self.rows.rewards[row]);
                     }
                 }
             }
@@ -266,24 +321,4 @@ fn windows(
 ) -> Result<WindowIndex, PlannerError> {
     let least = Some(least_rows(layout));
     Ok(WindowIndex::over(dataset, trajectories, window_rows(layout), least)?)
-}
-
-/// Steepest pyramid drawn: how much noisier each chunk is than the one before, as a share of pure noise.
-const STEEPEST: f64 = 0.15;
-
-/// Draws levels as a row of sampling holds them: the chunks of a pyramid, seen at a random moment.
-///
-/// Where all levels are drawn independently, a sequence of twenty chunks is all noise once in an age; but that is
-/// the row with which every plan begins, and the one that decides which way round a wall it goes.
-fn pyramid_row(rng: &mut ChaCha8Rng, levels: usize, known: usize, chunks: &mut [u16]) {
-    let slope = if rng.random_bool(0.5) { 0.0 } else { rng.random_range(0.0..STEEPEST) };
-    let first = rng.random_range(-slope * chunks.len() as f64..1.0);
-    for (t, level) in chunks.iter_mut().enumerate() {
-        let share = first + slope * (t + 1) as f64;
-        *level = if share <= 0.0 {
-            rng.random_range(1..=known) as u16
-        } else {
-            ((share.min(1.0) * levels as f64).ceil() as usize).clamp(1, levels) as u16
-        };
-    }
 }

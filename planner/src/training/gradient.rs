@@ -6,9 +6,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::engine::EngineGradient;
 use crate::error::check_len;
-use crate::network::{
-    Conditions, FourierFeatures, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool,
-};
+use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool};
 use crate::train_config::MOST_SHARDS;
 use crate::{PlannerError, TokenLayout, TrainBatch};
 
@@ -91,7 +89,7 @@ impl GradientWorkers {
             layout: layout.clone(),
             parameters: ParameterLayout::of(network),
             causal: config.causal,
-            fourier: FourierFeatures::new(layout, config.fourier_features),
+            input: config.input(layout),
             levels,
             shards: if threads.is_some() { shards.clamp(1, MOST_SHARDS) } else { 1 },
             device: device.clone(),
@@ -139,7 +137,7 @@ struct BurnGradient {
     layout: TokenLayout,
     parameters: ParameterLayout,
     causal: bool,
-    fourier: FourierFeatures,
+    input: usize,
     levels: usize,
     shards: usize,
     device: Device,
@@ -149,7 +147,8 @@ struct BurnGradient {
 impl BurnGradient {
     /// Loss and gradient for `network` (weights without autodiff).
     fn gradient(&self, network: &Network, batch: &TrainBatch) -> Result<StepGradient, PlannerError> {
-        batch.check(self.layout.tokens(self.layout.chunks), self.layout.width())?;
+        let sizes = [self.input, self.layout.width(), self.layout.told_levels()];
+        batch.check(self.layout.tokens(self.layout.chunks), sizes)?;
         let sequences = batch.chunks_b.len();
         let per_shard = sequences.div_ceil(self.shards);
         let ranges: Vec<_> = (0..sequences)
@@ -190,26 +189,27 @@ impl BurnGradient {
     }
 
     fn shard(&self, network: &Network, batch: &TrainBatch, range: std::ops::Range<usize>) -> StepGradient {
-        let (b, d) = (range.len(), self.layout.width());
-        let t = batch.level_bt.len() / batch.chunks_b.len();
+        let (b, t) = (range.len(), self.layout.tokens(self.layout.chunks));
+        let (d, i, l) = (self.layout.width(), self.input, self.layout.told_levels());
         // Each worker's graph is its own: clones would share one lock.
         let network = network.clone().fork(&self.device).unfreeze().train();
-        let upload = |values: &[f32]| {
-            let values = values[range.start * t * d..range.end * t * d].to_vec();
-            Tensor::<1>::from_data(TensorData::new(values, [b * t * d]), &self.device)
-                .reshape([b, t, d])
+        let upload = |values: &[f32], n: usize| {
+            let values = values[range.start * t * n..range.end * t * n].to_vec();
+            Tensor::<1>::from_data(TensorData::new(values, [b * t * n]), &self.device)
+                .reshape([b, t, n])
                 .autodiff()
         };
         let conditions = Conditions::new(
-            &batch.level_bt[range.start * t..range.end * t],
+            t,
+            &batch.level_btl[range.start * t * l..range.end * t * l],
             &batch.chunks_b[range.clone()],
             &batch.goal_b[range.clone()],
             self.causal,
             self.levels,
         );
-        let input = conditions.input(upload(&batch.x_btd), &self.fourier, &self.device, DType::F32);
-        let error_btd = network.forward(input) - upload(&batch.target_btd);
-        let loss = (error_btd.clone() * error_btd * upload(&batch.weight_btd)).sum();
+        let input = conditions.input(upload(&batch.input_bti, i), &self.device, DType::F32);
+        let error_btd = network.forward(input) - upload(&batch.target_btd, d);
+        let loss = (error_btd.clone() * error_btd * upload(&batch.weight_btd, d)).sum();
         let mut gradients = loss.backward();
         let gradient = self.parameters.gradient(&network, &mut gradients, &self.device);
         StepGradient { loss: loss.inner(), gradient }

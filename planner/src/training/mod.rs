@@ -9,6 +9,7 @@ mod events;
 mod gradient;
 mod metrics;
 mod optimizer;
+mod rows;
 mod run_folder;
 mod trainer;
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits, TrainState};
 use crate::network::{Network, ParameterLayout};
-use crate::{ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainBatch, TrainConfig};
+use crate::{LocalDynamics, ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainBatch, TrainConfig};
 
 /// Batches made ahead of the step that uses them.
 const PREFETCH: usize = 4;
@@ -70,18 +70,24 @@ impl Trainer {
         let layout = model.layout(data.spec)?;
         let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, data.dataset)?;
         normalizer.observation = normalizer.observation.spread(&layout.condition, model.position_scale)?;
-        let (manifest, unfitted) = describe(data, &layout, &normalizer, model, train)?;
+        let [kept, held] = data.split(least_rows(&layout), train.seed)?;
+        let dynamics = match layout.level_blocks {
+            0 => None,
+            _ => Some(LocalDynamics::fit(data.dataset, &kept, &normalizer, &layout)?),
+        };
+        let (mut manifest, unfitted) = describe(data, &layout, &normalizer, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);
         let (levels, shards) = (model.levels, train.shards);
         let workers =
             GradientWorkers::new(&network, &model.network, &layout, levels, shards, device, threads)?;
-        let [kept, held] = data.split(least_rows(&layout), train.seed)?;
-        let batches = BatchMaker::over(data.dataset, &kept, &normalizer, &layout, model, train)?;
+        let scaled = (&normalizer, dynamics.as_ref());
+        let batches = BatchMaker::over(data.dataset, &kept, scaled, &layout, model, train)?;
         let validation = match held.as_slice() {
             [] => None,
             held => Some(batches.with_trajectories(data.dataset, held)?.validation_batch()),
         };
+        manifest.dynamics = dynamics;
         let mut report = data.report(&layout, &batches, &held);
         report.findings.extend(unfitted);
         // Last, so that what cannot be trained leaves no folder behind.
@@ -278,6 +284,7 @@ fn describe(
         normalizer: normalizer.clone(),
         limits: SlotLimits::of(dataset, normalizer, layout)?,
         inverse,
+        dynamics: None,
         support,
         plan: PlanConfig::default(),
         control: Value::Null,

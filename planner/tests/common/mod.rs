@@ -33,6 +33,7 @@ pub fn layout(chunks: usize) -> TokenLayout {
         frames_per_token: 1,
         chunks,
         condition: vec![0, 1],
+        level_blocks: 0,
     }
 }
 
@@ -77,11 +78,18 @@ impl GaussianDenoiser {
         self.mean.len()
     }
 
+    /// The same data in tokens whose parts have levels of their own.
+    pub fn with_blocks(mut self, level_blocks: usize) -> Self {
+        self.layout.level_blocks = level_blocks;
+        self
+    }
+
     /// Signal amplitude of every slot.
-    fn signal(&self, level_t: &[u16]) -> DVector<f64> {
-        let width = self.layout.width();
+    fn signal(&self, level_tp: &[u16]) -> DVector<f64> {
+        let (width, parts, part_of) = (self.layout.width(), self.layout.parts(), self.layout.part_of_slots());
         DVector::from_fn(self.size(), |i, _| {
-            self.schedule.abar(usize::from(level_t[FIRST_CHUNK + i / width])).sqrt()
+            let column = (FIRST_CHUNK + i / width) * parts + part_of[i % width];
+            self.schedule.abar(usize::from(level_tp[column])).sqrt()
         })
     }
 
@@ -104,7 +112,8 @@ impl GaussianDenoiser {
         let (per, known) = (batch.tokens * width, FIRST_CHUNK * width);
         assert_eq!(per, known + self.size(), "all chunks are sampled");
         for b in 0..batch.batch {
-            let level_t = &batch.level_bt[b * batch.tokens..(b + 1) * batch.tokens];
+            let columns = batch.tokens * self.layout.parts();
+            let level_t = &batch.level_btp[b * columns..(b + 1) * columns];
             self.prepare(level_t);
             let x = DVector::from_column_slice(&batch.x_btd[b * per + known..(b + 1) * per]);
             let gain = &self.gain.as_ref().unwrap().1;
@@ -216,7 +225,8 @@ pub fn walk(
 ) -> Vec<DVector<f64>> {
     let layout = denoiser.layout.clone();
     let schedule = denoiser.schedule.clone();
-    let matrix = SchedulingMatrix::new(kind, layout.chunks, levels).unwrap().after_known(FIRST_CHUNK);
+    let matrix = SchedulingMatrix::new(kind, layout.chunks, levels).unwrap();
+    let matrix = matrix.with_parts(layout.parts()).after_known(FIRST_CHUNK);
     let sampler = Sampler {
         schedule: &schedule,
         matrix: &matrix,

@@ -1,13 +1,14 @@
-//! Manifests of format 1, brought to the names and sections of format 2.
+//! Manifests of formats 1 and 2, brought to the names and sections of the present one.
 //!
-//! They hold no settings of planning: what is filled in are this version's defaults. What a checkpoint of that format
-//! was scored with lies beside it as a configuration, and is laid over these by whoever knows configurations.
+//! Those of format 1 hold no settings of planning: what is filled in are this version's defaults. What a checkpoint of
+//! that format was scored with lies beside it as a configuration, and is laid over these by whoever knows configurations.
+//! Those of format 2 are of networks whose tokens have one level for decisions and outcomes.
 
 use serde_json::{Map, Value, json};
 
 use crate::PlanConfig;
 
-/// Whether a manifest says that it is of this format.
+/// Whether a manifest says that it is of the first format.
 pub(super) fn is_first(manifest: &Value) -> bool {
     manifest.get("format") == Some(&json!(1))
 }
@@ -17,13 +18,48 @@ pub(super) fn is_first(manifest: &Value) -> bool {
 /// # Errors
 /// For one that says it is of the first format and holds what only later ones do: filling in would change it.
 pub(super) fn upgrade(mut manifest: Value) -> Result<Value, serde_json::Error> {
-    if !is_first(&manifest) {
-        return Ok(manifest);
+    if is_first(&manifest) {
+        manifest = of_first(manifest)?;
     }
-    if let Some(later) = ["plan", "control", "task"].iter().find(|name| manifest.get(**name).is_some()) {
-        let problem = format!("it says format 1 and holds `{later}`, which that format does not have");
-        return Err(serde::de::Error::custom(problem));
+    if manifest.get("format") == Some(&json!(2)) {
+        manifest = of_second(manifest)?;
     }
+    Ok(manifest)
+}
+
+/// Refuses a manifest that holds what its format does not have.
+fn without(manifest: &Value, format: u32, later: &[&str]) -> Result<(), serde_json::Error> {
+    match later.iter().find(|at| manifest.pointer(at).is_some()) {
+        None => Ok(()),
+        Some(later) => {
+            let name = later.rsplit('/').next().unwrap_or_default();
+            let problem =
+                format!("it says format {format} and holds `{name}`, which that format does not have");
+            Err(serde::de::Error::custom(problem))
+        }
+    }
+}
+
+/// From format 2 to 3: one level for all of a token, and no rows of levels that tell its parts apart.
+fn of_second(mut manifest: Value) -> Result<Value, serde_json::Error> {
+    let shares = ["imagine", "act", "infer_actions"];
+    without(&manifest, 2, &["/dynamics", "/model/level_blocks", "/layout/level_blocks"])?;
+    without(&manifest, 2, &shares.map(|share| format!("/train/{share}")).each_ref().map(String::as_str))?;
+    if let Some(model) = object(&mut manifest, "/model") {
+        model.insert("level_blocks".into(), json!(0));
+    }
+    if let Some(train) = object(&mut manifest, "/train") {
+        shares.iter().for_each(|share| drop(train.insert((*share).into(), json!(0.0))));
+    }
+    if let Value::Object(fields) = &mut manifest {
+        fields.insert("format".into(), json!(3));
+    }
+    Ok(manifest)
+}
+
+/// From format 1 to 2.
+fn of_first(mut manifest: Value) -> Result<Value, serde_json::Error> {
+    without(&manifest, 1, &["/plan", "/control", "/task"])?;
     present_names(&mut manifest);
     rename(&mut manifest, "/environment", &[("goal_indices", "condition")]);
     let environment = manifest.get("environment");
@@ -39,7 +75,7 @@ pub(super) fn upgrade(mut manifest: Value) -> Result<Value, serde_json::Error> {
         plan.rank.ood_penalty = 0.0;
     }
     if let Value::Object(fields) = &mut manifest {
-        fields.insert("format".into(), json!(super::FORMAT));
+        fields.insert("format".into(), json!(2));
         fields.insert("plan".into(), json!(plan));
         fields.insert("control".into(), Value::Null);
         fields.insert("task".into(), task);

@@ -1,0 +1,263 @@
+//! Linear dynamics of the data: where the next frames lie if walls, goals and routes are left out of account.
+//!
+//! What is local is not left to the network: a chunk begins where the one before ends, and its actions push it on.
+//! Two one-step models are rolled out over a chunk, one that knows the actions and one that does not:
+//! `o' = A o + B a + c` and `o' = A' o + c'`, normalised units. With each goes how far the data stray from it, frame
+//! by frame: a contact with a wall is such a straying, and what the network has left to learn.
+
+use forethought_envs::data::{Dataset, DatasetNormalizer, Trajectory};
+use nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
+
+use crate::{PlannerError, TokenLayout};
+
+/// Transitions and windows that are fitted at most, spread evenly over the data.
+const ROWS: usize = 100_000;
+/// Ridge, as a share of the number of rows: columns have deviation one.
+const RIDGE: f64 = 1e-6;
+/// Least variance that is left unexplained: below it lies the rounding of recordings.
+const LEAST: f64 = 1e-6;
+
+/// One-step linear models of the data and how far data stray from them over a chunk. `O`, `A` entries of observation and
+/// action, `f` frames of a chunk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalDynamics {
+    /// Variance of each entry in the data, `[O]`.
+    pub spread: Vec<f64>,
+    /// `A`, `[O, O]`.
+    pub transition: Vec<f64>,
+    /// `B`, `[O, A]`.
+    pub effect: Vec<f64>,
+    /// `c`, `[O]`.
+    pub drift: Vec<f64>,
+    /// Variance of frame `i` that observation before the chunk and actions leave open, `[f, O]`.
+    pub variance: Vec<f64>,
+    /// `A'`, `[O, O]`.
+    pub passive_transition: Vec<f64>,
+    /// `c'`, `[O]`.
+    pub passive_drift: Vec<f64>,
+    /// Variance of frame `i` that the observation before the chunk leaves open, `[f, O]`.
+    pub passive_variance: Vec<f64>,
+}
+
+impl LocalDynamics {
+    /// Fits the rows of these trajectories of `dataset`, whose observations must follow one another.
+    ///
+    /// # Errors
+    /// [`PlannerError::Env`] when the data do not fit the normaliser. Data too few or too strange to fit are no error:
+    /// then everything stays where it is, and all else is left open.
+    pub fn fit(
+        dataset: &Dataset,
+        trajectories: &[Trajectory],
+        normalizer: &DatasetNormalizer,
+        layout: &TokenLayout,
+    ) -> Result<Self, PlannerError> {
+        let (o, a, f) = (layout.observation, layout.action, layout.frames_per_token);
+        let (mut observations, mut actions) = (dataset.observations.clone(), dataset.actions.clone());
+        normalizer.observation.normalize_f32(&mut observations)?;
+        normalizer.action.normalize_f32(&mut actions)?;
+        let windows: usize = trajectories.iter().map(|t| t.len().saturating_sub(f)).sum();
+        let stride = windows.div_ceil(ROWS).max(1);
+        let starts: Vec<usize> = trajectories
+            .iter()
+            .flat_map(|trajectory| trajectory.start..trajectory.end.saturating_sub(f).max(trajectory.start))
+            .step_by(stride)
+            .collect();
+        let rows = Rows { observations: &observations, actions: &actions, observation: o, action: a };
+        let mut found = Self::persistence(layout);
+        let fitted = fit_step(&rows, &starts, true).zip(fit_step(&rows, &starts, false));
+        let Some((active, passive)) = fitted else { return Ok(found) };
+        let entry = |model: &DMatrix<f64>, row: usize, columns: std::ops::Range<usize>| {
+            columns.map(|column| model[(column, row)]).collect::<Vec<_>>()
+        };
+        found.transition = (0..o).flat_map(|i| entry(&active, i, 0..o)).collect();
+        found.effect = (0..o).flat_map(|i| entry(&active, i, o..o + a)).collect();
+        found.drift = (0..o).flat_map(|i| entry(&active, i, o + a..o + a + 1)).collect();
+        found.passive_transition = (0..o).flat_map(|i| entry(&passive, i, 0..o)).collect();
+        found.passive_drift = (0..o).flat_map(|i| entry(&passive, i, o..o + 1)).collect();
+        found.spread = spread(&rows, &starts);
+        for known in [true, false] {
+            let variance = found.strayed(&rows, &starts, f, known);
+            if known { found.variance = variance } else { found.passive_variance = variance }
+        }
+        Ok(if found.fits(layout) { found } else { Self::persistence(layout) })
+    }
+
+    /// Everything stays where it is, give or take a deviation.
+    pub fn persistence(layout: &TokenLayout) -> Self {
+        let (o, f) = (layout.observation, layout.frames_per_token);
+        let identity: Vec<f64> = (0..o * o).map(|i| f64::from(u8::from(i % (o + 1) == 0))).collect();
+        Self {
+            spread: vec![1.0; o],
+            transition: identity.clone(),
+            effect: vec![0.0; o * layout.action],
+            drift: vec![0.0; o],
+            variance: vec![1.0; f * o],
+            passive_transition: identity,
+            passive_drift: vec![0.0; o],
+            passive_variance: vec![1.0; f * o],
+        }
+    }
+
+    /// Whether it speaks of tokens of this layout, in numbers that can be computed with.
+    pub fn fits(&self, layout: &TokenLayout) -> bool {
+        let (o, a, f) = (layout.observation, layout.action, layout.frames_per_token);
+        let sizes = [
+            (&self.spread, Some(o)),
+            (&self.transition, o.checked_mul(o)),
+            (&self.effect, o.checked_mul(a)),
+            (&self.drift, Some(o)),
+            (&self.variance, o.checked_mul(f)),
+            (&self.passive_transition, o.checked_mul(o)),
+            (&self.passive_drift, Some(o)),
+            (&self.passive_variance, o.checked_mul(f)),
+        ];
+        let bounded = |value: &f64| value.is_finite() && value.abs() < 1e12;
+        let mut variances = self.spread.iter().chain(&self.variance).chain(&self.passive_variance);
+        sizes.iter().all(|(values, len)| Some(values.len()) == *len && values.iter().all(bounded))
+            && variances.all(|variance| *variance > 0.0)
+    }
+
+    /// Mean square error of every frame of a chunk, `[f, O]`, over these windows.
+    fn strayed(&self, rows: &Rows<'_>, starts: &[usize], f: usize, known: bool) -> Vec<f64> {
+        let o = rows.observation;
+        let (mut sum, mut now, mut next) = (vec![0.0; f * o], vec![0.0; o], vec![0.0; o]);
+        for &start in starts {
+            now.iter_mut().zip(rows.observation(start)).for_each(|(now, x)| *now = f64::from(*x));
+            for (frame, sum_o) in sum.chunks_exact_mut(o).enumerate() {
+                self.step(&now, known.then(|| rows.action(start + frame)), &mut next);
+                std::mem::swap(&mut now, &mut next);
+                for ((sum, now), x) in sum_o.iter_mut().zip(&now).zip(rows.observation(start + frame + 1)) {
+                    *sum += (now - f64::from(*x)).powi(2);
+                }
+            }
+        }
+        sum.iter().map(|sum| (sum / starts.len().max(1) as f64).max(LEAST)).collect()
+    }
+
+    fn step(&self, now: &[f64], action: Option<&[f32]>, next: &mut [f64]) {
+        let (transition, drift) = match action {
+            Some(_) => (&self.transition, &self.drift),
+            None => (&self.passive_transition, &self.passive_drift),
+        };
+        let o = now.len();
+        for (i, next) in next.iter_mut().enumerate() {
+            let moved: f64 = transition[i * o..(i + 1) * o].iter().zip(now).map(|(m, x)| m * x).sum();
+            let pushed = action.map_or(0.0, |action| {
+                let effect = &self.effect[i * action.len()..(i + 1) * action.len()];
+                effect.iter().zip(action).map(|(m, x)| m * f64::from(*x)).sum::<f64>()
+            });
+            *next = moved + pushed + drift[i];
+        }
+    }
+}
+
+/// Normalised data.
+struct Rows<'a> {
+    observations: &'a [f32],
+    actions: &'a [f32],
+    observation: usize,
+    action: usize,
+}
+
+impl Rows<'_> {
+    fn observation(&self, row: usize) -> &[f32] {
+        &self.observations[row * self.observation..(row + 1) * self.observation]
+    }
+
+    fn action(&self, row: usize) -> &[f32] {
+        &self.actions[row * self.action..(row + 1) * self.action]
+    }
+}
+
+/// Variance of every entry of the observations in these rows.
+fn spread(rows: &Rows<'_>, starts: &[usize]) -> Vec<f64> {
+    let count = starts.len().max(1) as f64;
+    let moment = |entry: usize, power: i32| {
+        starts.iter().map(|&row| f64::from(rows.observation(row)[entry]).powi(power)).sum::<f64>() / count
+    };
+    (0..rows.observation).map(|entry| (moment(entry, 2) - moment(entry, 1).powi(2)).max(LEAST)).collect()
+}
+
+/// Least squares of the next observation on the present one, the action where it is known, and a constant:
+/// coefficients `[features, O]`.
+fn fit_step(rows: &Rows<'_>, starts: &[usize], known: bool) -> Option<DMatrix<f64>> {
+    let (o, a) = (rows.observation, if known { rows.action } else { 0 });
+    let n = o + a + 1;
+    let (mut xx, mut xy) = (DMatrix::<f64>::zeros(n, n), DMatrix::<f64>::zeros(n, o));
+    let mut x = vec![1.0; n];
+    for &row in starts {
+        let seen = rows.observation(row).iter().chain(rows.action(row).iter().take(a));
+        x.iter_mut().zip(seen).for_each(|(x, value)| *x = f64::from(*value));
+        for (i, xi) in x.iter().enumerate() {
+            x.iter().enumerate().for_each(|(j, xj)| xx[(i, j)] += xi * xj);
+            rows.observation(row + 1).iter().enumerate().for_each(|(j, y)| xy[(i, j)] += xi * f64::from(*y));
+        }
+    }
+    let ridge = RIDGE * starts.len() as f64 + f64::MIN_POSITIVE;
+    let regular = xx + DMatrix::identity(n, n) * ridge;
+    regular.cholesky().map(|cholesky| cholesky.solve(&xy)).filter(|found| found.iter().all(|v| v.is_finite()))
+}
+
+#[cfg(test)]
+mod tests {
+    use forethought_envs::data::{DatasetMetadata, Normalizer, NormalizerKind};
+
+    use super::*;
+
+    fn layout() -> TokenLayout {
+        TokenLayout {
+            observation: 2,
+            action: 1,
+            reward: false,
+            frames_per_token: 3,
+            chunks: 2,
+            condition: vec![0],
+            level_blocks: 1,
+        }
+    }
+
+    #[test]
+    fn a_linear_system_is_found_and_what_is_left_is_what_is_unknown() {
+        // Position and velocity, pushed by actions that nobody could foresee.
+        let n = 4000;
+        let mut noise = vec![0.0; n];
+        crate::random::fill_normal(&mut crate::random::stream(3, &[]), &mut noise);
+        let mut dataset = Dataset {
+            env_id: "line".into(),
+            observation_dim: 2,
+            action_dim: 1,
+            goal_dim: 0,
+            observations: Vec::new(),
+            actions: Vec::new(),
+            rewards: vec![0.0; n],
+            terminals: vec![false; n],
+            timeouts: (1..=n).map(|row| row == n).collect(),
+            goals: None,
+            simulator: None,
+            metadata: DatasetMetadata::default(),
+        };
+        let (mut p, mut v) = (0.0_f64, 0.0_f64);
+        for &a in &noise {
+            dataset.observations.extend([p as f32, v as f32]);
+            dataset.actions.push(a as f32);
+            (p, v) = (0.9 * p + 0.3 * v + 0.1, 0.8 * v + 0.5 * a);
+        }
+        let unscaled =
+            |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
+        let normalizer = DatasetNormalizer { observation: unscaled(2), action: unscaled(1) };
+        let whole = dataset.trajectories(true);
+        let found = LocalDynamics::fit(&dataset, &whole, &normalizer, &layout()).unwrap();
+        let close = |found: &[f64], want: &[f64], by: f64| {
+            assert!(found.iter().zip(want).all(|(f, w)| (f - w).abs() < by), "{found:?} for {want:?}");
+        };
+        close(&found.transition, &[0.9, 0.3, 0.0, 0.8], 1e-4);
+        close(&found.effect, &[0.0, 0.5], 1e-4);
+        close(&found.drift, &[0.1, 0.0], 1e-4);
+        close(&found.variance, &[0.0; 6], 1e-4);
+        close(&found.passive_transition, &[0.9, 0.3, 0.0, 0.8], 0.03);
+        // Without the actions: a variance of 0.25 each step, of which 0.64 stay, and 0.09 reach the position.
+        close(&found.passive_variance, &[0.0, 0.25, 0.0225, 0.41, 0.0822, 0.5124], 0.03);
+    }
+}

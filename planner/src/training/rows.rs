@@ -1,0 +1,188 @@
+//! Rows of levels to train on: what sampling shows a network, and everything in between.
+//!
+//! A network is a planner, a policy, a world model or an inverse model by what it is shown, so each of these rows is
+//! drawn often enough to be learnt. Where all levels are drawn independently, a sequence of twenty chunks is all noise
+//! once in an age; but that is the row with which every plan begins, and the one that decides which way round a wall it
+//! goes.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use crate::layout::{FIRST_CHUNK, GOAL, Half, STATE};
+use crate::{TokenLayout, TrainConfig};
+
+/// Steepest pyramid drawn: how much noisier each chunk is than the one before, as a share of pure noise.
+const STEEPEST: f64 = 0.15;
+/// Share of the rows of world models, policies and inverse models in which the goal is hidden. A world model is not to
+/// know where the sequence ends: that would tell it how things went.
+const HIDDEN: f64 = 0.8;
+
+/// A kind of row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// Every part of every chunk at a level of its own.
+    Independent,
+    /// Chunks of a pyramid, seen at a random moment; all parts of a chunk together.
+    Pyramid,
+    /// Past clean, decisions shown up to a cut, the outcomes of the last block shown asked for.
+    Imagine,
+    /// Past clean, decisions of a chunk asked for, its outcomes and all that follows open.
+    Act,
+    /// All outcomes clean, decisions asked for.
+    InferActions,
+}
+
+impl Row {
+    /// The row of a sequence.
+    pub fn draw(rng: &mut ChaCha8Rng, train: &TrainConfig, layout: &TokenLayout) -> Self {
+        if rng.random_bool(train.pyramids) {
+            return Self::Pyramid;
+        }
+        if layout.level_blocks == 0 {
+            return Self::Independent;
+        }
+        // Shares of all sequences, of which pyramids have taken theirs.
+        let drawn = train.pyramids + (1.0 - train.pyramids) * rng.random::<f64>();
+        let mut upto = train.pyramids;
+        for (row, share) in [
+            (Self::Imagine, train.imagine),
+            (Self::Act, train.act),
+            (Self::InferActions, train.infer_actions),
+        ] {
+            upto += share;
+            if drawn < upto {
+                return row;
+            }
+        }
+        Self::Independent
+    }
+
+    /// Whether the sequence has no goal token.
+    pub fn hides_goal(self, rng: &mut ChaCha8Rng, train: &TrainConfig) -> bool {
+        let hidden = match self {
+            Self::Independent | Self::Pyramid => train.condition_dropout,
+            Self::Imagine | Self::Act | Self::InferActions => HIDDEN.max(train.condition_dropout),
+        };
+        rng.random_bool(hidden)
+    }
+}
+
+/// Levels of a sequence with `chunks` visible chunks, `[T, P]` out of `levels`.
+pub(super) fn draw_levels(
+    rng: &mut ChaCha8Rng,
+    row: Row,
+    train: &TrainConfig,
+    layout: &TokenLayout,
+    levels: usize,
+    chunks: usize,
+) -> Vec<u16> {
+    let (tokens, count) = (layout.tokens(layout.chunks), layout.parts());
+    let known = ((levels as f64 * train.known_level).round() as usize).max(1);
+    let mut level_tp = vec![levels as u16; tokens * count];
+    for token in [STATE, GOAL] {
+        level_tp[token * count..(token + 1) * count].fill(rng.random_range(1..=levels) as u16);
+    }
+    let mut draw = Draw { rng, layout, levels, known };
+    let of_chunks = &mut level_tp[FIRST_CHUNK * count..(FIRST_CHUNK + chunks) * count];
+    match row {
+        Row::Independent => draw.independent(of_chunks),
+        Row::Pyramid => draw.pyramid(of_chunks),
+        Row::Imagine => draw.imagine(of_chunks),
+        Row::Act => draw.act(of_chunks),
+        Row::InferActions => draw.infer_actions(of_chunks),
+    }
+    for (token, probability) in [(STATE, 1.0 - train.context_dropout), (GOAL, train.known_goal)] {
+        if draw.rng.random_bool(probability) {
+            let level = draw.known();
+            level_tp[token * count..(token + 1) * count].fill(level);
+        }
+    }
+    level_tp
+}
+
+/// Draws the levels of the chunks of one sequence, `[chunks, P]`, which come as pure noise.
+struct Draw<'a> {
+    rng: &'a mut ChaCha8Rng,
+    layout: &'a TokenLayout,
+    levels: usize,
+    known: usize,
+}
+
+impl Draw<'_> {
+    /// A level at which what is known is shown.
+    fn known(&mut self) -> u16 {
+        self.rng.random_range(1..=self.known) as u16
+    }
+
+    /// Any level.
+    fn any(&mut self) -> u16 {
+        self.rng.random_range(1..=self.levels) as u16
+    }
+
+    /// Each half of each chunk at a level of its own, from a block on, in half of the chunks, at pure noise.
+    fn independent(&mut self, level_cp: &mut [u16]) {
+        let (count, blocks) = (self.layout.parts(), self.layout.level_blocks);
+        for level_p in level_cp.chunks_exact_mut(count) {
+            if blocks == 0 {
+                level_p[0] = self.any();
+                continue;
+            }
+            let shown = if self.rng.random_bool(0.5) { blocks } else { self.rng.random_range(1..=blocks) };
+            let halves = [self.any(), self.any()];
+            level_p.chunks_exact_mut(2).take(shown).for_each(|block| block.copy_from_slice(&halves));
+        }
+    }
+
+    fn pyramid(&mut self, level_cp: &mut [u16]) {
+        let count = self.layout.parts();
+        let chunks = level_cp.len() / count;
+        let slope = if self.rng.random_bool(0.5) { 0.0 } else { self.rng.random_range(0.0..STEEPEST) };
+        let first = self.rng.random_range(-slope * chunks as f64..1.0);
+        for (t, level_p) in level_cp.chunks_exact_mut(count).enumerate() {
+            let share = first + slope * (t + 1) as f64;
+            let level = if share <= 0.0 {
+                self.known()
+            } else {
+                ((share.min(1.0) * self.levels as f64).ceil() as usize).clamp(1, self.levels) as u16
+            };
+            level_p.fill(level);
+        }
+    }
+
+    /// Cleans a past of any length, the empty one in every second row; returns the chunk after it, `[P]`.
+    fn past<'l>(&mut self, level_cp: &'l mut [u16]) -> &'l mut [u16] {
+        let count = self.layout.parts();
+        let chunks = level_cp.len() / count;
+        let past = if self.rng.random_bool(0.5) { 0 } else { self.rng.random_range(0..chunks) };
+        let (before, rest) = level_cp.split_at_mut(past * count);
+        before.chunks_exact_mut(count).for_each(|level_p| level_p.fill(self.known()));
+        &mut rest[..count]
+    }
+
+    /// Outcomes of the blocks before the one in question are clean, or at its level, as they are where a chunk is imagined
+    /// at once. What follows is open, decisions included: they may have answered the outcome (to do is not to see).
+    fn imagine(&mut self, level_cp: &mut [u16]) {
+        let layout = self.layout;
+        let chunk = self.past(level_cp);
+        let (shown, outcome) = (self.rng.random_range(1..=layout.level_blocks), self.any());
+        let together = self.rng.random_bool(0.5);
+        for block in 0..shown {
+            chunk[layout.part(block, Half::Action)] = self.known();
+            let asked = together || block + 1 == shown;
+            chunk[layout.part(block, Half::Outcome)] = if asked { outcome } else { self.known() };
+        }
+    }
+
+    fn act(&mut self, level_cp: &mut [u16]) {
+        let chunk = self.past(level_cp);
+        let decision = self.any();
+        chunk.iter_mut().step_by(2).for_each(|level| *level = decision);
+    }
+
+    fn infer_actions(&mut self, level_cp: &mut [u16]) {
+        let decision = self.any();
+        for block in level_cp.chunks_exact_mut(2) {
+            block.copy_from_slice(&[decision, self.known()]);
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
+use forethought_envs::printable;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -44,10 +45,12 @@ pub fn flush() -> Result<(), Failure> {
     checked(io::stdout().lock().flush())
 }
 
-/// A remark on standard error.
+/// A remark on standard error. Remarks quote files and arguments: what a terminal would obey is written out.
 pub fn note(text: impl Display) {
+    let text = text.to_string();
+    let lines: Vec<String> = text.split('\n').map(|line| printable(line).to_string()).collect();
     // There is nowhere left to say that nobody hears it.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
 /// A path as it stands in JSON: JSON is Unicode, and names of files need not be.

@@ -211,17 +211,19 @@ fn training(c: &mut Criterion) {
     let parameters = ParameterLayout::of(&network);
     let batch = TrainBatch {
         input_bti: numbers(batch * tokens * config.input(&layout)),
-        target_btd: numbers(batch * tokens * width),
+        clean_btd: numbers(batch * tokens * width),
         weight_btd: vec![1e-4; batch * tokens * width],
         level_btl: (0..batch * tokens).map(|i| (i * 37 % 1000) as u16).collect(),
         chunks_b: vec![CHUNKS; batch],
         goal_b: vec![false; batch],
     };
+    let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 1000).unwrap();
+    let preconditioning = Preconditioning::new(&layout, &schedule, Target::X0, 0, None).unwrap();
     let state = TrainState::new(parameters.draw(1));
     let weights = Tensor::from_data(TensorData::new(state.weights.clone(), [parameters.len()]), &device);
     for name in ["engine", "burn"] {
         let new = if name == "engine" { GradientWorkers::new } else { GradientWorkers::in_burn };
-        let mut workers = new(&network, &config, &layout, 1000, 2, &device, Some(2)).unwrap();
+        let mut workers = new(&network, &config, &preconditioning, 2, &device, Some(2)).unwrap();
         group.bench_function(format!("gradient, {name}"), |bench| {
             bench.iter(|| workers.gradient(&weights, &batch).unwrap().loss.into_scalar::<f32>());
         });

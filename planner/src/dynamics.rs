@@ -1,7 +1,7 @@
 //! Linear dynamics of the data: where the next frames lie if walls, goals and routes are left out of account.
 //!
-//! What is local is not left to the network: a chunk begins where the one before ends, and its actions push it on.
-//! Two one-step models are rolled out over a chunk, one that knows the actions and one that does not:
+//! What is local is not left to the network: a block of frames begins where the one before ends, and its actions push it
+//! on. Two one-step models are rolled out over a block, one that knows the actions and one that does not:
 //! `o' = A o + B a + c` and `o' = A' o + c'`, normalised units. With each goes how far the data stray from it, frame
 //! by frame: a contact with a wall is such a straying, and what the network has left to learn.
 
@@ -18,8 +18,8 @@ const RIDGE: f64 = 1e-6;
 /// Least variance that is left unexplained: below it lies the rounding of recordings.
 const LEAST: f64 = 1e-6;
 
-/// One-step linear models of the data and how far data stray from them over a chunk. `O`, `A` entries of observation and
-/// action, `f` frames of a chunk.
+/// One-step linear models of the data and how far data stray from them over a block. `O`, `A` entries of observation and
+/// action, `f` frames of a block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LocalDynamics {
@@ -31,13 +31,13 @@ pub struct LocalDynamics {
     pub effect: Vec<f64>,
     /// `c`, `[O]`.
     pub drift: Vec<f64>,
-    /// Variance of frame `i` that observation before the chunk and actions leave open, `[f, O]`.
+    /// Variance of frame `i` that the observation before the block and actions leave open, `[f, O]`.
     pub variance: Vec<f64>,
     /// `A'`, `[O, O]`.
     pub passive_transition: Vec<f64>,
     /// `c'`, `[O]`.
     pub passive_drift: Vec<f64>,
-    /// Variance of frame `i` that the observation before the chunk leaves open, `[f, O]`.
+    /// Variance of frame `i` that the observation before the block leaves open, `[f, O]`.
     pub passive_variance: Vec<f64>,
 }
 
@@ -53,7 +53,7 @@ impl LocalDynamics {
         normalizer: &DatasetNormalizer,
         layout: &TokenLayout,
     ) -> Result<Self, PlannerError> {
-        let (o, a, f) = (layout.observation, layout.action, layout.frames_per_token);
+        let (o, a, f) = (layout.observation, layout.action, layout.block_frames());
         let (mut observations, mut actions) = (dataset.observations.clone(), dataset.actions.clone());
         normalizer.observation.normalize_f32(&mut observations)?;
         normalizer.action.normalize_f32(&mut actions)?;
@@ -86,7 +86,7 @@ impl LocalDynamics {
 
     /// Everything stays where it is, give or take a deviation.
     pub fn persistence(layout: &TokenLayout) -> Self {
-        let (o, f) = (layout.observation, layout.frames_per_token);
+        let (o, f) = (layout.observation, layout.block_frames());
         let identity: Vec<f64> = (0..o * o).map(|i| f64::from(u8::from(i % (o + 1) == 0))).collect();
         Self {
             spread: vec![1.0; o],
@@ -102,7 +102,7 @@ impl LocalDynamics {
 
     /// Whether it speaks of tokens of this layout, in numbers that can be computed with.
     pub fn fits(&self, layout: &TokenLayout) -> bool {
-        let (o, a, f) = (layout.observation, layout.action, layout.frames_per_token);
+        let (o, a, f) = (layout.observation, layout.action, layout.block_frames());
         let sizes = [
             (&self.spread, Some(o)),
             (&self.transition, o.checked_mul(o)),
@@ -119,7 +119,7 @@ impl LocalDynamics {
             && variances.all(|variance| *variance > 0.0)
     }
 
-    /// Mean square error of every frame of a chunk, `[f, O]`, over these windows.
+    /// Mean square error of every frame of a block, `[f, O]`, over these windows.
     fn strayed(&self, rows: &Rows<'_>, starts: &[usize], f: usize, known: bool) -> Vec<f64> {
         let o = rows.observation;
         let (mut sum, mut now, mut next) = (vec![0.0; f * o], vec![0.0; o], vec![0.0; o]);

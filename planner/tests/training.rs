@@ -162,10 +162,12 @@ fn shards_give_the_gradient_of_the_whole_batch() {
     let mut rng = random::stream(9, &[]);
     weights.iter_mut().for_each(|w| *w += rng.random_range(-0.2..0.2f32));
     let weights = Tensor::from_data(TensorData::new(weights, [parameters.len()]), &device);
-    let batch = maker(&data, &layout, &model).unwrap().batch(7);
+    let maker = maker(&data, &layout, &model).unwrap();
+    let (batch, preconditioning) = (maker.batch(7), maker.preconditioning().clone());
     let gradient = |shards: usize, threads: Option<usize>| {
         let mut workers =
-            GradientWorkers::new(&network, &model.network, &layout, 100, shards, &device, threads).unwrap();
+            GradientWorkers::new(&network, &model.network, &preconditioning, shards, &device, threads)
+                .unwrap();
         let step = workers.gradient(&weights, &batch).unwrap();
         let loss = step.loss.into_scalar::<f32>();
         (loss, step.gradient.try_into_vec_as::<f32>().unwrap())
@@ -550,7 +552,7 @@ fn a_batch_is_its_step_number() {
     short.terminals = (0..30).map(|row| row % 2 == 1).collect();
     assert!(short_of(&short), "no two frames are left in a row");
     // Weights are a mean over what exists: a network that answers zero has a loss of order one.
-    for (weight, target) in fifth.weight_btd.iter().zip(&fifth.target_btd) {
-        assert!(*weight >= 0.0 && weight.is_finite() && target.is_finite());
+    for (weight, clean) in fifth.weight_btd.iter().zip(&fifth.clean_btd) {
+        assert!(*weight >= 0.0 && weight.is_finite() && clean.is_finite());
     }
 }

@@ -59,15 +59,13 @@ fn model(reward: bool) -> ModelConfig {
         fourier_features: 0,
         causal: false,
     };
-    // Targets are then the clean tokens themselves.
-    let (target, level_blocks) = (Target::X0, 0);
     ModelConfig {
         frames_per_token: 2,
         chunks: 3,
         reward,
         levels: 100,
-        target,
-        level_blocks,
+        level_blocks: 0,
+        target: Target::X0,
         network,
         ..ModelConfig::default()
     }
@@ -97,14 +95,14 @@ struct Sequence {
 fn sequences(maker: &BatchMaker, layout: &TokenLayout, step: u64) -> Vec<Sequence> {
     let batch = maker.batch(step);
     let (t, d) = (maker.tokens(), layout.width());
-    let token = |b: usize, t_at: usize| &batch.target_btd[(b * t + t_at) * d..(b * t + t_at + 1) * d];
+    let token = |b: usize, t_at: usize| &batch.clean_btd[(b * t + t_at) * d..(b * t + t_at + 1) * d];
     (0..batch.chunks_b.len())
         .map(|b| {
             let chunks = batch.chunks_b[b];
             // What is not there has neither target nor weight nor noise.
             for hidden in FIRST_CHUNK + chunks..t {
                 let at = (b * t + hidden) * d..(b * t + hidden + 1) * d;
-                for array in [&batch.input_bti, &batch.target_btd, &batch.weight_btd] {
+                for array in [&batch.input_bti, &batch.clean_btd, &batch.weight_btd] {
                     assert!(array[at.clone()].iter().all(|value| *value == 0.0));
                 }
             }

@@ -8,6 +8,7 @@ use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
 use forethought_envs::{EnvError, EnvSpec, Environment, SharedTask, Start, Transition, make};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
+use forethought_planner::noise::Target;
 use forethought_planner::{
     Denoiser, DiffusionPlanner, EngineDenoiser, GuidanceConfig, HorizonConfig, Lengths, LocalDynamics,
     ModelConfig, PlanConfig, PlannerError, RankConfig, SamplerConfig, random,
@@ -43,7 +44,7 @@ fn shipped() -> PlanConfig {
 /// A planner around an untrained network whose weights are all drawn, none left zero: the transformer in the
 /// engine, the recurrent network in Burn.
 fn planner(kind: NetworkKind, threads: usize, config: PlanConfig) -> DiffusionPlanner {
-    build(kind, threads, config, 0.3)
+    build(kind, threads, config, 0.2)
 }
 
 fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) -> DiffusionPlanner {
@@ -57,7 +58,10 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
         fourier_features: 3,
         causal: kind == NetworkKind::Gru,
     };
-    let model = ModelConfig { frames_per_token: 4, chunks: 5, levels: 50, network, ..ModelConfig::default() };
+    // Drawn weights say little beside dynamics: where every setting is to show, they speak alone.
+    let target = if config == shipped() { Target::Residual } else { Target::X0 };
+    let model =
+        ModelConfig { frames_per_token: 4, chunks: 5, levels: 50, target, network, ..ModelConfig::default() };
     let layout = model.layout(&spec).unwrap();
     let network = Network::new(&model.network, &layout, 0, &device).unwrap();
     let parameters = ParameterLayout::of(&network);
@@ -65,7 +69,10 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
     random::fill_normal(&mut random::stream(11, &[]), &mut drawn);
     let weights: Vec<f32> = drawn.iter().map(|value| deviation * *value as f32).collect();
     let (schedule, config_of_network) = (model.noise().unwrap(), &model.network);
-    let dynamics = LocalDynamics::persistence(&layout);
+    let mut dynamics = LocalDynamics::persistence(&layout);
+    // Small strides, so that plans of drawn weights stay within the limits.
+    dynamics.variance.fill(0.01);
+    dynamics.passive_variance.fill(0.01);
     let preconditioning = model.preconditioning(&layout, Some(&dynamics)).unwrap();
     let denoiser: Box<dyn Denoiser> = if kind == NetworkKind::Transformer {
         let denoiser =

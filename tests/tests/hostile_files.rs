@@ -229,7 +229,7 @@ fn manifests_that_are_sound_json_and_absurd_are_refused_by_their_field() {
     let sound = manifest_of(&path);
     write_sealed(&path, &sound);
     guarded(CAP, &|| "the sound one".into(), || use_checkpoint(&path)).unwrap();
-    let cases: [(&[(&str, Value)], &str); 32] = [
+    let cases: [(&[(&str, Value)], &str); 33] = [
         (
             &[("/layout/chunks", json!(1_000_000_000)), ("/model/chunks", json!(1_000_000_000))],
             "layout.chunks",
@@ -261,11 +261,9 @@ fn manifests_that_are_sound_json_and_absurd_are_refused_by_their_field() {
         (&[("/support/shape/0", json!(1_u64 << 62))], "support"),
         (&[("/inverse/weights", json!([]))], "inverse"),
         (&[("/layout/level_blocks", json!(1))], "`layout`"),
-        (&[("/layout/level_blocks", json!(1)), ("/model/level_blocks", json!(1))], "model.safetensors"),
-        (
-            &[("/layout/level_blocks", json!(u64::MAX)), ("/model/level_blocks", json!(u64::MAX))],
-            "model.level_blocks",
-        ),
+        (&[("/layout/level_blocks", json!(1)), ("/model/level_blocks", json!(1))], "dynamics"),
+        (&[("/layout/level_blocks", json!(3)), ("/model/level_blocks", json!(3))], "dynamics"),
+        (&[("/layout/level_blocks", json!(u64::MAX)), ("/model/level_blocks", json!(u64::MAX))], "dynamics"),
         (&[("/dynamics", Value::Null)], "dynamics"),
         (&[("/dynamics/transition", json!([]))], "dynamics"),
         (&[("/dynamics/variance/0", json!(0.0))], "dynamics"),

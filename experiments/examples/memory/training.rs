@@ -46,9 +46,9 @@ pub fn train(
     let parameters = ParameterLayout::of(&network);
     let state = TrainState::new(parameters.draw(config.seed));
     let mut optimizer = Optimizer::new(&state, &parameters, &device)?;
-    let (levels, shards) = (model.levels, config.shards);
+    let preconditioning = model.preconditioning(&layout, None)?;
     let mut workers =
-        GradientWorkers::new(&network, &model.network, &layout, levels, shards, &device, threads)?;
+        GradientWorkers::new(&network, &model.network, &preconditioning, config.shards, &device, threads)?;
     let batches = BatchMaker::new(dataset, &normalizer, None, &layout, model, config)?;
     let mut loss = f64::NAN;
     for step in 0..config.steps {
@@ -68,7 +68,7 @@ pub fn train(
         &parameters,
         &optimizer.state()?.average,
         &model.network,
-        model.preconditioning(&layout, None)?,
+        preconditioning,
         threads.unwrap_or(1),
     )?;
     Ok(Trained { denoiser, schedule, normalizer, weights: parameters.len(), loss })

@@ -41,8 +41,8 @@ impl TrainBench {
         let config = TrainConfig { learning_rate: RATE, warmup: 0, batch: size, ..checkpoint.manifest.train };
         let parameters = checkpoint.parameters;
         let (network, kind) = (&checkpoint.network, &model.network);
-        let workers =
-            GradientWorkers::new(network, kind, &layout, model.levels, config.shards, device, threads)?;
+        let preconditioning = model.preconditioning(&layout, checkpoint.manifest.dynamics.as_ref())?;
+        let workers = GradientWorkers::new(network, kind, &preconditioning, config.shards, device, threads)?;
         let optimizer = Optimizer::new(&TrainState::new(checkpoint.weights), &parameters, device)?;
         let batch = batch(&layout, &model, size);
         let tokens = layout.tokens(layout.chunks);
@@ -52,7 +52,7 @@ impl TrainBench {
     /// The same batch and settings as a request to the PyTorch process.
     pub fn request(&self) -> Value {
         let (batch, config) = (&self.batch, &self.config);
-        json!({ "do": "train", "tokens": self.tokens, "input_bti": batch.input_bti, "target_btd": batch.target_btd,
+        json!({ "do": "train", "tokens": self.tokens, "input_bti": batch.input_bti, "clean_btd": batch.clean_btd,
             "weight_btd": batch.weight_btd, "level_btl": batch.level_btl, "chunks_b": batch.chunks_b,
             "goal_b": batch.goal_b, "settings": { "learning_rate": config.learning_rate,
             "weight_decay": config.weight_decay, "clip": config.grad_clip_norm, "ema": config.ema } })
@@ -129,7 +129,7 @@ fn batch(layout: &TokenLayout, model: &ModelConfig, size: usize) -> TrainBatch {
     };
     TrainBatch {
         input_bti: numbers(0, model.network.input(layout)),
-        target_btd: numbers(1, width),
+        clean_btd: numbers(1, width),
         weight_btd: (0..size * tokens * width).map(weight).collect(),
         level_btl: (0..size * tokens * layout.told_levels())
             .map(|i| 1 + index(2, i, model.levels) as u16)

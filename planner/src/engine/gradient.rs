@@ -8,17 +8,16 @@ use super::packing::Packing;
 use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
 use crate::error::check_len;
-use crate::network::{LEVEL_FEATURES, NetworkConfig, ParameterLayout, thread_pool};
+use crate::network::{NetworkConfig, ParameterLayout, thread_pool};
+use crate::preconditioning::{Scratch, Terms, Visible};
 use crate::train_config::MOST_SHARDS;
-use crate::{PlannerError, TokenLayout, TrainBatch};
+use crate::{PlannerError, Preconditioning, TrainBatch};
 
 /// Computes gradients of a transformer shard by shard; shards are summed in their order, whoever computed
 /// them, so that the result does not depend on the number of threads.
 pub struct EngineGradient {
     weights: Weights,
-    tokens: usize,
-    told: usize,
-    levels: usize,
+    preconditioning: Preconditioning,
     shards: Vec<Shard>,
     pool: rayon::ThreadPool,
     gradient: Vec<f32>,
@@ -37,6 +36,10 @@ struct Shard {
     table: Vec<f32>,
     row_of: Vec<u32>,
     output: Vec<f32>,
+    terms: Vec<Terms>,
+    scratch: Scratch,
+    x_td: Vec<f64>,
+    x0_td: Vec<f64>,
     loss: f64,
 }
 
@@ -49,8 +52,7 @@ impl EngineGradient {
     pub fn new(
         parameters: &ParameterLayout,
         config: &NetworkConfig,
-        layout: &TokenLayout,
-        levels: usize,
+        preconditioning: Preconditioning,
         shards: usize,
         threads: usize,
     ) -> Result<Self, PlannerError> {
@@ -58,6 +60,7 @@ impl EngineGradient {
             let remedy = format!("give at most {MOST_SHARDS}");
             return Err(PlannerError::Setting { name: "train.shards", value: shards.to_string(), remedy });
         }
+        let layout = preconditioning.layout();
         // Held against the configuration before memory is asked for as many.
         let known = config.weights(layout).and_then(|weights| usize::try_from(weights).ok());
         parameters.check()?;
@@ -66,12 +69,10 @@ impl EngineGradient {
         let weights = Weights::new(parameters, &flat, config, layout)?;
         Ok(Self {
             weights,
-            told: layout.told_levels(),
-            tokens: layout.tokens(layout.chunks),
-            levels,
             shards: (0..shards.max(1)).map(|_| Shard::default()).collect(),
             pool: thread_pool(threads.clamp(1, shards.max(1)))?,
             gradient: flat,
+            preconditioning,
         })
     }
 
@@ -82,8 +83,7 @@ impl EngineGradient {
     pub fn gradient(&mut self, flat: &[f32], batch: &TrainBatch) -> Result<(f64, &[f32]), PlannerError> {
         let (b, len) = (batch.chunks_b.len(), self.weights.flat.len());
         check_len("parameters", len, flat.len())?;
-        let sizes = [self.weights.input.inner, self.weights.output.columns, self.told];
-        batch.check(self.tokens, sizes)?;
+        batch.check(&self.preconditioning)?;
         self.weights.set(flat);
         let per_shard = b.div_ceil(self.shards.len()).max(1);
         let mut first = 0;
@@ -92,10 +92,10 @@ impl EngineGradient {
             shard.first = first;
             first += shard.sequences;
         }
-        let (weights, levels) = (&self.weights, self.levels);
+        let (weights, of) = (&self.weights, &self.preconditioning);
         let (shards, sum) = (&mut self.shards, &mut self.gradient);
         self.pool.install(|| {
-            shards.par_iter_mut().for_each(|shard| shard.run(weights, levels, batch));
+            shards.par_iter_mut().for_each(|shard| shard.run(weights, of, batch));
             let parts: Vec<&[f32]> = shards.iter().map(Shard::gradient).collect();
             sum.par_iter_mut().with_min_len(1 << 14).enumerate().for_each(|(i, sum)| {
                 *sum = parts.iter().map(|part| part.get(i).copied().unwrap_or(0.0)).sum();
@@ -110,27 +110,27 @@ impl Shard {
         self.pass.lanes.first().filter(|_| self.sequences > 0).map_or(&[], |lane| &lane.gradient)
     }
 
-    fn run(&mut self, weights: &Weights, levels: usize, batch: &TrainBatch) {
+    fn run(&mut self, weights: &Weights, of: &Preconditioning, batch: &TrainBatch) {
         self.loss = 0.0;
         if let Some(lane) = self.pass.lanes.first_mut() {
             lane.gradient.fill(0.0);
         }
         for first in (self.first..self.first + self.sequences).step_by(CHUNK) {
             let last = (first + CHUNK).min(self.first + self.sequences);
-            self.piece(weights, levels, batch, first..last);
+            self.piece(weights, of, batch, first..last);
         }
     }
 
     fn piece(
         &mut self,
         weights: &Weights,
-        levels: usize,
+        of: &Preconditioning,
         batch: &TrainBatch,
         sequences: std::ops::Range<usize>,
     ) {
-        let b = batch.chunks_b.len();
+        let (layout, levels) = (of.layout(), of.schedule().levels());
         let (d, d_in) = (weights.output.columns, weights.input.inner);
-        let (t, told) = (batch.input_bti.len() / (b * d_in), weights.level_input.inner / LEVEL_FEATURES);
+        let (t, told) = (layout.tokens(layout.chunks), layout.told_levels());
         let tokens = sequences.start * t..sequences.end * t;
         let slots = tokens.start * d..tokens.end * d;
         self.packing.pack(t, &batch.chunks_b[sequences.clone()], &batch.goal_b[sequences]);
@@ -151,13 +151,34 @@ impl Shard {
         self.output.resize(packing.rows() * d, 0.0);
         self.pass.forward(weights, &rows, &self.input, &mut self.output, Keep::Weights, 1);
         // From here on `output` holds the gradient of the loss at the output.
-        let target = packing.gather(&batch.target_btd[slots.clone()], d);
-        let weight = packing.gather(&batch.weight_btd[slots], d);
-        for ((out, target), weight) in self.output.chunks_exact_mut(d).zip(target).zip(weight) {
-            for ((out, target), weight) in out.iter_mut().zip(target).zip(weight) {
-                let error = *out - target;
-                self.loss += f64::from(weight * error * error);
-                *out = 2.0 * weight * error;
+        if self.terms.len() < packing.rows() {
+            self.terms.resize_with(packing.rows(), Terms::default);
+        }
+        for (rows, first) in packing.sequences(t) {
+            self.x_td.clear();
+            self.x_td.resize(t * d, 0.0);
+            self.x0_td.clear();
+            self.x0_td.resize(t * d, 0.0);
+            for row in rows.clone() {
+                let token = packing.tokens[row];
+                let at = (tokens.start + first + token) * told;
+                of.terms(token, &batch.level_btl[at..at + told], &mut self.terms[row]);
+                let noisy = self.input[row * d_in..].iter().take(d).map(|&x| f64::from(x));
+                self.x_td[token * d..].iter_mut().zip(noisy).for_each(|(out, x)| *out = x);
+            }
+            let visible = Visible {
+                tokens: &packing.tokens[rows.clone()],
+                row_of: &self.row_of[rows.clone()],
+                table: &self.terms,
+            };
+            let answer_vd = &mut self.output[rows.start * d..rows.end * d];
+            of.read(visible, &self.x_td, answer_vd, &mut self.scratch, &mut self.x0_td);
+            for (row, answer_d) in rows.zip(answer_vd.chunks_exact_mut(d)) {
+                let token = packing.tokens[row];
+                let at = slots.start + (first + token) * d;
+                let (clean, weight) = (&batch.clean_btd[at..at + d], &batch.weight_btd[at..at + d]);
+                let x0_d = &self.x0_td[token * d..(token + 1) * d];
+                self.loss += Preconditioning::loss(&self.terms[row], x0_d, clean, weight, answer_d);
             }
         }
         self.pass.backward(weights, &rows, &self.input, &self.output, &mut []);

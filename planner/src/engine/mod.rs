@@ -15,6 +15,7 @@ pub mod product;
 mod weights;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use modulation::{Folding, Modulations};
@@ -29,7 +30,7 @@ use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
 use crate::layout::FIRST_CHUNK;
 use crate::network::{NetworkConfig, ParameterLayout, thread_pool};
-use crate::preconditioning::{Scratch, Terms};
+use crate::preconditioning::{Scratch, Terms, Visible};
 use crate::{PlannerError, Preconditioning, TokenLayout};
 
 pub use gradient::EngineGradient;
@@ -55,7 +56,7 @@ pub struct EngineDenoiser {
 struct LevelCache {
     table: Vec<f32>,
     terms: Vec<Terms>,
-    /// By what the network is told, and whether the token is a chunk.
+    /// By what the network is told, and whether the token is a chunk, and the first.
     row_of_told: HashMap<Vec<u16>, u32>,
     told: Vec<u16>,
     folding: Folding,
@@ -70,11 +71,11 @@ struct Worker {
     row_of: Vec<u32>,
     /// Noisy sequences in the network's precision, `[sequences, T, D]`.
     x_btd: Vec<f64>,
-    mean: Vec<f64>,
     scratch: Scratch,
     input: Vec<f32>,
     output: Vec<f32>,
     cotangent: Vec<f64>,
+    d_answer: Vec<f64>,
     d_output: Vec<f32>,
     d_input: Vec<f32>,
 }
@@ -194,7 +195,7 @@ impl LevelCache {
                 of.tell(t, level_tp, &mut self.told);
                 self.told.iter_mut().for_each(|level| *level = (*level).min(top));
                 let told = self.told.len();
-                self.told.push(u16::from(t >= FIRST_CHUNK));
+                self.told.push(t.min(FIRST_CHUNK + 1).saturating_sub(FIRST_CHUNK - 1) as u16);
                 let row = match self.row_of_told.get(&self.told) {
                     Some(row) => *row,
                     None => {
@@ -243,12 +244,10 @@ impl Worker {
         let noisy = &call.batch.x_btd[tokens.start * d..tokens.end * d];
         self.x_btd.extend(noisy.iter().map(|&x| f64::from(x as f32)));
         self.input.clear();
-        self.mean.clear();
         for (&source, &row) in packing.source.iter().zip(&self.row_of) {
             let x_td = &self.x_btd[source / t * t * d..][..t * d];
             of.show(source % t, x_td, &call.terms[row as usize], &mut self.scratch);
             self.input.extend(self.scratch.input.iter().map(|&x| x as f32));
-            self.mean.extend_from_slice(&self.scratch.mean);
         }
         self.output.resize(packing.rows() * d, 0.0);
         self.d_output.resize(packing.rows() * d, 0.0);
@@ -256,32 +255,35 @@ impl Worker {
         let keep = if pulled.is_some() { Keep::Input } else { Keep::Nothing };
         self.pass.forward(call.weights, &rows, &self.input, &mut self.output, keep, call.lanes);
         x0.fill(0.0);
-        let answers = self.mean.chunks_exact(d).zip(self.output.chunks_exact(d));
-        for ((&source, &row), (mean, out)) in packing.source.iter().zip(&self.row_of).zip(answers) {
-            let x0_d = x0[source * d..(source + 1) * d].iter_mut();
-            for (((x0, mean), out), scale) in x0_d.zip(mean).zip(out).zip(&call.terms[row as usize].scale) {
-                *x0 = mean + scale * f64::from(*out);
-            }
+        let visible = |rows: &Range<usize>| Visible {
+            tokens: &packing.tokens[rows.clone()],
+            row_of: &self.row_of[rows.clone()],
+            table: call.terms,
+        };
+        for (rows, first) in packing.sequences(t) {
+            let (x_td, answer_vd) =
+                (&self.x_btd[first * d..][..t * d], &self.output[rows.start * d..rows.end * d]);
+            of.read(visible(&rows), x_td, answer_vd, &mut self.scratch, &mut x0[first * d..(first + t) * d]);
         }
         let (Some(cotangent), Some(pulled)) = (call.cotangent, pulled) else { return };
         self.cotangent.clear();
         self.cotangent.resize(x0.len(), 0.0);
         let both = x0.chunks_exact(t * d).zip(self.cotangent.chunks_exact_mut(t * d));
         both.enumerate().for_each(|(i, (x0, g))| cotangent(first + i, x0, g));
-        let d_outputs = self.d_output.chunks_exact_mut(d);
-        for ((&source, &row), d_out) in packing.source.iter().zip(&self.row_of).zip(d_outputs) {
-            let g = &self.cotangent[source * d..(source + 1) * d];
-            for ((d_out, g), scale) in d_out.iter_mut().zip(g).zip(&call.terms[row as usize].scale) {
-                *d_out = (scale * g) as f32;
-            }
-        }
-        self.pass.backward(call.weights, &rows, &self.input, &self.d_output, &mut self.d_input);
         pulled.fill(0.0);
+        self.d_answer.clear();
+        self.d_answer.resize(packing.rows() * d, 0.0);
+        for (rows, first) in packing.sequences(t) {
+            let (g_td, out_td) = (&self.cotangent[first * d..][..t * d], &mut pulled[first * d..][..t * d]);
+            let d_answer_vd = &mut self.d_answer[rows.start * d..rows.end * d];
+            of.read_back(visible(&rows), g_td, &mut self.scratch, d_answer_vd, out_td);
+        }
+        self.d_output.iter_mut().zip(&self.d_answer).for_each(|(out, d)| *out = *d as f32);
+        self.pass.backward(call.weights, &rows, &self.input, &self.d_output, &mut self.d_input);
         let shown = self.input.chunks_exact(d_in).zip(self.d_input.chunks_exact(d_in));
         for ((&source, &row), shown) in packing.source.iter().zip(&self.row_of).zip(shown) {
-            let (terms, g) = (&call.terms[row as usize], &self.cotangent[source * d..(source + 1) * d]);
             let out_td = &mut pulled[source / t * t * d..][..t * d];
-            of.pull(source % t, terms, shown, g, &mut self.scratch, out_td);
+            of.show_back(source % t, &call.terms[row as usize], shown, &mut self.scratch, out_td);
         }
     }
 }

@@ -10,6 +10,8 @@ pub(super) struct Packing {
     pub starts: Vec<usize>,
     /// Token and distance to the end, in chunks, of each packed row.
     pub places: Vec<(usize, usize)>,
+    /// Token of each packed row.
+    pub tokens: Vec<usize>,
     /// Unpacked row, `sequence * T + token`, of each packed row.
     pub source: Vec<usize>,
 }
@@ -19,15 +21,22 @@ impl Packing {
     pub fn pack(&mut self, tokens: usize, chunks: &[usize], goal: &[bool]) {
         self.starts.clear();
         self.places.clear();
+        self.tokens.clear();
         self.source.clear();
         for (sequence, (&chunks, &goal)) in chunks.iter().zip(goal).enumerate() {
             self.starts.push(self.places.len());
             for token in (0..tokens).filter(|&token| is_visible(token, chunks, goal)) {
                 self.places.push((token, remaining_chunks(token, chunks)));
+                self.tokens.push(token);
                 self.source.push(sequence * tokens + token);
             }
         }
         self.starts.push(self.places.len());
+    }
+
+    /// Packed rows of each sequence, and where in an unpacked array it begins, counted in tokens.
+    pub fn sequences(&self, tokens: usize) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> + '_ {
+        self.starts.windows(2).enumerate().map(move |(i, pair)| (pair[0]..pair[1], i * tokens))
     }
 
     /// Number of packed rows.

@@ -4,10 +4,11 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::conditions::Conditions;
+use super::is_visible;
 use super::{Network, NetworkConfig, ParameterLayout};
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
-use crate::preconditioning::{Scratch, Terms};
+use crate::preconditioning::{Scratch, Terms, Visible};
 use crate::{PlannerError, Preconditioning, TokenLayout};
 
 /// Sequences per network call on the CPU: few, so that activations stay in cache.
@@ -122,7 +123,7 @@ impl NetworkDenoiser {
             );
             x.reshape(shape)
         };
-        let (mut input, mut mean) = (Vec::new(), Vec::new());
+        let mut input = Vec::new();
         let (mut told, mut terms, mut scratch) = (Vec::new(), Vec::new(), Scratch::default());
         for b in range.clone() {
             let x_td = &batch.x_btd[b * tokens * width..(b + 1) * tokens * width];
@@ -133,7 +134,6 @@ impl NetworkDenoiser {
                 of.terms(t, &told[at..], &mut terms_of);
                 of.show(t, x_td, &terms_of, &mut scratch);
                 input.extend_from_slice(&scratch.input);
-                mean.extend_from_slice(&scratch.mean);
                 terms.push(terms_of);
             }
         }
@@ -150,31 +150,55 @@ impl NetworkDenoiser {
             of.schedule().levels(),
         );
         let answer_btd = self.network.forward(conditions.input(x_bti.clone(), &self.device, self.dtype));
-        download(answer_btd.clone().inner(), x0)?;
-        let scales = terms.iter().flat_map(|terms| &terms.scale);
-        for ((x0, mean), scale) in x0.iter_mut().zip(&mean).zip(scales) {
-            *x0 = mean + scale * *x0;
+        let size = tokens * width;
+        let mut answers = vec![0.0; sequences * size];
+        download(answer_btd.clone().inner(), &mut answers)?;
+        // The visible tokens of each sequence, and where their terms stand.
+        let visible: Vec<(Vec<usize>, Vec<u32>)> = range
+            .clone()
+            .enumerate()
+            .map(|(i, b)| {
+                let seen = |t: &usize| is_visible(*t, batch.chunks_b[b], batch.goal_b[b]);
+                let seen: Vec<usize> = (0..tokens).filter(seen).collect();
+                let rows = seen.iter().map(|t| (i * tokens + t) as u32).collect();
+                (seen, rows)
+            })
+            .collect();
+        let visible = |i: usize| {
+            let (tokens, row_of) = &visible[i];
+            Visible { tokens, row_of, table: &terms }
+        };
+        x0.fill(0.0);
+        for (i, x0_td) in x0.chunks_exact_mut(size).enumerate() {
+            let own = answers[i * size..(i + 1) * size].chunks_exact(width);
+            let seen: Vec<f64> =
+                visible(i).tokens.iter().flat_map(|&t| own.clone().nth(t)).flatten().copied().collect();
+            let x_td = &batch.x_btd[(first + i) * size..(first + i + 1) * size];
+            of.read(visible(i), x_td, &seen, &mut scratch, x0_td);
         }
         let Some((cotangent, pulled)) = pull else { return Ok(()) };
-        let size = tokens * width;
-        let mut gradient = vec![0.0; x0.len()];
-        for (i, (x0, g)) in x0.chunks_exact(size).zip(gradient.chunks_exact_mut(size)).enumerate() {
-            cotangent(first + i, x0, g);
+        pulled.fill(0.0);
+        let mut d_answers = vec![0.0; answers.len()];
+        let mut gradient_td = vec![0.0; size];
+        for (i, (x0_td, out_td)) in x0.chunks_exact(size).zip(pulled.chunks_exact_mut(size)).enumerate() {
+            gradient_td.fill(0.0);
+            cotangent(first + i, x0_td, &mut gradient_td);
+            let mut d_seen = vec![0.0; visible(i).tokens.len() * width];
+            of.read_back(visible(i), &gradient_td, &mut scratch, &mut d_seen, out_td);
+            for (&t, d) in visible(i).tokens.iter().zip(d_seen.chunks_exact(width)) {
+                d_answers[i * size + t * width..][..width].copy_from_slice(d);
+            }
         }
-        let scales = terms.iter().flat_map(|terms| &terms.scale);
-        let of_answer = gradient.iter().zip(scales).map(|(g, scale)| g * scale).collect();
-        let mut gradients = (answer_btd * upload(of_answer).autodiff()).sum().backward();
+        let mut gradients = (answer_btd * upload(d_answers).autodiff()).sum().backward();
         let Some(of_input) = x_bti.grad_remove(&mut gradients) else {
             return Err(PlannerError::Device("the input gradient is missing from the graph".into()));
         };
         let mut d_input = vec![0.0; input.len()];
         download(of_input, &mut d_input)?;
-        pulled.fill(0.0);
         let shown = input.chunks_exact(of.input()).zip(d_input.chunks_exact(of.input()));
-        for (i, ((terms, shown), g)) in terms.iter().zip(shown).zip(gradient.chunks_exact(width)).enumerate()
-        {
+        for (i, (terms, shown)) in terms.iter().zip(shown).enumerate() {
             let out_td = &mut pulled[i / tokens * size..(i / tokens + 1) * size];
-            of.pull(i % tokens, terms, shown, g, &mut scratch, out_td);
+            of.show_back(i % tokens, terms, shown, &mut scratch, out_td);
         }
         Ok(())
     }

@@ -18,21 +18,19 @@ pub enum Target {
     Noise,
     /// The velocity.
     V,
-    /// What the linear dynamics of the data, given the token before and the token's own actions and noisy numbers, leave
-    /// open of the clean token, in deviations of it ([`crate::Preconditioning`]).
+    /// The clean token, of outcomes less what linear dynamics of the data say of them, given the estimate of what comes
+    /// before and the token's own actions, in deviations from there ([`crate::Preconditioning`]).
     Residual,
 }
 
 impl Target {
-    /// `(c_x, c_out)` with clean estimate `= c_x x + c_out output`, of a token of unit variance that nothing else is known
-    /// of. What the network is to answer for a clean token `x0` is `(x0 - c_x x) / c_out`.
+    /// `(c_x, c_out)` with clean estimate `= c_x x + c_out output`, where dynamics have no say.
     pub fn to_x0(self, abar: f64) -> (f64, f64) {
         let (a, s) = (abar.sqrt(), (1.0 - abar).sqrt());
         match self {
-            Self::X0 => (0.0, 1.0),
+            Self::X0 | Self::Residual => (0.0, 1.0),
             Self::Noise => (1.0 / a, -s / a),
             Self::V => (a, -s),
-            Self::Residual => (a, s),
         }
     }
 }
@@ -104,9 +102,7 @@ mod tests {
         for abar in [1e-5, 0.2, 0.9, 1.0 - 1e-9] {
             let x = f64::sqrt(abar) * x0 + f64::sqrt(1.0 - abar) * e;
             let v = f64::sqrt(abar) * e - f64::sqrt(1.0 - abar) * x0;
-            for (target, answer) in
-                [(Target::X0, x0), (Target::Noise, e), (Target::V, v), (Target::Residual, -v)]
-            {
+            for (target, answer) in [(Target::X0, x0), (Target::Noise, e), (Target::V, v)] {
                 let (cx, cout) = target.to_x0(abar);
                 assert!((cx * x + cout * answer - x0).abs() < 1e-9, "{target:?} at {abar}");
             }

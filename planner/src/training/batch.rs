@@ -145,6 +145,11 @@ impl BatchMaker {
         })
     }
 
+    /// What networks are shown of its tokens, and what their answers mean.
+    pub fn preconditioning(&self) -> &Preconditioning {
+        &self.preconditioning
+    }
+
     /// The windows that sequences are cut from.
     pub fn windows(&self) -> &WindowIndex {
         &self.windows
@@ -169,7 +174,7 @@ impl BatchMaker {
         let (b, t, d) = (self.train.batch, self.tokens(), self.layout.width());
         let mut batch = TrainBatch {
             input_bti: vec![0.0; b * t * self.preconditioning.input()],
-            target_btd: vec![0.0; b * t * d],
+            clean_btd: vec![0.0; b * t * d],
             weight_btd: vec![0.0; b * t * d],
             level_btl: vec![0; b * t * self.layout.told_levels()],
             chunks_b: vec![0; b],
@@ -222,15 +227,8 @@ impl BatchMaker {
             let shown = batch.input_bti[at * input..(at + 1) * input].iter_mut();
             shown.zip(&scratch.input).for_each(|(shown, x)| *shown = *x as f32);
             for i in (0..d).filter(|&i| layout.exists(token, i)) {
-                // Of what is exactly clean there is nothing to answer.
-                let scale = terms.scale[i];
-                if scale <= 0.0 {
-                    continue;
-                }
-                let answer = (clean_td[token * d + i] - scratch.mean[i]) / scale;
-                batch.target_btd[at * d + i] = answer as f32;
-                let weight = weight_tp[token * count + part_of_slots[i]] * scale * scale;
-                batch.weight_btd[at * d + i] = weight as f32;
+                batch.clean_btd[at * d + i] = clean_td[token * d + i] as f32;
+                batch.weight_btd[at * d + i] = weight_tp[token * count + part_of_slots[i]] as f32;
                 existing += 1;
             }
         }

@@ -6,9 +6,12 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::engine::EngineGradient;
 use crate::error::check_len;
-use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool};
+use crate::network::{
+    Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, is_visible, thread_pool,
+};
+use crate::preconditioning::{Scratch, Terms, Visible};
 use crate::train_config::MOST_SHARDS;
-use crate::{PlannerError, TokenLayout, TrainBatch};
+use crate::{PlannerError, Preconditioning, TrainBatch};
 
 /// Gradient of one step.
 pub struct StepGradient {
@@ -40,18 +43,21 @@ impl GradientWorkers {
     pub fn new(
         network: &Network,
         config: &NetworkConfig,
-        layout: &TokenLayout,
-        levels: usize,
+        preconditioning: &Preconditioning,
         shards: usize,
         device: &Device,
         threads: Option<usize>,
     ) -> Result<Self, PlannerError> {
         let parameters = ParameterLayout::of(network);
         let kind = match (config.kind, threads) {
-            (NetworkKind::Transformer, Some(threads)) => {
-                Kind::Engine(EngineGradient::new(&parameters, config, layout, levels, shards, threads)?)
-            }
-            _ => return Self::in_burn(network, config, layout, levels, shards, device, threads),
+            (NetworkKind::Transformer, Some(threads)) => Kind::Engine(EngineGradient::new(
+                &parameters,
+                config,
+                preconditioning.clone(),
+                shards,
+                threads,
+            )?),
+            _ => return Self::in_burn(network, config, preconditioning, shards, device, threads),
         };
         Ok(Self { device: device.clone(), kind })
     }
@@ -63,14 +69,13 @@ impl GradientWorkers {
     pub fn in_burn(
         network: &Network,
         config: &NetworkConfig,
-        layout: &TokenLayout,
-        levels: usize,
+        preconditioning: &Preconditioning,
         shards: usize,
         device: &Device,
         threads: Option<usize>,
     ) -> Result<Self, PlannerError> {
         config.check()?;
-        layout.check()?;
+        let layout = preconditioning.layout();
         // A tensor library answers shapes that do not fit with a panic.
         let weights = config.weights(layout).and_then(|weights| usize::try_from(weights).ok());
         check_len(
@@ -86,11 +91,9 @@ impl GradientWorkers {
         };
         let burn = BurnGradient {
             network: network.clone(),
-            layout: layout.clone(),
+            preconditioning: preconditioning.clone(),
             parameters: ParameterLayout::of(network),
             causal: config.causal,
-            input: config.input(layout),
-            levels,
             shards: if threads.is_some() { shards.clamp(1, MOST_SHARDS) } else { 1 },
             device: device.clone(),
             pools,
@@ -134,11 +137,9 @@ fn device_error(error: impl std::fmt::Debug) -> PlannerError {
 /// Gradients by Burn's autodiff.
 struct BurnGradient {
     network: Network,
-    layout: TokenLayout,
+    preconditioning: Preconditioning,
     parameters: ParameterLayout,
     causal: bool,
-    input: usize,
-    levels: usize,
     shards: usize,
     device: Device,
     pools: Vec<rayon::ThreadPool>,
@@ -147,8 +148,7 @@ struct BurnGradient {
 impl BurnGradient {
     /// Loss and gradient for `network` (weights without autodiff).
     fn gradient(&self, network: &Network, batch: &TrainBatch) -> Result<StepGradient, PlannerError> {
-        let sizes = [self.input, self.layout.width(), self.layout.told_levels()];
-        batch.check(self.layout.tokens(self.layout.chunks), sizes)?;
+        batch.check(&self.preconditioning)?;
         let sequences = batch.chunks_b.len();
         let per_shard = sequences.div_ceil(self.shards);
         let ranges: Vec<_> = (0..sequences)
@@ -156,7 +156,7 @@ impl BurnGradient {
             .map(|first| first..(first + per_shard).min(sequences))
             .collect();
         if self.pools.is_empty() {
-            return Ok(self.shard(network, batch, 0..sequences));
+            return self.shard(network, batch, 0..sequences);
         }
         let workers = self.pools.len();
         let outcome = crossbeam::thread::scope(|scope| {
@@ -181,37 +181,82 @@ impl BurnGradient {
         parts
             .into_iter()
             .map(|(_, part)| part)
-            .reduce(|sum, part| StepGradient {
-                loss: sum.loss + part.loss,
-                gradient: sum.gradient + part.gradient,
+            .reduce(|sum, part| {
+                let (sum, part) = (sum?, part?);
+                Ok(StepGradient { loss: sum.loss + part.loss, gradient: sum.gradient + part.gradient })
             })
-            .ok_or_else(stopped)
+            .unwrap_or_else(|| Err(stopped()))
     }
 
-    fn shard(&self, network: &Network, batch: &TrainBatch, range: std::ops::Range<usize>) -> StepGradient {
-        let (b, t) = (range.len(), self.layout.tokens(self.layout.chunks));
-        let (d, i, l) = (self.layout.width(), self.input, self.layout.told_levels());
+    /// Answers are read on the host, as they are in planning: what a block follows from is the estimate of the one before.
+    fn shard(
+        &self,
+        network: &Network,
+        batch: &TrainBatch,
+        range: std::ops::Range<usize>,
+    ) -> Result<StepGradient, PlannerError> {
+        let of = &self.preconditioning;
+        let layout = of.layout();
+        let (b, t) = (range.len(), layout.tokens(layout.chunks));
+        let (d, i, l) = (layout.width(), of.input(), layout.told_levels());
         // Each worker's graph is its own: clones would share one lock.
         let network = network.clone().fork(&self.device).unfreeze().train();
         let upload = |values: &[f32], n: usize| {
-            let values = values[range.start * t * n..range.end * t * n].to_vec();
-            Tensor::<1>::from_data(TensorData::new(values, [b * t * n]), &self.device)
+            Tensor::<1>::from_data(TensorData::new(values.to_vec(), [b * t * n]), &self.device)
                 .reshape([b, t, n])
                 .autodiff()
         };
+        let part = |n: usize| range.start * t * n..range.end * t * n;
         let conditions = Conditions::new(
             t,
-            &batch.level_btl[range.start * t * l..range.end * t * l],
+            &batch.level_btl[part(l)],
             &batch.chunks_b[range.clone()],
             &batch.goal_b[range.clone()],
             self.causal,
-            self.levels,
+            of.schedule().levels(),
         );
-        let input = conditions.input(upload(&batch.input_bti, i), &self.device, DType::F32);
-        let error_btd = network.forward(input) - upload(&batch.target_btd, d);
-        let loss = (error_btd.clone() * error_btd * upload(&batch.weight_btd, d)).sum();
-        let mut gradients = loss.backward();
+        let input = conditions.input(upload(&batch.input_bti[part(i)], i), &self.device, DType::F32);
+        let answer_btd = network.forward(input);
+        let data = answer_btd.clone().inner().try_into_data().map_err(device_error)?;
+        let answers = data.as_slice::<f32>().map_err(device_error)?;
+        let (mut loss, mut d_answer_btd) = (0.0, vec![0.0; answers.len()]);
+        for (at, sequence) in range.clone().enumerate() {
+            let d_answer_td = &mut d_answer_btd[at * t * d..(at + 1) * t * d];
+            loss += self.read(batch, sequence, &answers[at * t * d..(at + 1) * t * d], d_answer_td);
+        }
+        let mut gradients = (answer_btd * upload(&d_answer_btd, d)).sum().backward();
         let gradient = self.parameters.gradient(&network, &mut gradients, &self.device);
-        StepGradient { loss: loss.inner(), gradient }
+        let loss = Tensor::from_data(TensorData::new(vec![loss as f32], [1]), &self.device);
+        Ok(StepGradient { loss, gradient })
+    }
+
+    /// Loss of one sequence, and its gradient at the answers, `[T, D]`.
+    fn read(&self, batch: &TrainBatch, sequence: usize, answer_td: &[f32], d_answer_td: &mut [f32]) -> f64 {
+        let of = &self.preconditioning;
+        let (t, d) = (of.layout().tokens(of.layout().chunks), of.layout().width());
+        let (i, l) = (of.input(), of.layout().told_levels());
+        let (chunks, goal) = (batch.chunks_b[sequence], batch.goal_b[sequence]);
+        let tokens: Vec<usize> = (0..t).filter(|&token| is_visible(token, chunks, goal)).collect();
+        let (mut table, mut x_td, mut answer_vd) = (Vec::new(), vec![0.0; t * d], Vec::new());
+        for &token in &tokens {
+            let at = sequence * t + token;
+            let mut terms = Terms::default();
+            of.terms(token, &batch.level_btl[at * l..(at + 1) * l], &mut terms);
+            table.push(terms);
+            let noisy = batch.input_bti[at * i..].iter().take(d).map(|&x| f64::from(x));
+            x_td[token * d..].iter_mut().zip(noisy).for_each(|(out, x)| *out = x);
+            answer_vd.extend_from_slice(&answer_td[token * d..(token + 1) * d]);
+        }
+        let row_of: Vec<u32> = (0..tokens.len() as u32).collect();
+        let visible = Visible { tokens: &tokens, row_of: &row_of, table: &table };
+        let mut x0_td = vec![0.0; t * d];
+        of.read(visible, &x_td, &answer_vd, &mut Scratch::default(), &mut x0_td);
+        let mut loss = 0.0;
+        for (&token, terms) in tokens.iter().zip(&table) {
+            let (at, own) = ((sequence * t + token) * d, token * d..(token + 1) * d);
+            let (clean, weight) = (&batch.clean_btd[at..at + d], &batch.weight_btd[at..at + d]);
+            loss += Preconditioning::loss(terms, &x0_td[own.clone()], clean, weight, &mut d_answer_td[own]);
+        }
+        loss
     }
 }

@@ -78,11 +78,16 @@ impl Trainer {
         let (mut manifest, unfitted) = describe(data, &layout, &normalizer, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);
-        let (levels, shards) = (model.levels, train.shards);
-        let workers =
-            GradientWorkers::new(&network, &model.network, &layout, levels, shards, device, threads)?;
         let scaled = (&normalizer, dynamics.as_ref());
         let batches = BatchMaker::over(data.dataset, &kept, scaled, &layout, model, train)?;
+        let workers = GradientWorkers::new(
+            &network,
+            &model.network,
+            batches.preconditioning(),
+            train.shards,
+            device,
+            threads,
+        )?;
         let validation = match held.as_slice() {
             [] => None,
             held => Some(batches.with_trajectories(data.dataset, held)?.validation_batch()),

@@ -244,3 +244,13 @@ impl TokenLayout {
         }
     }
 }
+
+/// Whether other tokens may see token `t` of a sequence with `chunks` chunks.
+pub(crate) fn is_visible(t: usize, chunks: usize, goal: bool) -> bool {
+    if t == GOAL { goal } else { t < FIRST_CHUNK.saturating_add(chunks) }
+}
+
+/// Chunks from token `t` to the end of its sequence; 0 for state and goal, and past the end.
+pub(crate) fn remaining_chunks(t: usize, chunks: usize) -> usize {
+    if t < FIRST_CHUNK { 0 } else { FIRST_CHUNK.saturating_add(chunks).saturating_sub(t.saturating_add(1)) }
+}

@@ -1,7 +1,8 @@
 //! Diffusion Forcing as a planner (Chen et al., NeurIPS 2024, arXiv 2407.01392).
 //!
-//! A sequence diffusion model in which every token has its own noise level. Read in this order:
-//! [`TokenLayout`] (what a token is), [`noise`] (levels), [`SchedulingMatrix`] (which token is denoised when),
+//! A sequence diffusion model in which every token has its own noise levels, one for its decisions and one for their
+//! outcomes. Read in this order: [`TokenLayout`] (what a token is), [`noise`] (levels), [`Role`] (what a network is by what
+//! it is shown), [`Preconditioning`] (what its answer means), [`SchedulingMatrix`] (which token is denoised when),
 //! [`Sampler`] (one row of it), [`guidance`] and [`Guidance`] (steering, Monte Carlo guidance),
 //! [`DiffusionPlanner`] (plans from observations), [`Continuation`] (trajectories longer than any window),
 //! [`training`] and [`checkpoint`]. [`MppiPlanner`] is a baseline.
@@ -24,6 +25,7 @@ mod plan;
 mod plan_config;
 mod planner;
 mod preconditioning;
+mod prepared;
 mod role;
 mod sampler;
 mod solver;
@@ -56,6 +58,7 @@ pub use plan_config::{
 };
 pub use planner::{Decisions, DiffusionPlanner, Outcomes};
 pub use preconditioning::Preconditioning;
+pub use prepared::PreparedBatch;
 pub use role::Role;
 pub use sampler::{OnRow, Sampler};
 pub use solver::Solver;

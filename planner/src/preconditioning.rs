@@ -55,6 +55,13 @@ pub(crate) struct Terms {
     ends: Vec<[f64; 2]>,
 }
 
+impl Terms {
+    /// What a unit of each answer adds to the clean estimate of its slot, `[D]`.
+    pub fn scale(&self) -> &[f64] {
+        &self.scale
+    }
+}
+
 /// Room for one token's numbers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch {

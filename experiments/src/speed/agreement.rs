@@ -7,6 +7,16 @@ use crate::failure::Failure;
 /// Largest relative difference that passes: above what single precision costs, far below what any mistake does.
 pub const TOLERANCE: f64 = 1e-3;
 
+/// The numbers of an array.
+///
+/// # Errors
+/// [`Failure`] where `value` is none.
+pub fn numbers(what: &str, value: &Value) -> Result<Vec<f64>, Failure> {
+    let numbers: Option<Vec<f64>> =
+        value.as_array().and_then(|list| list.iter().map(Value::as_f64).collect());
+    numbers.ok_or_else(|| Failure::broken(format!("the PyTorch process gave no numbers for `{what}`")))
+}
+
 /// Largest difference of two arrays, relative to the largest number of ours.
 ///
 /// # Errors

@@ -82,10 +82,10 @@ enum Ours {
 }
 
 impl Ours {
-    fn request(&self) -> Value {
+    fn request(&mut self) -> Result<Value, Failure> {
         match self {
             Self::Row(bench) => bench.request(),
-            Self::Train(bench) => bench.request(),
+            Self::Train(bench) => Ok(bench.request()),
         }
     }
 
@@ -162,7 +162,7 @@ impl Bench<'_> {
         ours: &mut Ours,
         worker: &mut Worker,
     ) -> Result<Vec<(&'static str, String, f64)>, Failure> {
-        let mut request = ours.request();
+        let mut request = ours.request()?;
         request["case"] = id.into();
         worker.ask(&request)?;
         let mut prepared = Vec::new();

@@ -86,11 +86,11 @@ class Block(nn.Module):
 
 
 class Level(nn.Module):
-    """Sinusoids of a noise level, then two layers."""
+    """Sinusoids of a token's noise levels, side by side, then two layers."""
 
-    def __init__(self, width):
+    def __init__(self, levels, width):
         super().__init__()
-        self.input = nn.Linear(FEATURES, width)
+        self.input = nn.Linear(FEATURES * levels, width)
         self.output = nn.Linear(width, width)
         half = FEATURES // 2
         frequencies = math.pi * 256.0 ** (torch.arange(half, dtype=torch.float32) / (half - 1))
@@ -98,23 +98,22 @@ class Level(nn.Module):
 
     def forward(self, share):
         angle = share.unsqueeze(-1) * self.frequencies
-        features = torch.cat([angle.sin(), angle.cos()], -1)
+        features = torch.cat([angle.sin(), angle.cos()], -1).flatten(-2)
         return F.silu(self.output(F.silu(self.input(features))))
 
 
 class Transformer(nn.Module):
     """Pre-norm blocks, modulated by each token's own noise level."""
 
-    def __init__(self, tensors, heads, phases):
+    def __init__(self, tensors, heads):
         super().__init__()
         tokens, width = tensors["positions_tw"].shape
         chunks, size = tensors["remaining_tw"].shape[0], tensors["output.weight"].shape[1]
-        self.register_buffer("phases", phases, persistent=False)
         layers = sum(name.endswith(".offset") for name in tensors)
-        self.input = nn.Linear(size + 2 * phases.shape[1], width)
+        self.input = nn.Linear(tensors["input.weight"].shape[0], width)
         self.positions_tw = nn.Parameter(torch.zeros(tokens, width))
         self.remaining_tw = nn.Parameter(torch.zeros(chunks, width))
-        self.level = Level(width)
+        self.level = Level(tensors["level.input.weight"].shape[0] // FEATURES, width)
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
         self.final_norm = nn.LayerNorm(width)
@@ -133,16 +132,13 @@ class Transformer(nn.Module):
             raise ValueError(f"the checkpoint lacks {sorted(own)}")
 
     def modulations(self, share):
-        """All that depends on the level alone: [..., 6 W] for the blocks and [..., 2 W] for the end."""
+        """All that depends on the levels alone, [..., L]: [..., 6 W] for the blocks and [..., 2 W] for the end."""
         level = self.level(share)
         return torch.cat([self.modulation(level), self.final_modulation(level)], -1)
 
     def forward(self, x, modulations, remaining, mask):
         w = self.positions_tw.shape[1]
         inner, last = modulations.split([6 * w, 2 * w], -1)
-        if self.phases.shape[1]:
-            phase = x @ self.phases
-            x = torch.cat([x, torch.stack([phase.sin(), phase.cos()], -1).flatten(-2)], -1)
         x = self.input(x) + self.positions_tw[: x.shape[1]] + F.embedding(remaining, self.remaining_tw)
         for block in self.blocks:
             x = block(x, inner, mask)
@@ -150,26 +146,10 @@ class Transformer(nn.Module):
         return self.output(self.final_norm(x) * (1 + scale) + shift)
 
 
-def phases(layout, octaves):
-    """[D, P]: phases of the sines and cosines of a token's positions, in octaves from one radian per deviation on:
-    of its last frame, and of the means over the quarters of its frames."""
-    frames = layout["frames_per_token"]
-    frame = layout["action"] + layout["observation"] + int(layout["reward"])
-    parts = min(4, frames)
-    spans = [(frames - 1, frames)] + [(i * frames // parts, (i + 1) * frames // parts) for i in range(parts)]
-    columns = []
-    for entry in layout["condition"] if octaves else []:
-        for first, last in spans:
-            for octave in range(octaves):
-                column = torch.zeros(frames, frame)
-                column[first:last, layout["action"] + entry] = 2.0**octave / (last - first)
-                columns.append(column.flatten())
-    return torch.stack(columns, 1) if columns else torch.zeros(frames * frame, 0)
-
-
 def conditions(request, tokens, causal, levels, device):
-    """What the network is told besides the noisy tokens, made once."""
-    level = torch.tensor(request["level_bt"], dtype=torch.int64, device=device).view(-1, tokens)
+    """What the network is told besides what it is shown, made once."""
+    level = torch.tensor(request["level_btl"], dtype=torch.int64, device=device)
+    level = level.view(len(request["chunks_b"]), tokens, -1)
     chunks, goal = request["chunks_b"], request["goal_b"]
     t = torch.arange(tokens)
     visible = torch.stack([(t < FIRST_CHUNK + c) & ((t != GOAL) | g) for c, g in zip(chunks, goal)])
@@ -185,25 +165,24 @@ def conditions(request, tokens, causal, levels, device):
 
 
 class Row:
-    """One denoising row: the clean estimate, and with guidance the gradient of J with respect to the input."""
+    """The network in one denoising row: its answers, and with guidance the gradient at its input, given the one at its
+    answers. What surrounds the network is computed by the other side, and counts there alone."""
 
     def __init__(self, worker, request):
         self.worker, self.guided, device = worker, request["guided"], worker.device
-        tokens, size = request["tokens"], worker.size
-        self.x = torch.tensor(request["x_btd"], dtype=torch.float32, device=device).view(-1, tokens, size)
-        self.level, self.share, self.remaining, self.mask = conditions(
+        tokens = request["tokens"]
+        numbers = lambda name: torch.tensor(request[name], dtype=torch.float32, device=device)
+        self.x = numbers("input_bti").view(len(request["chunks_b"]), tokens, -1)
+        level, self.share, self.remaining, self.mask = conditions(
             request, tokens, worker.causal, worker.levels, device
         )
-        numbers = lambda name: torch.tensor(request[name], dtype=torch.float32, device=device)
-        self.on_x, self.on_output = (numbers(n).view(-1, tokens, 1) for n in ("on_x_bt", "on_output_bt"))
-        self.plain_target = bool((self.on_x == 0).all()) and bool((self.on_output == 1).all())
-        objective = request["objective"]
-        place = lambda name: torch.tensor(objective[name], dtype=torch.float32, device=device)
-        self.goal, self.shift, self.scale = place("goal"), place("shift"), place("scale")
-        self.radius, self.frames = objective["radius"], objective["frames"]
-        entries = [f * objective["frame"] + objective["offset"] + g for f in range(self.frames) for g in objective["indices"]]
-        self.entries = torch.tensor(entries, device=device)
-        self.chunks = request["chunks_b"][0]
+        if self.guided:
+            self.d_answer = numbers("d_answer_btd").view(len(request["chunks_b"]), tokens, -1)
+        # Rows meet the same few combinations of levels over and over: their modulations can be looked up.
+        combinations, self.row_of = torch.unique(level.flatten(0, 1), dim=0, return_inverse=True)
+        self.row_of = self.row_of.view(level.shape[:2])
+        with torch.no_grad():
+            self.table = worker.network.modulations(combinations / worker.levels)
 
     def ways(self, side):
         kinds = ["table", "plain"]
@@ -212,24 +191,17 @@ class Row:
         modes = self.worker.modes if not self.guided else [m for m in self.worker.modes if m != "freezing"]
         return [(kind, mode) for mode in modes for kind in kinds]
 
-    def estimate(self, x, table):
+    def answer(self, x, table):
         network = self.worker.network
-        modulations = network.modulations(self.share) if table is None else F.embedding(self.level, table)
-        out = network(x, modulations, self.remaining, self.mask)
-        return out if self.plain_target else self.on_x * x + self.on_output * out
-
-    def score(self, x0):
-        """J of planner/src/guidance.rs: minus the squashed distance to the goal, a mean over each chunk's frames."""
-        at = x0[:, FIRST_CHUNK : FIRST_CHUNK + self.chunks].index_select(2, self.entries)
-        at = at.unflatten(2, (self.frames, -1)) * self.scale + self.shift - self.goal
-        return -(torch.linalg.vector_norm(at, dim=-1) / (2 * self.radius)).tanh().sum() / self.frames
+        modulations = network.modulations(self.share) if table is None else F.embedding(self.row_of, table)
+        return network(x, modulations, self.remaining, self.mask)
 
     def build(self, kind, mode):
-        table = self.worker.table if kind == "table" else None
+        table = self.table if kind == "table" else None
 
         def forward(x):
-            x0 = self.estimate(x, table)
-            return (x0, self.score(x0)) if self.guided else x0
+            answer = self.answer(x, table)
+            return (answer, (answer * self.d_answer).sum()) if self.guided else answer
 
         forward = compiled(forward, mode)
         if not self.guided:
@@ -240,15 +212,15 @@ class Row:
 
         def run():
             x = self.x.detach().requires_grad_()
-            x0, score = forward(x)
-            (pulled,) = torch.autograd.grad(score, x)
-            return x0, pulled
+            answer, score = forward(x)
+            (d_input,) = torch.autograd.grad(score, x)
+            return answer, d_input
         return run
 
     def check(self, run):
-        x0, pulled = run()
+        answer, d_input = run()
         numbers = lambda tensor: None if tensor is None else tensor.detach().cpu().flatten().tolist()
-        return {"x0": numbers(x0), "pulled": numbers(pulled)}
+        return {"answer": numbers(answer), "d_input": numbers(d_input)}
 
 
 class Train:
@@ -258,15 +230,17 @@ class Train:
         self.worker, device = worker, worker.device
         tokens, size = request["tokens"], worker.size
         _, self.share, self.remaining, self.mask = conditions(request, tokens, worker.causal, worker.levels, device)
-        numbers = lambda name: torch.tensor(request[name], dtype=torch.float32, device=device).view(-1, tokens, size)
-        self.x, self.target, self.weight = numbers("x_btd"), numbers("target_btd"), numbers("weight_btd")
+        numbers = lambda name: torch.tensor(request[name], dtype=torch.float32, device=device)
+        self.x = numbers("input_bti").view(len(request["chunks_b"]), tokens, -1)
+        # The loss as it is at the answers: what surrounds the network is linear and counts on the other side alone.
+        self.target, self.weight = (numbers(name).view(-1, tokens, size) for name in ("answer_btd", "weight_btd"))
         self.settings = request["settings"]
 
     def ways(self, side):
         return [("plain", None)] if side == "eager" else [("plain", "default")]
 
     def build(self, kind, mode):
-        settings, network = self.settings, Transformer(self.worker.tensors, self.worker.heads, self.worker.phases).to(self.worker.device)
+        settings, network = self.settings, Transformer(self.worker.tensors, self.worker.heads).to(self.worker.device)
         parameters = list(network.parameters())
         average = [p.detach().clone() for p in parameters]
         decays = lambda name, p: p.dim() == 2 and not name.endswith("_tw")
@@ -298,7 +272,7 @@ class Train:
             return loss
 
         def gradients():
-            fresh = Transformer(self.worker.tensors, self.worker.heads, self.worker.phases)
+            fresh = Transformer(self.worker.tensors, self.worker.heads)
             with torch.no_grad():
                 for p, q in zip(parameters, fresh.parameters()):
                     p.copy_(q)
@@ -425,14 +399,10 @@ class Worker:
         with open(os.path.join(request["path"], "manifest.json")) as file:
             manifest = json.load(file)
         model = manifest["model"]
-        self.phases = phases(manifest["layout"], model["network"]["fourier_features"])
         self.heads, self.causal, self.levels = model["network"]["heads"], model["network"]["causal"], model["levels"]
         self.tensors = read_safetensors(os.path.join(request["path"], "model.safetensors"))
-        self.network = Transformer(self.tensors, self.heads, self.phases).to(self.device).eval().requires_grad_(False)
+        self.network = Transformer(self.tensors, self.heads).to(self.device).eval().requires_grad_(False)
         self.size = self.network.output.out_features
-        share = torch.arange(self.levels + 1, device=self.device) / self.levels
-        with torch.no_grad():
-            self.table = self.network.modulations(share)
         name = torch.cuda.get_device_name() if self.device.type == "cuda" else None
         return {"torch": torch.__version__, "python": sys.version.split()[0], "threads": torch.get_num_threads(), "gpu": name}
 

@@ -6,7 +6,9 @@ use forethought_envs::GoalTask;
 use forethought_envs::data::DatasetNormalizer;
 use forethought_planner::checkpoint::{Checkpoint, Manifest};
 use forethought_planner::guidance::{Objective, TaskObjective};
-use forethought_planner::{Denoiser, FIRST_CHUNK, GOAL, NoisyBatch, STATE, TokenLayout, random};
+use forethought_planner::{
+    Denoiser, FIRST_CHUNK, GOAL, NoisyBatch, Preconditioning, PreparedBatch, STATE, TokenLayout, random,
+};
 use serde_json::{Value, json};
 
 use super::agreement;
@@ -18,22 +20,48 @@ const KNOWN_LEVEL: u16 = 10;
 const SAMPLING_LEVELS: usize = 20;
 const FIRST_LEVEL: usize = 6;
 
-/// A batch in the middle of a plan, and buffers for the answer.
+/// A row and buffers for its answer.
 pub struct RowBench {
     denoiser: Box<dyn Denoiser>,
+    preconditioning: Preconditioning,
+    asked: Asked,
+    x0_btd: Vec<f64>,
+    pulled_btd: Vec<f64>,
+    guided: bool,
+}
+
+/// A batch in the middle of a plan, and what it is guided by.
+struct Asked {
     task: GoalTask,
     layout: TokenLayout,
     normalizer: DatasetNormalizer,
-    wire: Value,
-    batch: usize,
     tokens: usize,
     x_btd: Vec<f64>,
     level_btp: Vec<u16>,
     chunks_b: Vec<usize>,
     goal_b: Vec<bool>,
-    x0_btd: Vec<f64>,
-    pulled_btd: Vec<f64>,
-    guided: bool,
+}
+
+impl Asked {
+    fn view(&self) -> NoisyBatch<'_> {
+        NoisyBatch {
+            batch: self.chunks_b.len(),
+            tokens: self.tokens,
+            x_btd: &self.x_btd,
+            level_btp: &self.level_btp,
+            chunks_b: &self.chunks_b,
+            goal_b: &self.goal_b,
+        }
+    }
+
+    /// Gradient of the objective, as the planner has it: one of each sequence's own.
+    fn cotangent(&self) -> impl Fn(usize, &[f64], &mut [f64]) + Sync + '_ {
+        let objective = |_| TaskObjective::new(&self.task, &self.layout, &self.normalizer, 0.0);
+        let objectives: Vec<_> = self.chunks_b.iter().map(objective).collect();
+        move |b, x0_td, gradient_td| {
+            objectives[b].value_and_gradient(x0_td, self.chunks_b[b], gradient_td);
+        }
+    }
 }
 
 impl RowBench {
@@ -66,36 +94,38 @@ impl RowBench {
                 schedule.training_level(level, SAMPLING_LEVELS) as u16
             }
         };
-        let level_bt: Vec<u16> = (0..batch * tokens).map(|i| level(i / tokens, i % tokens)).collect();
-        let level_btp = level_bt.iter().flat_map(|&k| std::iter::repeat_n(k, layout.parts())).collect();
-        let to_x0 = |&k: &u16| manifest.model.target.to_x0(schedule.abar(usize::from(k)));
-        let (on_x, on_output): (Vec<f64>, Vec<f64>) = level_bt.iter().map(to_x0).unzip();
-        let (task, place) = task(&manifest, &layout);
+        let level = |i: usize| level(i / layout.parts() / tokens, i / layout.parts() % tokens);
+        let level_btp: Vec<u16> = (0..batch * tokens * layout.parts()).map(level).collect();
+        let preconditioning = manifest.model.preconditioning(&layout, manifest.dynamics.as_ref())?;
         let (chunks_b, goal_b) = (vec![layout.chunks; batch], vec![true; batch]);
-        let wire = json!({ "do": "row", "guided": guided, "tokens": tokens, "x_btd": x_btd, "level_bt": level_bt,
-            "chunks_b": chunks_b, "goal_b": goal_b, "on_x_bt": on_x, "on_output_bt": on_output, "objective": place });
         let (x0_btd, pulled_btd) = (vec![0.0; x_btd.len()], vec![0.0; x_btd.len()]);
-        Ok(Self {
-            denoiser,
-            task,
-            layout,
-            normalizer: manifest.normalizer,
-            wire,
-            batch,
-            tokens,
-            x_btd,
-            level_btp,
-            chunks_b,
-            goal_b,
-            x0_btd,
-            pulled_btd,
-            guided,
-        })
+        let (task, normalizer) = (task(&manifest, &layout), manifest.normalizer);
+        let asked = Asked { task, layout, normalizer, tokens, x_btd, level_btp, chunks_b, goal_b };
+        Ok(Self { denoiser, preconditioning, asked, x0_btd, pulled_btd, guided })
     }
 
-    /// The same input as a request to the PyTorch process.
-    pub fn request(&self) -> Value {
-        self.wire.clone()
+    /// What the network is shown and told, as a request to the PyTorch process: it computes the network itself, and with
+    /// guidance the gradient at its input, given the one at its answers. What surrounds the network counts on our side
+    /// alone.
+    ///
+    /// # Errors
+    /// Those of the denoiser.
+    pub fn request(&mut self) -> Result<Value, Failure> {
+        self.run()?;
+        let prepared = PreparedBatch::new(&self.preconditioning, self.asked.view())?;
+        let d_answer_btd = match self.guided {
+            false => Vec::new(),
+            true => {
+                let mut around = vec![0.0; self.x0_btd.len()];
+                prepared.pull_answers(&self.x0_btd, &self.asked.cotangent(), &mut around)?
+            }
+        };
+        let asked = &self.asked;
+        Ok(
+            json!({ "do": "row", "guided": self.guided, "tokens": asked.tokens, "input_bti": prepared.input_bti(),
+            "level_btl": prepared.told_btl(), "chunks_b": asked.chunks_b, "goal_b": asked.goal_b,
+            "d_answer_btd": d_answer_btd }),
+        )
     }
 
     /// Milliseconds of so many rows, after one that is not timed: one behind the other on the denoiser's own threads,
@@ -117,59 +147,45 @@ impl RowBench {
         }
     }
 
-    /// Largest relative difference between our numbers and the PyTorch process's.
+    /// Largest relative difference between our numbers and those that the PyTorch process's answers make.
     ///
     /// # Errors
     /// Those of the denoiser, and an answer that does not fit.
     pub fn compare(&mut self, answer: &Value) -> Result<f64, Failure> {
         self.run()?;
-        let estimate = agreement::difference("x0", &self.x0_btd, &answer["x0"])?;
+        let prepared = PreparedBatch::new(&self.preconditioning, self.asked.view())?;
+        let mut theirs = vec![0.0; self.x0_btd.len()];
+        prepared.estimates(&agreement::numbers("answer", &answer["answer"])?, &mut theirs)?;
+        let estimate = agreement::difference("x0", &self.x0_btd, &json!(theirs))?;
         if !self.guided {
             return Ok(estimate);
         }
-        Ok(estimate.max(agreement::difference("pulled", &self.pulled_btd, &answer["pulled"])?))
+        prepared.pull_answers(&self.x0_btd, &self.asked.cotangent(), &mut theirs)?;
+        prepared.pull_input(&agreement::numbers("d_input", &answer["d_input"])?, &mut theirs)?;
+        Ok(estimate.max(agreement::difference("pulled", &self.pulled_btd, &json!(theirs))?))
     }
 
     /// Tokens of each sequence that are computed.
     pub fn lengths(&self) -> Vec<usize> {
-        vec![self.tokens; self.batch]
+        vec![self.asked.tokens; self.asked.chunks_b.len()]
     }
 
     fn run(&mut self) -> Result<(), Failure> {
-        let batch = NoisyBatch {
-            batch: self.batch,
-            tokens: self.tokens,
-            x_btd: &self.x_btd,
-            level_btp: &self.level_btp,
-            chunks_b: &self.chunks_b,
-            goal_b: &self.goal_b,
-        };
-        if !self.guided {
-            return Ok(self.denoiser.denoise(&batch, &mut self.x0_btd)?);
-        }
-        // As the planner has them: one of each sequence's own.
-        let objective = |_| TaskObjective::new(&self.task, &self.layout, &self.normalizer, 0.0);
-        let objectives: Vec<_> = (0..self.batch).map(objective).collect();
-        let chunks_b = &self.chunks_b;
-        let cotangent = |b: usize, x0_td: &[f64], gradient_td: &mut [f64]| {
-            objectives[b].value_and_gradient(x0_td, chunks_b[b], gradient_td);
-        };
-        Ok(self.denoiser.denoise_vjp(&batch, &mut self.x0_btd, &cotangent, &mut self.pulled_btd)?)
+        let Self { denoiser, asked, x0_btd, pulled_btd, guided, .. } = self;
+        Ok(match guided {
+            false => denoiser.denoise(&asked.view(), x0_btd)?,
+            true => denoiser.denoise_vjp(&asked.view(), x0_btd, &asked.cotangent(), pulled_btd)?,
+        })
     }
 }
 
-/// A goal half a deviation away from the middle of the data, and the same for the PyTorch process.
-fn task(manifest: &Manifest, layout: &TokenLayout) -> (GoalTask, Value) {
+/// A goal half a deviation away from the middle of the data.
+fn task(manifest: &Manifest, layout: &TokenLayout) -> GoalTask {
     let normalizer = &manifest.normalizer.observation;
-    let pick = |values: &[f64]| -> Vec<f64> {
-        layout.condition.iter().filter_map(|&i| values.get(i).copied()).collect()
-    };
-    let (shift, scale) = (pick(normalizer.shift()), pick(normalizer.scale()));
-    let goal: Vec<f64> = shift.iter().zip(&scale).map(|(shift, scale)| shift + 0.5 * scale).collect();
+    let pick = |values: &[f64], i: usize| values.get(i).copied().unwrap_or_default();
+    let middle = |&i: &usize| pick(normalizer.shift(), i) + 0.5 * pick(normalizer.scale(), i);
+    let goal: Vec<f64> = layout.condition.iter().map(middle).collect();
     // Any width will do where times are measured.
     let radius = 0.5;
-    let place = json!({ "goal": goal, "shift": shift, "scale": scale, "radius": radius,
-        "frames": layout.frames_per_token, "frame": layout.frame(), "offset": layout.observation_at(0),
-        "indices": layout.condition });
-    (GoalTask::new(&layout.condition, &goal, radius).with_width(radius), place)
+    GoalTask::new(&layout.condition, &goal, radius).with_width(radius)
 }

@@ -3,11 +3,13 @@
 
 use std::time::Instant;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use forethought_planner::checkpoint::{Checkpoint, TrainState};
-use forethought_planner::network::ParameterLayout;
+use forethought_planner::network::{Conditions, Network, ParameterLayout};
 use forethought_planner::training::{GradientWorkers, Optimizer};
-use forethought_planner::{FIRST_CHUNK, GOAL, ModelConfig, TokenLayout, TrainBatch, TrainConfig, random};
+use forethought_planner::{
+    FIRST_CHUNK, GOAL, NoisyBatch, PreparedBatch, TokenLayout, TrainBatch, TrainConfig, random,
+};
 use serde_json::{Map, Value, json};
 
 use super::agreement;
@@ -23,7 +25,7 @@ pub struct TrainBench {
     optimizer: Optimizer,
     batch: TrainBatch,
     config: TrainConfig,
-    tokens: usize,
+    wire: Value,
 }
 
 impl TrainBench {
@@ -37,25 +39,26 @@ impl TrainBench {
         threads: Option<usize>,
         size: usize,
     ) -> Result<Self, Failure> {
-        let (layout, model) = (checkpoint.manifest.layout, checkpoint.manifest.model);
-        let config = TrainConfig { learning_rate: RATE, warmup: 0, batch: size, ..checkpoint.manifest.train };
-        let parameters = checkpoint.parameters;
-        let (network, kind) = (&checkpoint.network, &model.network);
-        let preconditioning = model.preconditioning(&layout, checkpoint.manifest.dynamics.as_ref())?;
-        let workers = GradientWorkers::new(network, kind, &preconditioning, config.shards, device, threads)?;
-        let optimizer = Optimizer::new(&TrainState::new(checkpoint.weights), &parameters, device)?;
-        let batch = batch(&layout, &model, size);
+        let Checkpoint { manifest, parameters, network, weights, .. } = checkpoint;
+        let (layout, model) = (manifest.layout, manifest.model);
+        let config = TrainConfig { learning_rate: RATE, warmup: 0, batch: size, ..manifest.train };
+        let preconditioning = model.preconditioning(&layout, manifest.dynamics.as_ref())?;
+        let shards = config.shards;
+        let workers =
+            GradientWorkers::new(&network, &model.network, &preconditioning, shards, device, threads)?;
+        let optimizer = Optimizer::new(&TrainState::new(weights), &parameters, device)?;
         let tokens = layout.tokens(layout.chunks);
-        Ok(Self { parameters, workers, optimizer, batch, config, tokens })
+        let noise = Noise::new(&layout, model.levels, size);
+        let prepared = PreparedBatch::new(&preconditioning, noise.view(tokens))?;
+        let batch = noise.batch(&prepared, &layout);
+        let wire = request(&network, model.network.causal, &prepared, &batch, &config, device)?;
+        Ok(Self { parameters, workers, optimizer, batch, config, wire })
     }
 
-    /// The same batch and settings as a request to the PyTorch process.
+    /// The same batch and settings as a request to the PyTorch process. It is given the answers that the network ought
+    /// to make of what it is shown, the estimates before a block being what they are at these weights.
     pub fn request(&self) -> Value {
-        let (batch, config) = (&self.batch, &self.config);
-        json!({ "do": "train", "tokens": self.tokens, "input_bti": batch.input_bti, "clean_btd": batch.clean_btd,
-            "weight_btd": batch.weight_btd, "level_btl": batch.level_btl, "chunks_b": batch.chunks_b,
-            "goal_b": batch.goal_b, "settings": { "learning_rate": config.learning_rate,
-            "weight_decay": config.weight_decay, "clip": config.grad_clip_norm, "ema": config.ema } })
+        self.wire.clone()
     }
 
     /// Milliseconds of so many steps, after one that is not timed.
@@ -108,35 +111,93 @@ impl TrainBench {
     }
 }
 
-/// A batch of noise with the shapes, levels, lengths and weights of training: ends are drawn at random, and what
-/// lies behind them weighs nothing. What the numbers are costs nothing.
-fn batch(layout: &TokenLayout, model: &ModelConfig, size: usize) -> TrainBatch {
-    let (tokens, width) = (layout.tokens(layout.chunks), layout.width());
-    let numbers = |stream: u64, width: usize| {
-        let mut values = vec![0.0; size * tokens * width];
-        random::fill_normal(&mut random::stream(0, &[stream]), &mut values);
-        values.into_iter().map(|value| value as f32).collect::<Vec<f32>>()
-    };
-    let index = |stream: u64, i: usize, below: usize| {
-        (random::derive(0, &[stream, i as u64]) % below.max(1) as u64) as usize
-    };
-    let chunks_b: Vec<usize> = (0..size).map(|b| 1 + index(3, b, layout.chunks)).collect();
-    let goal_b: Vec<bool> = (0..size).map(|b| index(4, b, 3) == 0).collect();
-    let weight = |i: usize| {
-        let (b, token) = (i / width / tokens, i / width % tokens);
-        let visible = if token == GOAL { goal_b[b] } else { token < FIRST_CHUNK + chunks_b[b] };
-        f32::from(u8::from(visible)) / (size * tokens * width) as f32
-    };
-    TrainBatch {
-        input_bti: numbers(0, model.network.input(layout)),
-        clean_btd: numbers(1, width),
-        weight_btd: (0..size * tokens * width).map(weight).collect(),
-        level_btl: (0..size * tokens * layout.told_levels())
-            .map(|i| 1 + index(2, i, model.levels) as u16)
-            .collect(),
-        chunks_b,
-        goal_b,
+/// Noise with the shapes, levels and lengths of training: ends are drawn at random. What the numbers are costs nothing.
+struct Noise {
+    x_btd: Vec<f64>,
+    level_btp: Vec<u16>,
+    chunks_b: Vec<usize>,
+    goal_b: Vec<bool>,
+}
+
+impl Noise {
+    fn new(layout: &TokenLayout, levels: usize, size: usize) -> Self {
+        let (tokens, width) = (layout.tokens(layout.chunks), layout.width());
+        let index = |stream: u64, i: usize, below: usize| {
+            (random::derive(0, &[stream, i as u64]) % below.max(1) as u64) as usize
+        };
+        let mut x_btd = vec![0.0; size * tokens * width];
+        random::fill_normal(&mut random::stream(0, &[0]), &mut x_btd);
+        Self {
+            x_btd,
+            level_btp: (0..size * tokens * layout.parts()).map(|i| 1 + index(2, i, levels) as u16).collect(),
+            chunks_b: (0..size).map(|b| 1 + index(3, b, layout.chunks)).collect(),
+            goal_b: (0..size).map(|b| index(4, b, 3) == 0).collect(),
+        }
     }
+
+    fn view(&self, tokens: usize) -> NoisyBatch<'_> {
+        NoisyBatch {
+            batch: self.chunks_b.len(),
+            tokens,
+            x_btd: &self.x_btd,
+            level_btp: &self.level_btp,
+            chunks_b: &self.chunks_b,
+            goal_b: &self.goal_b,
+        }
+    }
+
+    /// What lies behind an end weighs nothing.
+    fn batch(&self, prepared: &PreparedBatch<'_>, layout: &TokenLayout) -> TrainBatch {
+        let (tokens, width) = (layout.tokens(layout.chunks), layout.width());
+        let mut clean = vec![0.0; self.x_btd.len()];
+        random::fill_normal(&mut random::stream(0, &[1]), &mut clean);
+        let weight = |i: usize| {
+            let (b, token) = (i / width / tokens, i / width % tokens);
+            let visible = if token == GOAL { self.goal_b[b] } else { token < FIRST_CHUNK + self.chunks_b[b] };
+            f32::from(u8::from(visible)) / self.x_btd.len() as f32
+        };
+        TrainBatch {
+            input_bti: prepared.input_bti().iter().map(|&x| x as f32).collect(),
+            clean_btd: clean.iter().map(|&x| x as f32).collect(),
+            weight_btd: (0..clean.len()).map(weight).collect(),
+            level_btl: prepared.told_btl().to_vec(),
+            chunks_b: self.chunks_b.clone(),
+            goal_b: self.goal_b.clone(),
+        }
+    }
+}
+
+/// What the PyTorch process is told.
+///
+/// # Errors
+/// Those of the device.
+fn request(
+    network: &Network,
+    causal: bool,
+    prepared: &PreparedBatch<'_>,
+    batch: &TrainBatch,
+    config: &TrainConfig,
+    device: &Device,
+) -> Result<Value, Failure> {
+    let (size, told) = (batch.chunks_b.len(), batch.level_btl.as_slice());
+    let tokens = prepared.tokens();
+    let input =
+        TensorData::new(batch.input_bti.clone(), [size, tokens, batch.input_bti.len() / (size * tokens)]);
+    let conditions = Conditions::new(tokens, told, &batch.chunks_b, &batch.goal_b, causal, prepared.levels());
+    let input = conditions.input(Tensor::<3>::from_data(input, device), device, DType::F32);
+    let answers = network.forward(input).try_into_data().map_err(device_failure)?;
+    let answers: Vec<f64> = answers.iter::<f64>().collect();
+    let (mut x0, scales) = (vec![0.0; answers.len()], prepared.scale_btd());
+    prepared.estimates(&answers, &mut x0)?;
+    // x0 + scale (answer' - answer) is the clean token.
+    let wanted = |i: usize| answers[i] + (f64::from(batch.clean_btd[i]) - x0[i]) / scales[i];
+    let weight = |i: usize| f64::from(batch.weight_btd[i]) * scales[i] * scales[i];
+    let wanted: Vec<f64> = (0..x0.len()).map(wanted).collect();
+    let weights: Vec<f64> = (0..x0.len()).map(weight).collect();
+    Ok(json!({ "do": "train", "tokens": tokens, "input_bti": batch.input_bti, "answer_btd": wanted,
+        "weight_btd": weights, "level_btl": batch.level_btl, "chunks_b": batch.chunks_b,
+        "goal_b": batch.goal_b, "settings": { "learning_rate": config.learning_rate,
+        "weight_decay": config.weight_decay, "clip": config.grad_clip_norm, "ema": config.ema } }))
 }
 
 fn scalar(tensor: Tensor<1>) -> Result<f64, Failure> {

@@ -6,7 +6,7 @@ while read -r request; do
     *'"do":"prepare"'*) echo '{"way": "none"}' ;;
     *'"do":"check"'*)
         # 18 tokens of 60 numbers.
-        printf '{"x0": [0'
+        printf '{"answer": [0'
         i=1
         while [ $i -lt 1560 ]; do printf ',0'; i=$((i + 1)); done
         echo ']}'

@@ -1,7 +1,7 @@
 //! Only visible tokens are computed: a hidden goal, or chunks past a sequence's end, are seen by nobody and
 //! weigh nowhere. In training, where ends are random, that is half of all tokens.
 
-use crate::network::{is_visible, remaining_chunks};
+use crate::layout::{is_visible, remaining_chunks};
 
 /// The visible tokens of some sequences of `T` tokens, one after another.
 #[derive(Clone, Debug, Default)]

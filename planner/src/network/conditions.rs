@@ -3,21 +3,11 @@
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::NetworkInput;
-use crate::layout::{FIRST_CHUNK, GOAL};
+use crate::layout::{is_visible, remaining_chunks};
 
 /// Added to an attention score that must not count. Far below any score, and finite, so that no arithmetic
 /// on it can give NaN.
 const HIDDEN: f32 = -1e9;
-
-/// Whether other tokens may see token `t` of a sequence with `chunks` chunks.
-pub(crate) fn is_visible(t: usize, chunks: usize, goal: bool) -> bool {
-    if t == GOAL { goal } else { t < FIRST_CHUNK.saturating_add(chunks) }
-}
-
-/// Chunks from token `t` to the end of its sequence; 0 for state and goal, and past the end.
-pub(crate) fn remaining_chunks(t: usize, chunks: usize) -> usize {
-    if t < FIRST_CHUNK { 0 } else { FIRST_CHUNK.saturating_add(chunks).saturating_sub(t.saturating_add(1)) }
-}
 
 /// Everything a network is told besides the noisy tokens, on the host.
 pub struct Conditions {

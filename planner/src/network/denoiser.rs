@@ -4,12 +4,10 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::conditions::Conditions;
-use super::is_visible;
 use super::{Network, NetworkConfig, ParameterLayout};
 use crate::denoiser::{Cotangent, Denoiser, NoisyBatch};
 use crate::error::check_len;
-use crate::preconditioning::{Scratch, Terms, Visible};
-use crate::{PlannerError, Preconditioning, TokenLayout};
+use crate::{PlannerError, Preconditioning, PreparedBatch, TokenLayout};
 
 /// Sequences per network call on the CPU: few, so that activations stay in cache.
 const CPU_CHUNK: usize = 16;
@@ -114,93 +112,40 @@ impl NetworkDenoiser {
         let (tokens, width, parts) = (batch.tokens, of.layout().width(), of.layout().parts());
         let sequences = x0.len() / (tokens * width);
         let range = first..first + sequences;
-        let tracked = pull.is_some();
-        let upload = |values: Vec<f64>| {
-            let shape = [sequences, tokens, values.len() / (sequences * tokens).max(1)];
-            let x = Tensor::<1>::from_data(
-                TensorData::new(values, [shape.iter().product::<usize>()]),
-                (&self.device, self.dtype),
-            );
-            x.reshape(shape)
+        let piece = NoisyBatch {
+            batch: sequences,
+            tokens,
+            x_btd: &batch.x_btd[range.start * tokens * width..range.end * tokens * width],
+            level_btp: &batch.level_btp[range.start * tokens * parts..range.end * tokens * parts],
+            chunks_b: &batch.chunks_b[range.clone()],
+            goal_b: &batch.goal_b[range],
         };
-        let mut input = Vec::new();
-        let (mut told, mut terms, mut scratch) = (Vec::new(), Vec::new(), Scratch::default());
-        for b in range.clone() {
-            let x_td = &batch.x_btd[b * tokens * width..(b + 1) * tokens * width];
-            let level_tp = &batch.level_btp[b * tokens * parts..(b + 1) * tokens * parts];
-            for t in 0..tokens {
-                let (at, mut terms_of) = (told.len(), Terms::default());
-                of.tell(t, level_tp, &mut told);
-                of.terms(t, &told[at..], &mut terms_of);
-                of.show(t, x_td, &terms_of, &mut scratch);
-                input.extend_from_slice(&scratch.input);
-                terms.push(terms_of);
-            }
-        }
-        let mut x_bti = upload(input.clone());
-        if tracked {
+        let prepared = PreparedBatch::new(of, piece)?;
+        let upload = |values: &[f64]| {
+            let shape = [sequences, tokens, values.len() / (sequences * tokens).max(1)];
+            let data = TensorData::new(values.to_vec(), [values.len()]);
+            Tensor::<1>::from_data(data, (&self.device, self.dtype)).reshape(shape)
+        };
+        let mut x_bti = upload(prepared.input_bti());
+        if pull.is_some() {
             x_bti = x_bti.autodiff().require_grad();
         }
-        let conditions = Conditions::new(
-            tokens,
-            &told,
-            &batch.chunks_b[range.clone()],
-            &batch.goal_b[range.clone()],
-            self.causal,
-            of.schedule().levels(),
-        );
+        let (levels, told) = (of.schedule().levels(), prepared.told_btl());
+        let conditions = Conditions::new(tokens, told, piece.chunks_b, piece.goal_b, self.causal, levels);
         let answer_btd = self.network.forward(conditions.input(x_bti.clone(), &self.device, self.dtype));
-        let size = tokens * width;
-        let mut answers = vec![0.0; sequences * size];
+        let mut answers = vec![0.0; x0.len()];
         download(answer_btd.clone().inner(), &mut answers)?;
-        // The visible tokens of each sequence, and where their terms stand.
-        let visible: Vec<(Vec<usize>, Vec<u32>)> = range
-            .clone()
-            .enumerate()
-            .map(|(i, b)| {
-                let seen = |t: &usize| is_visible(*t, batch.chunks_b[b], batch.goal_b[b]);
-                let seen: Vec<usize> = (0..tokens).filter(seen).collect();
-                let rows = seen.iter().map(|t| (i * tokens + t) as u32).collect();
-                (seen, rows)
-            })
-            .collect();
-        let visible = |i: usize| {
-            let (tokens, row_of) = &visible[i];
-            Visible { tokens, row_of, table: &terms }
-        };
-        x0.fill(0.0);
-        for (i, x0_td) in x0.chunks_exact_mut(size).enumerate() {
-            let own = answers[i * size..(i + 1) * size].chunks_exact(width);
-            let seen: Vec<f64> =
-                visible(i).tokens.iter().flat_map(|&t| own.clone().nth(t)).flatten().copied().collect();
-            let x_td = &batch.x_btd[(first + i) * size..(first + i + 1) * size];
-            of.read(visible(i), x_td, &seen, &mut scratch, x0_td);
-        }
+        prepared.estimates(&answers, x0)?;
         let Some((cotangent, pulled)) = pull else { return Ok(()) };
-        pulled.fill(0.0);
-        let mut d_answers = vec![0.0; answers.len()];
-        let mut gradient_td = vec![0.0; size];
-        for (i, (x0_td, out_td)) in x0.chunks_exact(size).zip(pulled.chunks_exact_mut(size)).enumerate() {
-            gradient_td.fill(0.0);
-            cotangent(first + i, x0_td, &mut gradient_td);
-            let mut d_seen = vec![0.0; visible(i).tokens.len() * width];
-            of.read_back(visible(i), &gradient_td, &mut scratch, &mut d_seen, out_td);
-            for (&t, d) in visible(i).tokens.iter().zip(d_seen.chunks_exact(width)) {
-                d_answers[i * size + t * width..][..width].copy_from_slice(d);
-            }
-        }
-        let mut gradients = (answer_btd * upload(d_answers).autodiff()).sum().backward();
+        let cotangent = |b: usize, x0_td: &[f64], g: &mut [f64]| cotangent(first + b, x0_td, g);
+        let d_answers = prepared.pull_answers(x0, &cotangent, pulled)?;
+        let mut gradients = (answer_btd * upload(&d_answers).autodiff()).sum().backward();
         let Some(of_input) = x_bti.grad_remove(&mut gradients) else {
             return Err(PlannerError::Device("the input gradient is missing from the graph".into()));
         };
-        let mut d_input = vec![0.0; input.len()];
+        let mut d_input = vec![0.0; prepared.input_bti().len()];
         download(of_input, &mut d_input)?;
-        let shown = input.chunks_exact(of.input()).zip(d_input.chunks_exact(of.input()));
-        for (i, (terms, shown)) in terms.iter().zip(shown).enumerate() {
-            let out_td = &mut pulled[i / tokens * size..(i / tokens + 1) * size];
-            of.show_back(i % tokens, terms, shown, &mut scratch, out_td);
-        }
-        Ok(())
+        prepared.pull_input(&d_input, pulled)
     }
 }
 

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use conditioning::FEATURES as LEVEL_FEATURES;
 pub use conditions::Conditions;
-pub(crate) use conditions::{is_visible, remaining_chunks};
 pub use denoiser::NetworkDenoiser;
 pub(crate) use denoiser::thread_pool;
 pub use parameters::{ParameterLayout, ParameterSlot};

@@ -10,7 +10,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::data::{least_rows, window_rows};
 use super::rows::{Row, draw_levels};
 use crate::dynamics::LocalDynamics;
-use crate::layout::{FIRST_CHUNK, GOAL, STATE};
+use crate::layout::{FIRST_CHUNK, GOAL, STATE, is_visible};
 use crate::noise::NoiseSchedule;
 use crate::preconditioning::{Scratch, Terms};
 use crate::{ModelConfig, PlannerError, Preconditioning, TokenLayout, TrainBatch, TrainConfig, random};
@@ -217,7 +217,7 @@ impl BatchMaker {
         let (input, levels) = (self.preconditioning.input(), layout.told_levels());
         let part_of_slots = layout.part_of_slots();
         let mut existing = 0;
-        for token in (0..t).filter(|&token| self.is_visible(token, chunks, goal)) {
+        for token in (0..t).filter(|&token| is_visible(token, chunks, goal)) {
             told.clear();
             self.preconditioning.tell(token, &level_tp, told);
             self.preconditioning.terms(token, told, terms);
@@ -252,7 +252,7 @@ impl BatchMaker {
             of.clear();
             of.resize(t * d, 0.0);
         }
-        for token in (0..t).filter(|&token| self.is_visible(token, chunks, goal)) {
+        for token in (0..t).filter(|&token| is_visible(token, chunks, goal)) {
             let clean_d = &mut buffers.clean_td[token * d..(token + 1) * d];
             self.clean(token, start, chunks, clean_d);
             let level_p = &level_tp[token * count..(token + 1) * count];
@@ -263,10 +263,6 @@ impl BatchMaker {
                 noisy_d[i] = abar.sqrt() * clean_d[i] + (1.0 - abar).sqrt() * e;
             }
         }
-    }
-
-    fn is_visible(&self, token: usize, chunks: usize, goal: bool) -> bool {
-        if token == GOAL { goal } else { token < FIRST_CHUNK + chunks }
     }
 
     /// Chunks of a sequence in `window`, of `drawn` in a full one: a padded window has as many as exist, or the same

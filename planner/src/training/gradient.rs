@@ -6,9 +6,8 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::engine::EngineGradient;
 use crate::error::check_len;
-use crate::network::{
-    Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, is_visible, thread_pool,
-};
+use crate::layout::is_visible;
+use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool};
 use crate::preconditioning::{Scratch, Terms, Visible};
 use crate::train_config::MOST_SHARDS;
 use crate::{PlannerError, Preconditioning, TrainBatch};

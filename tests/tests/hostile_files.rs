@@ -2,7 +2,9 @@
 //! memory stays within what a sound file of that size may take. Nothing panics.
 //!
 //! Each of the seeded tests runs a few seconds; `FORETHOUGHT_FUZZ_SECONDS=3600 cargo test --release --workspace --test
-//! hostile_files -- --test-threads 1 --nocapture` runs the same ones for an hour each, from seeds that go on.
+//! hostile_files -- --test-threads 1 --nocapture` runs the same ones for an hour each, from seeds that go on. With
+//! `FORETHOUGHT_FUZZ_FIRST=503603` seeds begin there instead of at 0: to repeat the seed that a failure names, or to try
+//! others than before.
 //! Memory is counted by a global allocator, which is why these tests have a binary of their own, and take turns.
 #![allow(unsafe_code, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -88,15 +90,17 @@ fn fit_to_print(message: &str, file: &str) {
 /// Calls `attempt` with the seeds of its turn: for a few seconds, or for as long as was asked for. Gives how many.
 fn seeds(name: &str, mut attempt: impl FnMut(&mut ChaCha8Rng, u64)) -> u64 {
     let asked = std::env::var("FORETHOUGHT_FUZZ_SECONDS").ok().and_then(|text| text.parse::<f64>().ok());
+    let first = std::env::var("FORETHOUGHT_FUZZ_FIRST").map_or(0, |text| text.parse::<u64>().unwrap());
     let (lasts, began) = (Duration::from_secs_f64(asked.unwrap_or(3.0)), Instant::now());
-    let mut seed = 0;
+    let mut tried = 0;
     // At least some, on any machine.
-    while seed < 50 || began.elapsed() < lasts {
+    while tried < 50 || began.elapsed() < lasts {
+        let seed = first + tried;
         attempt(&mut ChaCha8Rng::seed_from_u64(seed), seed);
-        seed += 1;
+        tried += 1;
     }
-    println!("{name}: {seed} files");
-    seed
+    println!("{name}: {tried} files, seeds {first} to {}", first + tried - 1);
+    tried
 }
 
 /// What became of mutated files.
@@ -512,6 +516,56 @@ fn mutated_data_files_are_refused_or_read() {
         tally.count(seed, outcome);
     });
     tally.close("data files");
+}
+
+/// Bytes to be put somewhere into a file.
+type Change<'a> = (usize, &'a [u8]);
+
+/// Sizes that a file of 19 kilobytes declares, in the bytes that say so: nothing is asked for before they were held
+/// against what the file can hold.
+#[test]
+fn storage_larger_than_the_file_is_refused_by_its_array() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.hdf5");
+    let rows = 2_600_000_u64.to_le_bytes();
+    let cases: [(&str, &[Change<'_>], &str); 4] = [
+        // Rows enough that they are read in parts, with chunks fetched several at a time; and one of the chunks, by its
+        // entry in the index, of 3 GiB.
+        ("observations", &[(834, &[8]), (1507, &[201])], "takes 3372220672 bytes"),
+        // Chunks of one number, placed by arithmetic (layout 4, index 2): none has an entry that could be missing.
+        (
+            "observations",
+            &[(834, &[18]), (920, &[4, 2, 0, 3, 1, 1, 1, 4, 2, 0, 16, 0, 0, 0, 0, 0, 0])],
+            "chunks of [1, 1]",
+        ),
+        // gzip in the place of shuffle, and gzip again.
+        ("actions", &[(6192, &[1])], "filter 1 more than once"),
+        // An enumeration of eight bytes over numbers of one, never written: each element is read as eight.
+        (
+            "terminals",
+            &[
+                (9252, &[0]),
+                (9256, &rows),
+                (9264, &rows),
+                (9284, &[8]),
+                (9346, &[0xff; 8]),
+                (9354, &(8 * 2_600_000_u64).to_le_bytes()),
+            ],
+            "8 bytes over numbers of 1",
+        ),
+    ];
+    for (key, changes, names) in cases {
+        let mut bytes = H5PY.to_vec();
+        for (at, with) in changes {
+            bytes[*at..at + with.len()].copy_from_slice(with);
+        }
+        fs::write(&path, bytes).unwrap();
+        let read = || read_hdf5(&path, &ReadOptions::default()).map(|data| data.len());
+        let message = guarded(CAP, &|| names.into(), read).unwrap_err().to_string();
+        fit_to_print(&message, "data.hdf5");
+        assert!(message.contains(&format!("`{key}`")) && message.contains(names), "{message}");
+    }
 }
 
 /// Sixty rows written by h5py 3 with `libver="earliest"`: chunks plain and compressed, arrays of one piece, flags of two

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError};
 
+use super::hdf5_storage::{StorageError, check_storage};
 use crate::EnvError;
 
 /// gzip cannot shrink data more than this; a file that declares more than its size times this (and some
@@ -62,6 +63,7 @@ fn unread(error: &hdf5_pure::Error) -> String {
 pub(super) struct Arrays {
     path: PathBuf,
     file: File,
+    size: u64,
     limit: u64,
     plausible: u64,
     taken: u64,
@@ -77,7 +79,7 @@ impl Arrays {
         if declared > size {
             return Err(refuse(damaged(format!("{size} of {declared} bytes are there"))));
         }
-        Ok(Self { path: path.into(), file, limit: max_bytes, plausible, taken: 0 })
+        Ok(Self { path: path.into(), file, size, limit: max_bytes, plausible, taken: 0 })
     }
 
     /// The file.
@@ -178,6 +180,7 @@ impl Arrays {
     pub fn flags(&mut self, key: &str) -> Result<Vec<bool>, EnvError> {
         let (array, shape) = self.open_array(key)?;
         self.one_per_row(key, &shape)?;
+        self.sound(key, &array)?;
         let kind = array.dtype().map_err(|e| self.unread(key, &e))?;
         let one_byte = array.element_size().map_err(|e| self.unread(key, &e))? == 1;
         let read = |e| self.unread(key, &e);
@@ -211,6 +214,15 @@ impl Arrays {
         }
     }
 
+    /// Holds what the array says of its storage against the file, before it is read.
+    fn sound(&self, key: &str, array: &hdf5_pure::Dataset) -> Result<(), EnvError> {
+        check_storage(array, self.size).map_err(|error| match error {
+            StorageError::Unread(error) => self.unread(key, &error),
+            StorageError::Again(_) => self.error(format!("`{key}`: not supported by this reader: {error}")),
+            error => self.error(format!("`{key}`: {}", damaged(error))),
+        })
+    }
+
     fn numbers(&self, key: &str, array: &hdf5_pure::Dataset) -> Result<Vec<f32>, EnvError> {
         let kind = array.dtype().map_err(|e| self.unread(key, &e))?;
         if !is_number(&kind) {
@@ -218,6 +230,7 @@ impl Arrays {
                 "`{key}` holds {kind}; numbers are expected: store them as f32, f64 or integers"
             )));
         }
+        self.sound(key, array)?;
         array.read_f32().map_err(|e| self.unread(key, &e))
     }
 

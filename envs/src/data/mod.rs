@@ -39,6 +39,7 @@ mod dataset;
 mod description;
 mod hdf5_arrays;
 mod hdf5_file;
+mod hdf5_storage;
 mod hdf5_write;
 mod inside;
 mod inverse;

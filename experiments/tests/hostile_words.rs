@@ -2,7 +2,7 @@
 //!
 //! A few seconds each; `FORETHOUGHT_FUZZ_SECONDS=3600 cargo test --release --workspace --test hostile_words` runs for an
 //! hour each.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 #[allow(dead_code)]
 mod program;

@@ -172,10 +172,11 @@ impl RowBench {
 
     fn run(&mut self) -> Result<(), Failure> {
         let Self { denoiser, asked, x0_btd, pulled_btd, guided, .. } = self;
-        Ok(match guided {
-            false => denoiser.denoise(&asked.view(), x0_btd)?,
-            true => denoiser.denoise_vjp(&asked.view(), x0_btd, &asked.cotangent(), pulled_btd)?,
-        })
+        let done = match guided {
+            false => denoiser.denoise(&asked.view(), x0_btd),
+            true => denoiser.denoise_vjp(&asked.view(), x0_btd, &asked.cotangent(), pulled_btd),
+        };
+        Ok(done?)
     }
 }
 

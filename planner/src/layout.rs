@@ -41,7 +41,7 @@ pub struct TokenLayout {
     pub condition: Vec<usize>,
     /// Blocks of frames in a chunk whose noise levels are their own, one for their actions (decisions) and one for their
     /// observations and rewards (outcomes). 0: a token has one level for all, as in checkpoints from before there
-    /// were blocks. A chunk's frames are cut into blocks of equal length.
+    /// were blocks. Blocks are as equally long as they can be.
     #[serde(default)]
     pub level_blocks: usize,
 }
@@ -122,9 +122,8 @@ impl TokenLayout {
                 remedy,
             );
         }
-        if self.level_blocks > 0 && !self.frames_per_token.is_multiple_of(self.level_blocks) {
-            let remedy =
-                format!("the {} frames of a chunk cannot be cut into so many", self.frames_per_token);
+        if self.level_blocks > self.frames_per_token {
+            let remedy = format!("a chunk has {} frames: give at most as many blocks", self.frames_per_token);
             return bad("model.level_blocks", self.level_blocks.to_string(), remedy);
         }
         if let Some(index) = self.condition.iter().find(|&&index| index >= self.observation) {
@@ -161,14 +160,21 @@ impl TokenLayout {
         self.parts() + usize::from(self.level_blocks > 0)
     }
 
-    /// Frames of a block.
+    /// Frames of the longest block.
     pub fn block_frames(&self) -> usize {
-        self.frames_per_token.checked_div(self.level_blocks).unwrap_or(self.frames_per_token)
+        self.frames_per_token.div_ceil(self.level_blocks.max(1))
+    }
+
+    /// The frames of a block.
+    pub fn frames_of(&self, block: usize) -> std::ops::Range<usize> {
+        let first =
+            |block: usize| block.saturating_mul(self.frames_per_token).div_ceil(self.level_blocks.max(1));
+        first(block)..first(block.saturating_add(1))
     }
 
     /// Block of frame `i`.
     pub fn block(&self, i: usize) -> usize {
-        if self.level_blocks == 0 { 0 } else { i / self.block_frames() }
+        i.saturating_mul(self.level_blocks).checked_div(self.frames_per_token).unwrap_or(0)
     }
 
     /// Part of the actions or the outcomes of a block.

@@ -30,7 +30,8 @@ pub struct ModelConfig {
     /// meet, and outcomes follow from decisions, before anything is learnt.
     pub target: Target,
     /// Blocks of a chunk's frames with noise levels of their own for decisions and outcomes; 0 for one level a token. 2: an
-    /// outcome is then asked for without showing decisions more than half a chunk later, which may have answered it.
+    /// outcome is then asked for without showing decisions more than half a chunk later, which may have answered it. A
+    /// chunk has no more blocks than frames.
     pub level_blocks: usize,
     /// The network.
     pub network: NetworkConfig,
@@ -58,7 +59,13 @@ impl ModelConfig {
     /// # Errors
     /// [`PlannerError::Setting`] for sizes out of range.
     pub fn layout(&self, spec: &EnvSpec) -> Result<TokenLayout, PlannerError> {
-        TokenLayout::new(spec, self.frames_per_token, self.chunks, self.reward, self.level_blocks)
+        let blocks = self.blocks();
+        TokenLayout::new(spec, self.frames_per_token, self.chunks, self.reward, blocks)
+    }
+
+    /// Blocks that a chunk has: no more than frames.
+    pub(crate) fn blocks(&self) -> usize {
+        self.level_blocks.min(self.frames_per_token)
     }
 
     /// Refuses settings that no model can be built with.

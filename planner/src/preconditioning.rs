@@ -185,7 +185,7 @@ impl Preconditioning {
         terms.steps.clear();
         terms.ends.clear();
         let Some(dynamics) = self.dynamics.as_ref().filter(|_| t >= FIRST_CHUNK) else { return };
-        let (o, f) = (layout.observation, layout.block_frames());
+        let o = layout.observation;
         // The observation before, were it alone in the world.
         let (signal, noise) = self.powers(told.last().copied().unwrap_or_default());
         let mut open = vec![0.0; o];
@@ -206,15 +206,16 @@ impl Preconditioning {
             // An estimate stands for the block before; before the first one stands the present as it is shown.
             let first = t == FIRST_CHUNK && block == 0;
             let mut left = vec![0.0; o];
-            for i in 0..f * o {
+            let frames = layout.frames_of(block);
+            for i in 0..frames.len() * o {
                 let passed = self.spreading[i * o..(i + 1) * o].iter().zip(&open);
                 let passed: f64 = passed.map(|(spreading, open)| spreading * open).sum();
                 let strays = decided * dynamics.variance[i] + (1.0 - decided) * dynamics.passive_variance[i];
-                let slot = layout.observation_at(block * f + i / o) + i % o;
+                let slot = layout.observation_at(frames.start + i / o) + i % o;
                 if self.target == Target::Residual {
                     let variance = strays + if first { passed } else { 0.0 };
                     (terms.on_x[slot], terms.scale[slot]) = (0.0, variance.sqrt());
-                    if i / o + 1 == f {
+                    if i / o + 1 == frames.len() {
                         let error = LEFT_BY_NETWORKS.powi(2) * variance;
                         let (on_x, on_estimate) = (signal.sqrt() * error, noise);
                         let whole = (signal * error + noise).max(f64::MIN_POSITIVE);
@@ -288,7 +289,7 @@ impl Preconditioning {
             for block in (0..layout.level_blocks).rev() {
                 let last = self.end_slot(block);
                 guess[last..].iter_mut().zip(&*start).for_each(|(out, d)| *out += d);
-                let shown = &of_prior[block * layout.block_frames() * layout.observation..];
+                let shown = &of_prior[layout.frames_of(block).start * layout.observation..];
                 prior.clear();
                 let outcomes = self.outcomes(block).zip(shown);
                 prior
@@ -406,9 +407,8 @@ impl Preconditioning {
 
     /// Slots of the observations of a block, frame by frame.
     fn outcomes(&self, block: usize) -> impl Iterator<Item = usize> {
-        let (layout, f) = (&self.layout, self.layout.block_frames());
-        let frames = block * f..(block + 1) * f;
-        frames.flat_map(move |frame| {
+        let layout = &self.layout;
+        layout.frames_of(block).flat_map(move |frame| {
             let at = layout.observation_at(frame);
             at..at + layout.observation
         })
@@ -416,7 +416,7 @@ impl Preconditioning {
 
     /// First slot of the observation with which a block ends.
     fn end_slot(&self, block: usize) -> usize {
-        self.layout.observation_at((block + 1) * self.layout.block_frames() - 1)
+        self.layout.observation_at(self.layout.frames_of(block).end - 1)
     }
 
     /// Copies the observation with which a block of a token ends.
@@ -451,11 +451,11 @@ impl Preconditioning {
     fn roll_out(&self, block: usize, terms: &Terms, start: &[f64], x_d: &[f64], prior: &mut Vec<f64>) {
         let (layout, o, a) = (&self.layout, self.layout.observation, self.layout.action);
         let (transition, effect, drift) = self.step(terms, block);
-        let f = layout.block_frames();
+        let frames = layout.frames_of(block);
         prior.clear();
-        prior.resize(f * o, 0.0);
-        for frame in 0..f {
-            let action = &x_d[layout.action_at(block * f + frame)..][..a];
+        prior.resize(frames.len() * o, 0.0);
+        for frame in 0..frames.len() {
+            let action = &x_d[layout.action_at(frames.start + frame)..][..a];
             let (done, rest) = prior.split_at_mut(frame * o);
             let now = if frame == 0 { start } else { &done[(frame - 1) * o..] };
             for (i, next) in rest[..o].iter_mut().enumerate() {
@@ -478,12 +478,12 @@ impl Preconditioning {
     ) {
         let (layout, o, a) = (&self.layout, self.layout.observation, self.layout.action);
         let (transition, effect, _) = self.step(terms, block);
-        let f = layout.block_frames();
+        let frames = layout.frames_of(block);
         d_start.clear();
         d_start.resize(o, 0.0);
-        for frame in (0..f).rev() {
+        for frame in (0..frames.len()).rev() {
             let (earlier, now) = d_prior.split_at_mut(frame * o);
-            let action = layout.action_at(block * f + frame);
+            let action = layout.action_at(frames.start + frame);
             for (i, d) in now[..o].iter().enumerate() {
                 let pushed = d_x_d[action..action + a].iter_mut().zip(&effect[i * a..]);
                 pushed.for_each(|(out, m)| *out += m * d);

@@ -49,11 +49,8 @@ fn any_case() -> impl Strategy<Value = Case> {
         frames_per_token: batch.0,
         chunks: batch.1,
         batch: batch.2,
-        // As many blocks as there are frames, or one.
-        level_blocks: match batch.3.max(usize::from(target == Target::Residual)) {
-            2 => batch.0,
-            few => few,
-        },
+        // Of three frames, blocks of two and of one.
+        level_blocks: batch.3.max(usize::from(target == Target::Residual)).min(batch.0),
         target,
         seed,
     })

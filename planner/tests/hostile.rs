@@ -132,7 +132,7 @@ fn weights_are_counted_as_they_are_built() {
                     frames_per_token,
                     chunks,
                     condition,
-                    level_blocks: if layers == 2 { frames_per_token } else { layers % 2 },
+                    level_blocks: layers.min(frames_per_token),
                 };
                 let network = Network::new(&config, &layout, 0, &Device::flex()).unwrap();
                 let built = ParameterLayout::of(&network).len() as u64;

@@ -178,7 +178,7 @@ impl Manifest {
         let fits_inverse = |model: &InverseModel| model.fits(layout.observation, layout.action);
         let checks = [
             (
-                sizes == (model.frames_per_token, model.chunks, model.reward, model.level_blocks),
+                sizes == (model.frames_per_token, model.chunks, model.reward, model.blocks()),
                 "its `layout` is not that of its `model`",
             ),
             (

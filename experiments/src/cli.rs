@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Command as Definition, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use forethought_envs::printable;
+
 use crate::console;
 use crate::device::DeviceName;
 use crate::failure::Failure;
@@ -69,8 +71,13 @@ impl Answer {
         if !self.0.use_stderr() {
             return console::print(self.0.render());
         }
-        // In colour where a terminal shows it.
-        let _ = self.0.print();
+        // In colour where a terminal shows it, unless what was typed would tell the terminal more than that.
+        let plain = self.0.render().to_string();
+        if plain.lines().all(|line| printable(line).to_string() == line) {
+            let _ = self.0.print();
+        } else {
+            console::note(plain.trim_end());
+        }
         Err(Failure::refused(""))
     }
 }

@@ -140,7 +140,7 @@ impl<'a> Continuation<'a> {
             HistoryForm::Known => {
                 let matrix =
                     SchedulingMatrix::new(self.config.matrix, self.config.ahead, self.config.levels)?
-                        .with_parts(self.layout.parts())
+                        .with_parts(self.layout.parts())?
                         .until_settled(self.config.keep)
                         .after_known(known);
                 let sampler = self.sampler(&matrix);
@@ -149,7 +149,7 @@ impl<'a> Continuation<'a> {
             HistoryForm::Replaced => {
                 let tokens = self.layout.tokens(chunks);
                 let matrix = SchedulingMatrix::new(self.config.matrix, tokens, self.config.levels)?
-                    .with_parts(self.layout.parts());
+                    .with_parts(self.layout.parts())?;
                 for m in 0..matrix.steps() {
                     let level = matrix.row(m).first().copied().unwrap_or_default();
                     self.replace(trajectories, &clean_btd, known, so_far, level, &mut sequences);

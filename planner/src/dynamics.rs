@@ -9,12 +9,15 @@ use forethought_envs::data::{Dataset, DatasetNormalizer, Trajectory};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
+use crate::error::check_len;
 use crate::{PlannerError, TokenLayout};
 
 /// Transitions and windows that are fitted at most, spread evenly over the data.
 const ROWS: usize = 100_000;
 /// Ridge, as a share of the number of rows: columns have deviation one.
 const RIDGE: f64 = 1e-6;
+/// Most numbers that are worked out of a block's dynamics.
+const MOST_NUMBERS: usize = 1 << 21;
 /// Least variance that is left unexplained: below it lies the rounding of recordings.
 const LEAST: f64 = 1e-6;
 
@@ -45,7 +48,8 @@ impl LocalDynamics {
     /// Fits the rows of these trajectories of `dataset`, whose observations must follow one another.
     ///
     /// # Errors
-    /// [`PlannerError::Env`] when the data do not fit the normaliser. Data too few or too strange to fit are no error:
+    /// [`PlannerError::Env`] and [`PlannerError::Length`] when data, layout and normaliser do not fit each other,
+    /// [`PlannerError::Setting`] for blocks too large to compute with. Data too few or too strange to fit are no error:
     /// then everything stays where it is, and all else is left open.
     pub fn fit(
         dataset: &Dataset,
@@ -54,6 +58,20 @@ impl LocalDynamics {
         layout: &TokenLayout,
     ) -> Result<Self, PlannerError> {
         let (o, a, f) = (layout.observation, layout.action, layout.block_frames());
+        layout.check()?;
+        dataset.check()?;
+        check_len("data observation", o, dataset.observation_dim)?;
+        check_len("data action", a, dataset.action_dim)?;
+        if !bearable(layout) {
+            return Err(PlannerError::Setting {
+                name: "model.level_blocks",
+                value: layout.level_blocks.to_string(),
+                remedy: format!(
+                    "linear dynamics of {o} observation entries over {f} frames are more than is computed: give more blocks, \
+                     or 0 for one level a token"
+                ),
+            });
+        }
         let (mut observations, mut actions) = (dataset.observations.clone(), dataset.actions.clone());
         normalizer.observation.normalize_f32(&mut observations)?;
         normalizer.action.normalize_f32(&mut actions)?;
@@ -86,7 +104,9 @@ impl LocalDynamics {
 
     /// Everything stays where it is, give or take a deviation.
     pub fn persistence(layout: &TokenLayout) -> Self {
-        let (o, f) = (layout.observation, layout.block_frames());
+        // Nothing is laid out for a layout that no sequence has.
+        let sound = layout.check().is_ok() && bearable(layout);
+        let (o, f) = if sound { (layout.observation, layout.block_frames()) } else { (0, 0) };
         let identity: Vec<f64> = (0..o * o).map(|i| f64::from(u8::from(i % (o + 1) == 0))).collect();
         Self {
             spread: vec![1.0; o],
@@ -117,6 +137,7 @@ impl LocalDynamics {
         let mut variances = self.spread.iter().chain(&self.variance).chain(&self.passive_variance);
         sizes.iter().all(|(values, len)| Some(values.len()) == *len && values.iter().all(bounded))
             && variances.all(|variance| *variance > 0.0)
+            && bearable(layout)
     }
 
     /// Mean square error of every frame of a block, `[f, O]`, over these windows.
@@ -151,6 +172,12 @@ impl LocalDynamics {
             *next = moved + pushed + drift[i];
         }
     }
+}
+
+/// Whether dynamics of this layout can be computed with: `f O^2` numbers, and `O` times as many operations.
+fn bearable(layout: &TokenLayout) -> bool {
+    let o = layout.observation;
+    layout.block_frames().saturating_mul(o).saturating_mul(o) <= MOST_NUMBERS
 }
 
 /// Normalised data.

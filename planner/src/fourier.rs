@@ -12,6 +12,8 @@ use crate::TokenLayout;
 
 /// Frequency of the lowest octave, in radians per deviation of the data.
 const LOWEST: f64 = 1.0;
+/// Above this frequencies are beyond the precision of the numbers themselves.
+pub(crate) const MOST_OCTAVES: usize = 12;
 /// Parts of a chunk over which positions are averaged.
 const PARTS: usize = 4;
 

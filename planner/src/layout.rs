@@ -157,7 +157,7 @@ impl TokenLayout {
     /// Levels that a network is told of a token, `L`: one for each part, and with blocks that of the outcomes with which
     /// the token before ends.
     pub fn told_levels(&self) -> usize {
-        self.parts() + usize::from(self.level_blocks > 0)
+        self.parts().saturating_add(usize::from(self.level_blocks > 0))
     }
 
     /// Frames of the longest block.

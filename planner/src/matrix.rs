@@ -171,16 +171,26 @@ impl SchedulingMatrix {
         Ok(Self { tokens, parts: 1, levels, entries })
     }
 
-    /// The same for tokens of `parts` parts, at most as many as a plan has tokens: all parts of a token together.
-    #[must_use]
-    pub fn with_parts(self, parts: usize) -> Self {
-        let parts = parts.clamp(1, MOST_TOKENS);
+    /// The same for tokens of `parts` parts, all parts of a token together.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for more entries than anybody waits for, and for no parts.
+    pub fn with_parts(self, parts: usize) -> Result<Self, PlannerError> {
         if parts == self.parts {
-            return self;
+            return Ok(self);
+        }
+        let size = (self.entries.len() / self.parts).checked_mul(parts).filter(|&size| size <= MOST_ENTRIES);
+        if size.is_none_or(|size| size == 0) {
+            return Err(PlannerError::Setting {
+                name: "model.level_blocks",
+                value: format!("{parts} levels a token"),
+                remedy: "that is none, or more than anybody waits for: use fewer blocks, steps or chunks"
+                    .into(),
+            });
         }
         let columns = self.entries.chunks_exact(self.parts);
         let entries = columns.flat_map(|entry| std::iter::repeat_n(entry[0], parts)).collect();
-        Self { parts, entries, ..self }
+        Ok(Self { parts, entries, ..self })
     }
 
     /// The same where only some parts are asked for; `of(token, part)` says which. Rows in which nothing changes any
@@ -348,7 +358,8 @@ mod tests {
     #[test]
     fn parts_go_together_unless_they_are_shown_apart() {
         let whole = matrix(MatrixKind::Pyramid { uncertainty: 1.0 }, 2, 3);
-        let parts = whole.clone().with_parts(2);
+        let parts = whole.clone().with_parts(2).unwrap();
+        assert!(whole.clone().with_parts(0).is_err() && whole.clone().with_parts(usize::MAX).is_err());
         assert_eq!((parts.tokens(), parts.parts(), parts.steps()), (2, 2, whole.steps()));
         for m in 0..=whole.steps() {
             let doubled: Vec<u16> = whole.row(m).iter().flat_map(|&k| [k, k]).collect();

@@ -16,7 +16,7 @@
 //! levels that the network is told, `I` numbers that it is shown.
 
 use crate::dynamics::LocalDynamics;
-use crate::fourier::{FourierFeatures, Number};
+use crate::fourier::{FourierFeatures, MOST_OCTAVES, Number};
 use crate::layout::{FIRST_CHUNK, Half, STATE};
 use crate::noise::{NoiseSchedule, Target};
 use crate::{PlannerError, TokenLayout};
@@ -103,6 +103,10 @@ impl Preconditioning {
         dynamics: Option<&LocalDynamics>,
     ) -> Result<Self, PlannerError> {
         layout.check()?;
+        if octaves > MOST_OCTAVES {
+            let (name, value) = ("model.network.fourier_features", octaves.to_string());
+            return Err(PlannerError::Setting { name, value, remedy: format!("at most {MOST_OCTAVES}") });
+        }
         if target == Target::Residual && layout.level_blocks == 0 {
             return Err(PlannerError::Setting {
                 name: "model.target",

@@ -94,6 +94,25 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// Refuses shares of rows that are more than all of them. Without blocks of levels only pyramids are drawn.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] naming the shares.
+    pub(crate) fn check_rows(&self, level_blocks: usize) -> Result<(), PlannerError> {
+        let shares = self.pyramids + self.imagine + self.act + self.infer_actions;
+        if level_blocks == 0 || shares <= 1.0 + 1e-9 {
+            return Ok(());
+        }
+        Err(PlannerError::Setting {
+            name: "train.pyramids",
+            value: format!(
+                "{}, {shares} with train.imagine, train.act and train.infer_actions",
+                self.pyramids
+            ),
+            remedy: "these are shares of all sequences: give no more than 1 together".into(),
+        })
+    }
+
     /// Refuses settings that cannot be trained with.
     ///
     /// # Errors
@@ -149,14 +168,6 @@ impl TrainConfig {
             if !(0.0..=1.0).contains(&value) {
                 return bad(name, value.to_string(), "give a number between 0 and 1");
             }
-        }
-        let shares = self.pyramids + self.imagine + self.act + self.infer_actions;
-        if shares > 1.0 + 1e-9 {
-            return bad(
-                "train.pyramids",
-                format!("{}, {shares} with train.imagine, train.act and train.infer_actions", self.pyramids),
-                "these are shares of all sequences: give no more than 1 together",
-            );
         }
         if !(0.0..1.0).contains(&self.ema) {
             return bad("train.ema", self.ema.to_string(), "give a number from 0 up to, not including, 1");

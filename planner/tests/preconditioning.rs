@@ -10,7 +10,9 @@ use forethought_planner::{
 };
 
 const LEVELS: usize = 1000;
-const FRAMES: usize = 4;
+/// Blocks of three frames and of two.
+const FRAMES: usize = 5;
+const BLOCK: usize = 3;
 const CHUNKS: usize = 2;
 
 fn layout() -> TokenLayout {
@@ -31,7 +33,7 @@ fn schedule() -> NoiseSchedule {
 
 /// Position and velocity, pushed.
 fn dynamics() -> LocalDynamics {
-    let quiet = vec![1e-6; FRAMES];
+    let quiet = vec![1e-6; BLOCK * 2];
     LocalDynamics {
         spread: vec![1.0, 1.0],
         transition: vec![1.0, 0.5, 0.0, 0.8],
@@ -40,7 +42,7 @@ fn dynamics() -> LocalDynamics {
         variance: quiet.clone(),
         passive_transition: vec![1.0, 0.4, 0.0, 0.7],
         passive_drift: vec![0.0, 0.1],
-        passive_variance: vec![0.3; FRAMES],
+        passive_variance: vec![0.3; BLOCK * 2],
     }
 }
 
@@ -116,11 +118,11 @@ fn later_decisions_have_no_part_in_earlier_outcomes() {
     let (x, chunk) = (draw(), FIRST_CHUNK * layout.width());
     let level = |token: usize, part: usize| if token == STATE || part == 0 { 0 } else { LEVELS as u16 };
     let mut other = x.clone();
-    for i in FRAMES / 2..FRAMES {
+    for i in BLOCK..FRAMES {
         other[chunk + layout.action_at(i)] += 3.0;
     }
     let (one, two) = (estimate(&x, level), estimate(&other, level));
-    let end = layout.observation_at(FRAMES / 2 - 1) + 2;
+    let end = layout.observation_at(BLOCK - 1) + 2;
     assert_eq!(one[chunk..chunk + end], two[chunk..chunk + end]);
     assert_eq!(one.len(), layout.tokens(CHUNKS) * width);
 }
@@ -222,12 +224,12 @@ fn blocks_need_dynamics_and_residuals_need_blocks() {
     };
     assert!(new(&layout(), Target::Residual, Some(&dynamics())).is_ok());
     assert!(new(&layout(), Target::Residual, None).unwrap_err().to_string().contains("train again"));
-    let longer = TokenLayout { frames_per_token: 6, ..layout() };
+    let longer = TokenLayout { frames_per_token: 9, ..layout() };
     assert!(new(&longer, Target::X0, Some(&dynamics())).is_err(), "of another number of frames");
     let plain = TokenLayout { level_blocks: 0, ..layout() };
     let message = new(&plain, Target::Residual, None).unwrap_err().to_string();
     assert!(message.contains("model.level_blocks"), "{message}");
     assert!(new(&plain, Target::X0, None).is_ok());
-    let broken = LocalDynamics { variance: vec![0.0; FRAMES], ..dynamics() };
+    let broken = LocalDynamics { variance: vec![0.0; BLOCK * 2], ..dynamics() };
     assert!(new(&layout(), Target::Residual, Some(&broken)).is_err());
 }

@@ -35,6 +35,7 @@ fn answers(denoiser: &mut GaussianDenoiser, role: Role, starts: &[Vec<f64>]) -> 
     let matrix = SchedulingMatrix::new(MatrixKind::FullSequence, layout.chunks, LEVELS)
         .unwrap()
         .with_parts(layout.parts())
+        .unwrap()
         .after_known(FIRST_CHUNK)
         .show(|token, part| role.shown(&layout, token, part));
     let sampler = Sampler {

@@ -139,13 +139,14 @@ fn observation(data: &Dataset, row: usize) -> Vec<f64> {
     data.observations[row * o..(row + 1) * o].iter().map(|&x| f64::from(x)).collect()
 }
 
-/// Whether the next row follows from this one.
-fn goes_on(data: &Dataset, row: usize) -> bool {
-    !data.terminals[row] && row + 1 < data.len()
+/// Rows from which at least so many steps lead on.
+fn starts(data: &Dataset, steps: usize) -> Vec<usize> {
+    let trajectories = data.trajectories(true);
+    trajectories.iter().flat_map(|t| t.start..t.end.saturating_sub(steps).max(t.start)).collect()
 }
 
 fn largest_step(data: &Dataset, apart: &Apart<'_>) -> f64 {
-    let steps = (0..data.len() - 1).filter(|&row| goes_on(data, row));
+    let steps = starts(data, 1).into_iter();
     steps.map(|row| apart(&observation(data, row), &observation(data, row + 1))).fold(0.0, f64::max)
 }
 
@@ -188,14 +189,12 @@ fn imagined(
     apart: &Apart<'_>,
 ) -> Result<Option<Measure>, Failure> {
     let (f, a, o) = (loaded.frames_per_token, data.action_dim, spec.observation.len());
-    let windows = 500.min(data.len() / (2 * f));
+    let starts = starts(data, f);
+    let windows = 500.min(starts.len() / f);
     let mut rng = random::stream(FIRST_SEED, &[0]);
     let mut errors = Vec::new();
-    while errors.len() < windows {
-        let row = rng.random_range(0..data.len() - f - 1);
-        if !(row..row + f).all(|row| goes_on(data, row)) {
-            continue;
-        }
+    for _ in 0..windows {
+        let row = starts[rng.random_range(0..starts.len())];
         let actions: Vec<f64> = data.actions[row * a..(row + f) * a].iter().map(|&x| f64::from(x)).collect();
         let now = observation(data, row);
         let asked =

@@ -54,7 +54,14 @@ impl TestVector {
         let mut vector = Self {
             tokens,
             x: x.iter().map(|value| *value as f32).collect(),
-            level: (0..all).map(level).collect(),
+            // The state and the goal have one level each.
+            level: (0..all)
+                .map(|i| {
+                    let token = i / layout.parts();
+                    let known = token % tokens < FIRST_CHUNK;
+                    level(if known { token * layout.parts() } else { i })
+                })
+                .collect(),
             chunks: vec![chunks, chunks.div_ceil(2)],
             goal: vec![!layout.condition.is_empty(), false],
             x0: vec![0.0; 2 * tokens * width],

@@ -21,7 +21,7 @@ pub use parameters::{ParameterLayout, ParameterSlot};
 pub use recurrent::Recurrent;
 pub use transformer::Transformer;
 
-use crate::fourier::FourierFeatures;
+use crate::fourier::{FourierFeatures, MOST_OCTAVES};
 use crate::preconditioning::prior_len;
 use crate::{PlannerError, TokenLayout};
 
@@ -57,9 +57,6 @@ pub enum NetworkKind {
 
 /// Most weights of a network that is built: four gigabytes of them.
 const MOST_WEIGHTS: u64 = 1 << 30;
-
-/// Above this frequencies are beyond the precision of the numbers themselves.
-const MOST_OCTAVES: usize = 12;
 
 impl Default for NetworkConfig {
     fn default() -> Self {
@@ -153,7 +150,8 @@ impl NetworkConfig {
     /// Numbers that a network is shown of a token, `I`: the token, with blocks of levels what linear dynamics say of it,
     /// and its features.
     pub fn input(&self, layout: &TokenLayout) -> usize {
-        layout.width() + prior_len(layout) + FourierFeatures::new(layout, self.fourier_features).len()
+        let features = FourierFeatures::new(layout, self.fourier_features).len();
+        layout.width().saturating_add(prior_len(layout)).saturating_add(features)
     }
 }
 

@@ -39,7 +39,7 @@ impl Target {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossWeight {
-    /// Every token counts the same.
+    /// Every answer of the network counts the same.
     Uniform,
     /// `min(snr, 5)` (Hang et al., ICCV 2023).
     MinSnr,

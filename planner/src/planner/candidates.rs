@@ -90,7 +90,7 @@ impl DiffusionPlanner {
         let share = if warm { self.config.warm_start } else { 1.0 };
         let start = (f64::from(sampler.steps) * share).round() as u16;
         let matrix = SchedulingMatrix::from_levels(sampler.matrix(), &vec![start; chunks], sampler.steps)?;
-        let matrix = matrix.with_parts(self.layout().parts());
+        let matrix = matrix.with_parts(self.layout().parts())?;
         Ok(matrix.until_settled(sampler.clean_tokens).after_known(FIRST_CHUNK))
     }
 

@@ -1,5 +1,7 @@
 //! The questions beside planning that a network can be asked: what to do, what would happen, what was done.
 
+use std::ops::Range;
+
 use super::DiffusionPlanner;
 use super::situation::Situation;
 use crate::denoiser::on_pool;
@@ -10,6 +12,8 @@ use crate::{MatrixKind, PlannerError, Role, Sampler, SchedulingMatrix, Tokens, r
 
 /// Names the stream of the noise that answers are drawn from.
 const ANSWER_STREAM: u64 = 2;
+/// Numbers of the sequences that are drawn together.
+const NUMBERS_TOGETHER: usize = 1 << 20;
 /// Most samples of one question.
 const MOST_SAMPLES: usize = 1 << 16;
 
@@ -51,7 +55,7 @@ impl DiffusionPlanner {
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             let situation = Situation::new(request, &self.config, &layout, &self.normalizer, &self.limits)?;
-            let mut x = self.questions(1, layout.chunks, request.seed, situation.kind.shown);
+            let mut x = self.questions(0..1, layout.chunks, request.seed, situation.kind.shown);
             let (x_td, _) = x.sequence_mut(0);
             let width = layout.width();
             layout.write_state(&situation.observation, &mut x_td[STATE * width..(STATE + 1) * width]);
@@ -75,14 +79,35 @@ impl DiffusionPlanner {
     /// [`PlannerError::Setting`] for checkpoints that tell no decisions from outcomes and for more than 65536 samples,
     /// [`PlannerError::Length`] and [`PlannerError::NonFinite`] for malformed decisions, and those of the model.
     pub fn imagine(&mut self, decisions: &Decisions<'_>) -> Result<Outcomes, PlannerError> {
-        let layout = self.layout().clone();
-        Role::Imagine { chunk: 0, block: 0 }.check(&layout)?;
-        let (o, a, f, width) = (layout.observation, layout.action, layout.frames_per_token, layout.width());
-        let Decisions { observation, actions, samples, history, seed } = *decisions;
+        let Decisions { samples, history, .. } = *decisions;
         if samples > MOST_SAMPLES {
             let (name, value) = ("samples", samples.to_string());
             return Err(PlannerError::Setting { name, value, remedy: format!("at most {MOST_SAMPLES}") });
         }
+        // A few at a time: what is drawn does not depend on it.
+        let chunks = history.min(self.layout().chunks).saturating_add(1);
+        let numbers = self.layout().tokens(chunks).saturating_mul(self.layout().width());
+        let together = (NUMBERS_TOGETHER / numbers.max(1)).max(1);
+        let mut all = Outcomes::default();
+        for first in (0..samples).step_by(together) {
+            let drawn = self.draw(decisions, first..(first + together).min(samples))?;
+            all.observations.extend(drawn.observations);
+            all.rewards.extend(drawn.rewards);
+        }
+        if samples == 0 {
+            // Asked for nothing, what is malformed is refused all the same.
+            self.draw(decisions, 0..0)?;
+        }
+        Ok(all)
+    }
+
+    /// The draws of these numbers.
+    fn draw(&mut self, decisions: &Decisions<'_>, draws: Range<usize>) -> Result<Outcomes, PlannerError> {
+        let layout = self.layout().clone();
+        Role::Imagine { chunk: 0, block: 0 }.check(&layout)?;
+        let (o, a, f, width) = (layout.observation, layout.action, layout.frames_per_token, layout.width());
+        let Decisions { observation, actions, history, seed, .. } = *decisions;
+        let samples = draws.len();
         check_len("observation", o, observation.len())?;
         check_len("actions", actions.len().next_multiple_of(a), actions.len())?;
         check_finite("observation", observation)?;
@@ -95,7 +120,8 @@ impl DiffusionPlanner {
         let mut imagined: Vec<Vec<f64>> = vec![Vec::new(); samples];
         for (chunk, first) in (0..n).step_by(f).enumerate() {
             let shown = history.min(chunk).min(layout.chunks - 1);
-            let mut x = self.questions(samples, shown + 1, random::derive(seed, &[chunk as u64]), false);
+            let mut x =
+                self.questions(draws.clone(), shown + 1, random::derive(seed, &[chunk as u64]), false);
             let asked = (FIRST_CHUNK + shown) * width;
             for (b, so_far) in imagined.iter().enumerate() {
                 let (x_td, _) = x.sequence_mut(b);
@@ -136,10 +162,19 @@ impl DiffusionPlanner {
     /// environment units. They are inferred window by window, each as long as the longest plan.
     ///
     /// # Errors
-    /// As [`Self::imagine`].
+    /// As [`Self::imagine`]; and [`PlannerError::Setting`] for checkpoints whose tokens carry rewards.
     pub fn infer_actions(&mut self, observations: &[f64], seed: u64) -> Result<Vec<f64>, PlannerError> {
         let layout = self.layout().clone();
         Role::InferActions.check(&layout)?;
+        if layout.reward {
+            return Err(PlannerError::Setting {
+                name: "model.reward",
+                value: "true".into(),
+                remedy: "rewards are part of the outcomes that actions are inferred from, and are not given here: infer with \
+                         a checkpoint without rewards"
+                    .into(),
+            });
+        }
         let (o, f, width) = (layout.observation, layout.frames_per_token, layout.width());
         check_len("observations", observations.len().next_multiple_of(o), observations.len())?;
         check_finite("observations", observations)?;
@@ -150,7 +185,7 @@ impl DiffusionPlanner {
         for first in (0..n).step_by(layout.chunks * f) {
             let frames = (n - first).min(layout.chunks * f);
             let chunks = frames.div_ceil(f);
-            let mut x = self.questions(1, chunks, random::derive(seed, &[first as u64]), false);
+            let mut x = self.questions(0..1, chunks, random::derive(seed, &[first as u64]), false);
             let (x_td, _) = x.sequence_mut(0);
             // Past the end nothing moves any more.
             let row = |row: usize| &observations[(first + row).min(n) * o..][..o];
@@ -170,12 +205,12 @@ impl DiffusionPlanner {
     }
 
     /// Sequences of which nothing is known yet: `chunks` chunks of noise each.
-    fn questions(&self, count: usize, chunks: usize, seed: u64, goal: bool) -> Tokens {
+    fn questions(&self, draws: Range<usize>, chunks: usize, seed: u64, goal: bool) -> Tokens {
         let (layout, width) = (self.layout(), self.layout().width());
-        let tokens = layout.tokens(chunks);
+        let (tokens, count) = (layout.tokens(chunks), draws.len());
         let mut x_btd = vec![0.0; count * tokens * width];
-        for (b, x_td) in x_btd.chunks_exact_mut(tokens * width).enumerate() {
-            let mut rng = random::stream(seed, &[ANSWER_STREAM, b as u64]);
+        for (draw, x_td) in draws.zip(x_btd.chunks_exact_mut(tokens * width)) {
+            let mut rng = random::stream(seed, &[ANSWER_STREAM, draw as u64]);
             random::fill_normal(&mut rng, &mut x_td[FIRST_CHUNK * width..]);
         }
         Tokens::new(tokens, x_btd, vec![chunks; count], vec![goal; count])
@@ -185,7 +220,7 @@ impl DiffusionPlanner {
     fn ask(&mut self, role: Role, chunks: usize, x: &mut Tokens) -> Result<(), PlannerError> {
         let (layout, sampler) = (self.denoiser.layout().clone(), &self.config.sampler);
         let matrix = SchedulingMatrix::new(MatrixKind::FullSequence, chunks, sampler.steps)?
-            .with_parts(layout.parts())
+            .with_parts(layout.parts())?
             .after_known(FIRST_CHUNK)
             .show(|token, part| role.shown(&layout, token, part));
         let sampler = Sampler {

@@ -20,7 +20,7 @@ const HIDDEN: f64 = 0.8;
 /// A kind of row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
-    /// Every part of every chunk at a level of its own.
+    /// Decisions and outcomes of every chunk at a level of their own, in half of the chunks from a block on open.
     Independent,
     /// Chunks of a pyramid, seen at a random moment; all parts of a chunk together.
     Pyramid,

@@ -68,6 +68,7 @@ impl Trainer {
     ) -> Result<Self, PlannerError> {
         train.check()?;
         let layout = model.layout(data.spec)?;
+        train.check_rows(layout.level_blocks)?;
         let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, data.dataset)?;
         normalizer.observation = normalizer.observation.spread(&layout.condition, model.position_scale)?;
         let [kept, held] = data.split(least_rows(&layout), train.seed)?;
@@ -309,6 +310,12 @@ fn describe(
 
 /// Refuses to go on with a run that was begun with other settings: the result would be neither.
 fn same_run(path: &Path, found: &Manifest, wanted: &Manifest) -> Result<(), PlannerError> {
+    // Without blocks of levels these rows are not drawn.
+    let mut found = found.clone();
+    if found.layout.level_blocks == 0 {
+        let TrainConfig { imagine, act, infer_actions, .. } = wanted.train;
+        (found.train.imagine, found.train.act, found.train.infer_actions) = (imagine, act, infer_actions);
+    }
     let differs = if found.environment != wanted.environment {
         "environment".into()
     } else if found.model != wanted.model {

@@ -226,7 +226,7 @@ pub fn walk(
     let layout = denoiser.layout.clone();
     let schedule = denoiser.schedule.clone();
     let matrix = SchedulingMatrix::new(kind, layout.chunks, levels).unwrap();
-    let matrix = matrix.with_parts(layout.parts()).after_known(FIRST_CHUNK);
+    let matrix = matrix.with_parts(layout.parts()).unwrap().after_known(FIRST_CHUNK);
     let sampler = Sampler {
         schedule: &schedule,
         matrix: &matrix,

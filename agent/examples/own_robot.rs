@@ -11,6 +11,7 @@ use burn::tensor::Device;
 use forethought_agent::Agent;
 use forethought_envs::data::{DataDescription, ReadOptions, read_hdf5};
 use forethought_envs::{EnvError, EnvSpec, Environment, GoalTask, SharedTask, Start, Task, Transition};
+use forethought_planner::noise::Target;
 use forethought_planner::training::{Trainer, TrainingData};
 use forethought_planner::{ModelConfig, PlanConfig, TrainConfig};
 
@@ -50,7 +51,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dataset = read_hdf5(&data, &ReadOptions::default())?;
     let spec = said.spec("robot", &dataset)?;
 
-    let model = ModelConfig { frames_per_token: 5, chunks: 12, ..ModelConfig::default() };
+    // One level a token: of a thousand steps none go to anything but planning.
+    let (target, level_blocks) = (Target::X0, 0);
+    let model =
+        ModelConfig { frames_per_token: 5, chunks: 12, target, level_blocks, ..ModelConfig::default() };
     let train = TrainConfig { steps: 1000, batch: 64, learning_rate: 1.2e-3, ..TrainConfig::default() };
     let source = TrainingData { spec: &spec, dataset: &dataset, validation: 0.0 };
     let run = Path::new("runs/own-robot");

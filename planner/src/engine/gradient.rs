@@ -9,7 +9,7 @@ use super::pass::{Keep, Pass, Rows};
 use super::weights::Weights;
 use crate::error::check_len;
 use crate::network::{NetworkConfig, ParameterLayout, thread_pool};
-use crate::preconditioning::{Scratch, Terms, Visible};
+use crate::train_batch::LossRoom;
 use crate::train_config::MOST_SHARDS;
 use crate::{PlannerError, Preconditioning, TrainBatch};
 
@@ -36,10 +36,7 @@ struct Shard {
     table: Vec<f32>,
     row_of: Vec<u32>,
     output: Vec<f32>,
-    terms: Vec<Terms>,
-    scratch: Scratch,
-    x_td: Vec<f64>,
-    x0_td: Vec<f64>,
+    room: LossRoom,
     loss: f64,
 }
 
@@ -132,7 +129,6 @@ impl Shard {
         let (d, d_in) = (weights.output.columns, weights.input.inner);
         let (t, told) = (layout.tokens(layout.chunks), layout.told_levels());
         let tokens = sequences.start * t..sequences.end * t;
-        let slots = tokens.start * d..tokens.end * d;
         self.packing.pack(t, &batch.chunks_b[sequences.clone()], &batch.goal_b[sequences]);
         let packing = &self.packing;
         self.shares.clear();
@@ -151,35 +147,10 @@ impl Shard {
         self.output.resize(packing.rows() * d, 0.0);
         self.pass.forward(weights, &rows, &self.input, &mut self.output, Keep::Weights, 1);
         // From here on `output` holds the gradient of the loss at the output.
-        if self.terms.len() < packing.rows() {
-            self.terms.resize_with(packing.rows(), Terms::default);
-        }
-        for (rows, first) in packing.sequences(t) {
-            self.x_td.clear();
-            self.x_td.resize(t * d, 0.0);
-            self.x0_td.clear();
-            self.x0_td.resize(t * d, 0.0);
-            for row in rows.clone() {
-                let token = packing.tokens[row];
-                let at = (tokens.start + first + token) * told;
-                of.terms(token, &batch.level_btl[at..at + told], &mut self.terms[row]);
-                let noisy = self.input[row * d_in..].iter().take(d).map(|&x| f64::from(x));
-                self.x_td[token * d..].iter_mut().zip(noisy).for_each(|(out, x)| *out = x);
-            }
-            let visible = Visible {
-                tokens: &packing.tokens[rows.clone()],
-                row_of: &self.row_of[rows.clone()],
-                table: &self.terms,
-            };
+        for (i, (rows, _)) in packing.sequences(t).enumerate() {
             let answer_vd = &mut self.output[rows.start * d..rows.end * d];
-            of.read(visible, &self.x_td, answer_vd, &mut self.scratch, &mut self.x0_td);
-            for (row, answer_d) in rows.zip(answer_vd.chunks_exact_mut(d)) {
-                let token = packing.tokens[row];
-                let at = slots.start + (first + token) * d;
-                let (clean, weight) = (&batch.clean_btd[at..at + d], &batch.weight_btd[at..at + d]);
-                let x0_d = &self.x0_td[token * d..(token + 1) * d];
-                self.loss += Preconditioning::loss(&self.terms[row], x0_d, clean, weight, answer_d);
-            }
+            let seen = &packing.tokens[rows];
+            self.loss += batch.loss(of, tokens.start / t + i, seen, answer_vd, &mut self.room);
         }
         self.pass.backward(weights, &rows, &self.input, &self.output, &mut []);
         if let Some(lane) = self.pass.lanes.first_mut() {

@@ -8,7 +8,7 @@ use crate::engine::EngineGradient;
 use crate::error::check_len;
 use crate::layout::is_visible;
 use crate::network::{Conditions, Network, NetworkConfig, NetworkKind, ParameterLayout, thread_pool};
-use crate::preconditioning::{Scratch, Terms, Visible};
+use crate::train_batch::LossRoom;
 use crate::train_config::MOST_SHARDS;
 use crate::{PlannerError, Preconditioning, TrainBatch};
 
@@ -231,30 +231,17 @@ impl BurnGradient {
 
     /// Loss of one sequence, and its gradient at the answers, `[T, D]`.
     fn read(&self, batch: &TrainBatch, sequence: usize, answer_td: &[f32], d_answer_td: &mut [f32]) -> f64 {
-        let of = &self.preconditioning;
-        let (t, d) = (of.layout().tokens(of.layout().chunks), of.layout().width());
-        let (i, l) = (of.input(), of.layout().told_levels());
+        let d = self.preconditioning.layout().width();
         let (chunks, goal) = (batch.chunks_b[sequence], batch.goal_b[sequence]);
-        let tokens: Vec<usize> = (0..t).filter(|&token| is_visible(token, chunks, goal)).collect();
-        let (mut table, mut x_td, mut answer_vd) = (Vec::new(), vec![0.0; t * d], Vec::new());
-        for &token in &tokens {
-            let at = sequence * t + token;
-            let mut terms = Terms::default();
-            of.terms(token, &batch.level_btl[at * l..(at + 1) * l], &mut terms);
-            table.push(terms);
-            let noisy = batch.input_bti[at * i..].iter().take(d).map(|&x| f64::from(x));
-            x_td[token * d..].iter_mut().zip(noisy).for_each(|(out, x)| *out = x);
-            answer_vd.extend_from_slice(&answer_td[token * d..(token + 1) * d]);
-        }
-        let row_of: Vec<u32> = (0..tokens.len() as u32).collect();
-        let visible = Visible { tokens: &tokens, row_of: &row_of, table: &table };
-        let mut x0_td = vec![0.0; t * d];
-        of.read(visible, &x_td, &answer_vd, &mut Scratch::default(), &mut x0_td);
-        let mut loss = 0.0;
-        for (&token, terms) in tokens.iter().zip(&table) {
-            let (at, own) = ((sequence * t + token) * d, token * d..(token + 1) * d);
-            let (clean, weight) = (&batch.clean_btd[at..at + d], &batch.weight_btd[at..at + d]);
-            loss += Preconditioning::loss(terms, &x0_td[own.clone()], clean, weight, &mut d_answer_td[own]);
+        let all = 0..answer_td.len() / d;
+        let tokens: Vec<usize> = all.filter(|&token| is_visible(token, chunks, goal)).collect();
+        let of_token = |token: usize| token * d..(token + 1) * d;
+        let seen = tokens.iter().flat_map(|&token| &answer_td[of_token(token)]);
+        let mut answer_vd: Vec<f32> = seen.copied().collect();
+        let room = &mut LossRoom::default();
+        let loss = batch.loss(&self.preconditioning, sequence, &tokens, &mut answer_vd, room);
+        for (&token, d_answer) in tokens.iter().zip(answer_vd.chunks_exact(d)) {
+            d_answer_td[of_token(token)].copy_from_slice(d_answer);
         }
         loss
     }

@@ -143,6 +143,11 @@ impl Preconditioning {
         &self.schedule
     }
 
+    /// Part of each slot of a token, `[D]`: [`TokenLayout::part_of_slots`].
+    pub(crate) fn part_of_slots(&self) -> &[usize] {
+        &self.part_of_slots
+    }
+
     /// Numbers that a network is shown of a token, `I`.
     pub fn input(&self) -> usize {
         self.layout.width() + prior_len(&self.layout) + self.fourier.len()

@@ -11,7 +11,7 @@ use super::data::{least_rows, window_rows};
 use super::rows::{Row, draw_levels};
 use crate::dynamics::LocalDynamics;
 use crate::layout::{FIRST_CHUNK, GOAL, STATE, is_visible};
-use crate::noise::{LossWeight, NoiseSchedule};
+use crate::noise::LossWeight;
 use crate::preconditioning::{Scratch, Terms};
 use crate::{ModelConfig, PlannerError, Preconditioning, TokenLayout, TrainBatch, TrainConfig, random};
 
@@ -28,7 +28,6 @@ pub struct BatchMaker {
     rows: Arc<Rows>,
     windows: WindowIndex,
     layout: TokenLayout,
-    schedule: NoiseSchedule,
     preconditioning: Preconditioning,
     train: TrainConfig,
 }
@@ -120,7 +119,6 @@ impl BatchMaker {
             rows: Arc::new(Rows { observations, actions, rewards }),
             windows,
             layout: layout.clone(),
-            schedule: model.noise()?,
             preconditioning: model.preconditioning(layout, dynamics)?,
             train: train.clone(),
         })
@@ -139,7 +137,6 @@ impl BatchMaker {
             rows: Arc::clone(&self.rows),
             windows: windows(dataset, trajectories, &self.layout)?,
             layout: self.layout.clone(),
-            schedule: self.schedule.clone(),
             preconditioning: self.preconditioning.clone(),
             train: self.train.clone(),
         })
@@ -207,15 +204,16 @@ impl BatchMaker {
         let window = self.windows.sample(rng);
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
-        let level_tp = draw_levels(rng, row, &self.train, layout, self.schedule.levels(), chunks);
+        let level_tp =
+            draw_levels(rng, row, &self.train, layout, self.preconditioning.schedule().levels(), chunks);
         self.noise(rng, start, chunks, goal, &level_tp, buffers);
         let Buffers { clean_td, noisy_td, weight_tp, told, terms, scratch } = buffers;
         let (count, halves) = (layout.parts(), if layout.level_blocks == 0 { 1 } else { 2 });
         let frames = layout.frames_per_token as f64 / layout.level_blocks.max(1) as f64;
         weight_tp.resize(level_tp.len(), 0.0);
-        self.train.weight.weights(&self.schedule, &level_tp, halves, frames, weight_tp);
+        self.train.weight.weights(self.preconditioning.schedule(), &level_tp, halves, frames, weight_tp);
         let (input, levels) = (self.preconditioning.input(), layout.told_levels());
-        let part_of_slots = layout.part_of_slots();
+        let part_of_slots = self.preconditioning.part_of_slots();
         let mut existing = 0;
         for token in (0..t).filter(|&token| is_visible(token, chunks, goal)) {
             told.clear();
@@ -250,7 +248,7 @@ impl BatchMaker {
     ) {
         let (layout, t, d) = (&self.layout, self.tokens(), self.layout.width());
         let count = layout.parts();
-        let part_of_slots = layout.part_of_slots();
+        let part_of_slots = self.preconditioning.part_of_slots();
         for of in [&mut buffers.clean_td, &mut buffers.noisy_td] {
             of.clear();
             of.resize(t * d, 0.0);
@@ -261,7 +259,7 @@ impl BatchMaker {
             let level_p = &level_tp[token * count..(token + 1) * count];
             let noisy_d = &mut buffers.noisy_td[token * d..(token + 1) * d];
             for i in (0..d).filter(|&i| layout.exists(token, i)) {
-                let abar = self.schedule.abar(usize::from(level_p[part_of_slots[i]]));
+                let abar = self.preconditioning.schedule().abar(usize::from(level_p[part_of_slots[i]]));
                 let e: f64 = StandardNormal.sample(rng);
                 noisy_d[i] = abar.sqrt() * clean_d[i] + (1.0 - abar).sqrt() * e;
             }

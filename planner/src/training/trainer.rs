@@ -76,10 +76,10 @@ impl Trainer {
             0 => None,
             _ => Some(LocalDynamics::fit(data.dataset, &kept, &normalizer, &layout)?),
         };
-        let (mut manifest, unfitted) = describe(data, &layout, &normalizer, model, train)?;
+        let scaled = (&normalizer, dynamics.as_ref());
+        let (manifest, unfitted) = describe(data, &layout, scaled, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);
-        let scaled = (&normalizer, dynamics.as_ref());
         let batches = BatchMaker::over(data.dataset, &kept, scaled, &layout, model, train)?;
         let workers = GradientWorkers::new(
             &network,
@@ -93,7 +93,6 @@ impl Trainer {
             [] => None,
             held => Some(batches.with_trajectories(data.dataset, held)?.validation_batch()),
         };
-        manifest.dynamics = dynamics;
         let mut report = data.report(&layout, &batches, &held);
         report.findings.extend(unfitted);
         // Last, so that what cannot be trained leaves no folder behind.
@@ -250,7 +249,7 @@ fn scalar(tensor: burn::tensor::Tensor<1>) -> Result<f64, PlannerError> {
 fn describe(
     data: &TrainingData<'_>,
     layout: &TokenLayout,
-    normalizer: &DatasetNormalizer,
+    (normalizer, dynamics): (&DatasetNormalizer, Option<&LocalDynamics>),
     model: &ModelConfig,
     train: &TrainConfig,
 ) -> Result<(Manifest, Vec<Finding>), PlannerError> {
@@ -290,7 +289,7 @@ fn describe(
         normalizer: normalizer.clone(),
         limits: SlotLimits::of(dataset, normalizer, layout)?,
         inverse,
-        dynamics: None,
+        dynamics: dynamics.cloned(),
         support,
         plan: PlanConfig::default(),
         control: Value::Null,

@@ -67,7 +67,7 @@ fn a_checkpoint_without_blocks_of_levels_plans_and_refuses_to_imagine() {
     let refusals = [
         planner.imagine(&decisions).map(drop),
         planner.act(&[Request::new(&observation, &task, 1)]).map(drop),
-        planner.infer_actions(&[0.0; 12], 0).map(drop),
+        planner.infer_actions(&[0.0; 12], &[], 0).map(drop),
     ];
     for refusal in refusals {
         let message = refusal.unwrap_err().to_string();

@@ -5,8 +5,12 @@
 mod common;
 
 use common::{GaussianDenoiser, chunks_of, noise, schedule, sequences};
+use forethought_envs::GoalTask;
+use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
+use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::{
-    FIRST_CHUNK, Half, MatrixKind, Role, Sampler, SchedulingMatrix, Shown, Solver, TokenLayout,
+    Decisions, DiffusionPlanner, FIRST_CHUNK, Half, MatrixKind, PlanConfig, Request, Role, Sampler,
+    SchedulingMatrix, Shown, Solver, TokenLayout,
 };
 use nalgebra::{DMatrix, DVector};
 
@@ -169,4 +173,103 @@ fn tokens_with_one_level_can_be_asked_for_plans_alone() {
         assert!(message.contains("model.level_blocks") && message.contains("train again"), "{message}");
         assert!(role.check(&denoiser(1, 2).layout).is_ok());
     }
+}
+
+/// Frames of the only chunk, in two blocks.
+const FRAMES: usize = 4;
+const DRAWS: usize = 2000;
+
+/// The plain calls, on one chunk of the same data in the environment's own units: twice as large, and shifted by one.
+fn planner() -> (DiffusionPlanner, GaussianDenoiser) {
+    let schedule = schedule(4000);
+    let mut denoiser = GaussianDenoiser::new(FRAMES, &schedule, 5).with_blocks(2);
+    (denoiser.layout.frames_per_token, denoiser.layout.chunks) = (FRAMES, 1);
+    let scaled =
+        |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![1.0; n], vec![2.0; n]).unwrap();
+    let normalizer = DatasetNormalizer { observation: scaled(2), action: scaled(1) };
+    let limits = SlotLimits { low: vec![-99.0; 3], high: vec![99.0; 3] };
+    let mut config = PlanConfig::default();
+    (config.sampler.steps, config.sampler.stabilization_level) = (200, 0);
+    config.rank.ood_penalty = 0.0;
+    let known = denoiser.clone();
+    (DiffusionPlanner::new(Box::new(denoiser), schedule, normalizer, limits, config, None).unwrap(), known)
+}
+
+/// Means of these slots given others, both normalised.
+fn given(denoiser: &GaussianDenoiser, asked: &[usize], known: &[(usize, f64)]) -> Vec<f64> {
+    let (rows, values): (Vec<usize>, Vec<f64>) = known.iter().copied().unzip();
+    let block = |of: &[usize], on: &[usize]| {
+        DMatrix::from_fn(of.len(), on.len(), |i, j| denoiser.covariance[(of[i], on[j])])
+    };
+    let off =
+        DVector::from_iterator(rows.len(), rows.iter().zip(&values).map(|(&i, v)| v - denoiser.mean[i]));
+    let moved = block(asked, &rows) * block(&rows, &rows).cholesky().unwrap().solve(&off);
+    asked.iter().zip(moved.iter()).map(|(&i, moved)| denoiser.mean[i] + moved).collect()
+}
+
+/// Whether the means of draws `[draws, n]` in the environment's units are these, within their standard errors.
+fn agrees(draws: &[f64], want: &[f64]) {
+    let n = want.len();
+    let count = (draws.len() / n) as f64;
+    for (i, want) in want.iter().enumerate() {
+        let of = || draws.iter().skip(i).step_by(n).map(|x| (x - 1.0) / 2.0);
+        let mean = of().sum::<f64>() / count;
+        let deviation = (of().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
+        assert!(deviation > 0.05, "slot {i}: answers are drawn");
+        assert!((mean - want).abs() < 4.0 * deviation / count.sqrt() + 0.02, "slot {i}: {mean} for {want}");
+    }
+}
+
+fn slots(layout: &TokenLayout, half: Half, frames: std::ops::Range<usize>) -> Vec<usize> {
+    let of = |frame: usize| match half {
+        Half::Action => layout.action_at(frame)..layout.action_at(frame) + layout.action,
+        Half::Outcome => layout.observation_at(frame)..layout.observation_at(frame) + layout.observation,
+    };
+    frames.flat_map(of).collect()
+}
+
+#[test]
+fn decisions_are_drawn_as_in_the_data() {
+    let (mut planner, denoiser) = planner();
+    let task = GoalTask::new(&[0, 1], &[1.0, 1.0], 0.5);
+    let requests: Vec<_> = (0..DRAWS as u64).map(|seed| Request::new(&[1.0, 1.0], &task, seed)).collect();
+    let actions = planner.act(&requests).unwrap().concat();
+    let asked = slots(&denoiser.layout, Half::Action, 0..FRAMES);
+    agrees(&actions, &asked.iter().map(|&i| denoiser.mean[i]).collect::<Vec<_>>());
+}
+
+#[test]
+fn outcomes_are_imagined_from_decisions_up_to_their_own_time() {
+    let (mut planner, denoiser) = planner();
+    let (layout, decided) = (&denoiser.layout, [0.9, -0.4, 3.0, 2.5]);
+    let actions = decided.map(|action| 2.0 * action + 1.0);
+    let question =
+        Decisions { observation: &[1.0, 1.0], actions: &actions, samples: DRAWS, history: 0, seed: 3 };
+    let outcomes = planner.imagine(&question).unwrap();
+    let of = |frames: std::ops::Range<usize>| -> Vec<(usize, f64)> {
+        slots(layout, Half::Action, frames.clone()).into_iter().zip(decided[frames].iter().copied()).collect()
+    };
+    // The first block knows the first block's decisions; the second follows from both blocks', and from the first outcome,
+    // whose mean stands for it: everything is linear.
+    let (first, second) = (slots(layout, Half::Outcome, 0..2), slots(layout, Half::Outcome, 2..FRAMES));
+    let mut want = given(&denoiser, &first, &of(0..2));
+    let seen: Vec<_> = of(0..FRAMES).into_iter().chain(first.into_iter().zip(want.iter().copied())).collect();
+    want.extend(given(&denoiser, &second, &seen));
+    agrees(&outcomes.observations, &want);
+}
+
+#[test]
+fn actions_are_inferred_from_what_they_led_to() {
+    let (mut planner, denoiser) = planner();
+    let layout = &denoiser.layout;
+    let outcomes = noise(FRAMES * layout.observation, 1, 4).remove(0);
+    let observations: Vec<f64> =
+        [0.0; 2].iter().chain(&outcomes).map(|observation| 2.0 * observation + 1.0).collect();
+    let draws: Vec<f64> = (0..DRAWS as u64 / 4)
+        .flat_map(|seed| planner.infer_actions(&observations, &[], seed).unwrap())
+        .collect();
+    let seen: Vec<_> = slots(layout, Half::Outcome, 0..FRAMES).into_iter().zip(outcomes).collect();
+    agrees(&draws, &given(&denoiser, &slots(layout, Half::Action, 0..FRAMES), &seen));
+    assert!(planner.infer_actions(&observations, &[1.0], 0).is_err(), "these tokens carry no rewards");
+    assert!(planner.infer_actions(&[], &[], 0).unwrap().is_empty());
 }

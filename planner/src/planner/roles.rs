@@ -159,28 +159,27 @@ impl DiffusionPlanner {
     }
 
     /// Inverse model: the actions that lead from each of the observations `[n + 1, observation]` to the next, `[n, action]`,
-    /// environment units. They are inferred window by window, each as long as the longest plan.
+    /// environment units. `rewards` are those of the steps, `[n]`, where tokens carry rewards, and else empty: they are part
+    /// of the outcomes. Actions are inferred window by window, each as long as the longest plan.
     ///
     /// # Errors
-    /// As [`Self::imagine`]; and [`PlannerError::Setting`] for checkpoints whose tokens carry rewards.
-    pub fn infer_actions(&mut self, observations: &[f64], seed: u64) -> Result<Vec<f64>, PlannerError> {
+    /// As [`Self::imagine`].
+    pub fn infer_actions(
+        &mut self,
+        observations: &[f64],
+        rewards: &[f64],
+        seed: u64,
+    ) -> Result<Vec<f64>, PlannerError> {
         let layout = self.layout().clone();
         Role::InferActions.check(&layout)?;
-        if layout.reward {
-            return Err(PlannerError::Setting {
-                name: "model.reward",
-                value: "true".into(),
-                remedy: "rewards are part of the outcomes that actions are inferred from, and are not given here: infer with \
-                         a checkpoint without rewards"
-                    .into(),
-            });
-        }
         let (o, f, width) = (layout.observation, layout.frames_per_token, layout.width());
         check_len("observations", observations.len().next_multiple_of(o), observations.len())?;
         check_finite("observations", observations)?;
         let mut observations = observations.to_vec();
         self.normalizer.observation.normalize(&mut observations)?;
         let n = (observations.len() / o).saturating_sub(1);
+        check_len("rewards", if layout.reward { n } else { 0 }, rewards.len())?;
+        check_finite("rewards", rewards)?;
         let mut actions = Vec::with_capacity(n * layout.action);
         for first in (0..n).step_by(layout.chunks * f) {
             let frames = (n - first).min(layout.chunks * f);
@@ -193,6 +192,10 @@ impl DiffusionPlanner {
             for frame in 0..chunks * f {
                 let at = (FIRST_CHUNK + frame / f) * width + layout.observation_at(frame % f);
                 x_td[at..at + o].copy_from_slice(row(frame + 1));
+                if let Some(reward) = layout.reward_at(frame % f) {
+                    let earned = rewards.get(first + frame).or(rewards.last());
+                    x_td[(FIRST_CHUNK + frame / f) * width + reward] = earned.copied().unwrap_or(0.0);
+                }
             }
             self.ask(Role::InferActions, chunks, &mut x)?;
             for frame in 0..frames {

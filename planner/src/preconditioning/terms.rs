@@ -4,10 +4,6 @@ use super::{Preconditioning, before};
 use crate::layout::{FIRST_CHUNK, Half};
 use crate::noise::Target;
 
-/// Error that trained networks leave at the end of a block, as a share of what linear dynamics leave open: how an estimate
-/// is weighed against the noisy frame itself, which is the better one where it is nearly clean.
-const LEFT_BY_NETWORKS: f64 = 0.1;
-
 /// What a combination of levels makes of a token.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
@@ -66,11 +62,13 @@ impl Preconditioning {
         let o = layout.observation;
         // The observation before, were it alone in the world.
         let (signal, noise) = self.powers(told.last().copied().unwrap_or_default());
-        let mut open = vec![0.0; o];
-        for (open, spread) in open.iter_mut().zip(&dynamics.spread) {
+        let (mut open, mut loose) = (vec![0.0; o], vec![0.0; o]);
+        for (i, spread) in dynamics.spread.iter().enumerate() {
             let (on_x, left) = beside(*spread, signal, noise);
             terms.before.push(on_x);
-            *open = left;
+            open[i] = left;
+            let strays = dynamics.passive_variance[dynamics.passive_variance.len() - o + i];
+            loose[i] = (1.0 - carried(*spread, left, left, strays)).powi(2) * left;
         }
         for block in 0..layout.level_blocks {
             let decided = self.powers(told[layout.part(block, Half::Action)]).0;
@@ -81,43 +79,33 @@ impl Preconditioning {
             mix(&dynamics.transition, &dynamics.passive_transition, &mut terms.steps);
             terms.steps.extend(dynamics.effect.iter().map(|effect| decided.sqrt() * effect));
             mix(&dynamics.drift, &dynamics.passive_drift, &mut terms.steps);
-            // An estimate stands for the block before; before the first one stands the present as it is shown.
+            // The first block hangs on the present as it is shown, all others on estimates.
             let first = t == FIRST_CHUNK && block == 0;
-            let mut left = vec![0.0; o];
-            // What forgetting the block before leaves open.
-            let forgotten: Vec<f64> = (0..o)
-                .map(|i| (1.0 - kept(dynamics.spread[i], open[i])).powi(2) * dynamics.spread[i])
-                .collect();
+            let (mut left, mut left_loose) = (vec![0.0; o], vec![0.0; o]);
             let frames = layout.frames_of(block);
             for i in 0..frames.len() * o {
-                let pass = |open: &[f64]| -> f64 {
-                    self.spreading[i * o..(i + 1) * o]
-                        .iter()
-                        .zip(open)
-                        .map(|(spreading, open)| spreading * open)
-                        .sum()
-                };
+                let spreading = &self.spreading[i * o..(i + 1) * o];
+                let pass = |open: &[f64]| spreading.iter().zip(open).map(|(on, open)| on * open).sum::<f64>();
                 let passed = pass(&open);
                 let strays = decided * dynamics.variance[i] + (1.0 - decided) * dynamics.passive_variance[i];
                 let slot = layout.observation_at(frames.start + i / o) + i % o;
-                if self.target == Target::Residual {
-                    let variance = strays + if first { passed } else { pass(&forgotten) };
-                    (terms.on_x[slot], terms.scale[slot]) = (0.0, variance.sqrt());
-                    if i / o + 1 == frames.len() {
-                        let error = LEFT_BY_NETWORKS.powi(2) * variance;
-                        let (on_x, on_estimate) = (signal.sqrt() * error, noise);
-                        let whole = (signal * error + noise).max(f64::MIN_POSITIVE);
-                        let kept =
-                            kept(dynamics.spread[i % o], beside(strays + passed, signal, noise).1) / whole;
-                        terms.ends.push([kept * on_x, kept * on_estimate]);
-                    }
-                }
                 let (on_x, open) = beside(strays + passed, signal, noise);
                 terms.guess_on_x[slot] = on_x;
                 terms.guess_on_prior[slot] = 1.0 - signal.sqrt() * on_x;
                 left[i % o] = open;
+                if self.target == Target::Residual {
+                    let variance = strays + if first { passed } else { pass(&loose) };
+                    (terms.on_x[slot], terms.scale[slot]) = (0.0, variance.sqrt());
+                }
+                if i / o + 1 == frames.len() {
+                    let spread = dynamics.spread[i % o];
+                    let (on_x, alone) = beside(spread, signal, noise);
+                    let on_estimate = carried(spread, open, alone, strays);
+                    terms.ends.push([(1.0 - on_estimate) * on_x, on_estimate]);
+                    left_loose[i % o] = (1.0 - on_estimate).powi(2) * alone;
+                }
             }
-            open = left;
+            (open, loose) = (left, left_loose);
         }
     }
 }
@@ -129,9 +117,13 @@ fn beside(variance: f64, signal: f64, noise: f64) -> (f64, f64) {
     (signal.sqrt() * variance / whole, variance * noise / whole)
 }
 
-/// Share of the estimate of the block before that a block begins from, half of it where the levels leave half of the data's
-/// `spread` open. Where they tell it all, blocks meet. Where they tell nothing, the network had better say where a block is
-/// than how far from the one before: errors of the latter add up over a plan, and its end misses the goal.
-fn kept(spread: f64, open: f64) -> f64 {
-    1.0 / (1.0 + (2.0 * open / spread).powi(2))
+/// Share of the estimate of a block's end that the next block begins from; the rest is what the noisy end says of itself.
+///
+/// Was all of it carried, blocks would meet, and errors add up over a plan until its end misses the goal. Errors of an
+/// estimate, of the size of what linear dynamics leave open over a block (`strays`), are weighed against what noise leaves
+/// `alone`: a nearly clean end needs no estimate. And where levels leave much of the data's `spread` `open`, the network had
+/// better say where a block is than how far from the one before: half is carried where half is open.
+fn carried(spread: f64, open: f64, alone: f64, strays: f64) -> f64 {
+    let trusted = alone.sqrt() / (alone.sqrt() + strays.sqrt());
+    trusted / (1.0 + (2.0 * open / spread).powi(2))
 }

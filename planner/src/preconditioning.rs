@@ -105,6 +105,11 @@ impl Preconditioning {
         &self.schedule
     }
 
+    /// What the network predicts.
+    pub(crate) fn target(&self) -> Target {
+        self.target
+    }
+
     /// Part of each slot of a token, `[D]`: [`TokenLayout::part_of_slots`].
     pub(crate) fn part_of_slots(&self) -> &[usize] {
         &self.part_of_slots

@@ -29,6 +29,7 @@ fn its_settings_are_read_under_their_present_names() {
         condition_dropout: 0.15,
         checkpoint_every: train.checkpoint_every,
         // Its rows of levels told no decisions from outcomes.
+        pyramids: 0.5,
         imagine: 0.0,
         act: 0.0,
         infer_actions: 0.0,

@@ -68,7 +68,7 @@ impl Preconditioning {
             terms.before.push(on_x);
             open[i] = left;
             let strays = dynamics.passive_variance[dynamics.passive_variance.len() - o + i];
-            loose[i] = (1.0 - carried(*spread, left, left, strays)).powi(2) * left;
+            loose[i] = Carried::new(*spread, left, left, strays).loose;
         }
         for block in 0..layout.level_blocks {
             let decided = self.powers(told[layout.part(block, Half::Action)]).0;
@@ -100,9 +100,9 @@ impl Preconditioning {
                 if i / o + 1 == frames.len() {
                     let spread = dynamics.spread[i % o];
                     let (on_x, alone) = beside(spread, signal, noise);
-                    let on_estimate = carried(spread, open, alone, strays);
-                    terms.ends.push([(1.0 - on_estimate) * on_x, on_estimate]);
-                    left_loose[i % o] = (1.0 - on_estimate).powi(2) * alone;
+                    let carried = Carried::new(spread, open, alone, strays);
+                    terms.ends.push([carried.noisy * on_x, carried.estimate]);
+                    left_loose[i % o] = carried.loose;
                 }
             }
             (open, loose) = (left, left_loose);
@@ -117,13 +117,26 @@ fn beside(variance: f64, signal: f64, noise: f64) -> (f64, f64) {
     (signal.sqrt() * variance / whole, variance * noise / whole)
 }
 
-/// Share of the estimate of a block's end that the next block begins from; the rest is what the noisy end says of itself.
+/// What of a block's end the next block begins from.
 ///
-/// Was all of it carried, blocks would meet, and errors add up over a plan until its end misses the goal. Errors of an
-/// estimate, of the size of what linear dynamics leave open over a block (`strays`), are weighed against what noise leaves
-/// `alone`: a nearly clean end needs no estimate. And where levels leave much of the data's `spread` `open`, the network had
-/// better say where a block is than how far from the one before: half is carried where half is open.
-fn carried(spread: f64, open: f64, alone: f64, strays: f64) -> f64 {
-    let trusted = alone.sqrt() / (alone.sqrt() + strays.sqrt());
-    trusted / (1.0 + (2.0 * open / spread).powi(2))
+/// Was all of the estimate carried, blocks would meet, and errors add up over a plan until its end misses the goal. Errors
+/// of an estimate, of the size of what linear dynamics leave open over a block (`strays`), are weighed against what noise
+/// leaves `alone`: a nearly clean end needs no estimate. And where levels leave much of the data's `spread` `open`, the
+/// network had better say where a block is than how far from the one before: half is carried where half is open.
+struct Carried {
+    /// Share of the estimate.
+    estimate: f64,
+    /// Share of what the noisy end says of itself.
+    noisy: f64,
+    /// Variance of what these leave to the network.
+    loose: f64,
+}
+
+impl Carried {
+    fn new(spread: f64, open: f64, alone: f64, strays: f64) -> Self {
+        let kept = 1.0 / (1.0 + (2.0 * open / spread).powi(2));
+        let trusted = alone.sqrt() / (alone.sqrt() + strays.sqrt());
+        let (estimate, noisy) = (kept * trusted, kept * (1.0 - trusted));
+        Self { estimate, noisy, loose: (1.0 - kept).powi(2) * spread + noisy.powi(2) * alone }
+    }
 }

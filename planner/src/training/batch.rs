@@ -11,7 +11,7 @@ use super::data::{least_rows, window_rows};
 use super::rows::{Row, draw_levels};
 use crate::dynamics::LocalDynamics;
 use crate::layout::{FIRST_CHUNK, GOAL, STATE, is_visible};
-use crate::noise::LossWeight;
+use crate::noise::{LossWeight, Target};
 use crate::preconditioning::{Scratch, Terms};
 use crate::{ModelConfig, PlannerError, Preconditioning, TokenLayout, TrainBatch, TrainConfig, random};
 
@@ -226,10 +226,15 @@ impl BatchMaker {
             shown.zip(&scratch.input).for_each(|(shown, x)| *shown = *x as f32);
             for i in (0..d).filter(|&i| layout.exists(token, i)) {
                 batch.clean_btd[at * d + i] = clean_td[token * d + i] as f32;
-                // Uniform weights are those of answers.
-                let scale = if self.train.weight == LossWeight::Uniform { terms.scale()[i] } else { 1.0 };
-                let weight = weight_tp[token * count + part_of_slots[i]] / (scale * scale);
-                batch.weight_btd[at * d + i] = weight as f32;
+                let scale = terms.scale()[i];
+                let unit = match (self.train.weight, self.preconditioning.target()) {
+                    // Uniform weights are those of answers.
+                    (LossWeight::Uniform, _) => scale * scale,
+                    // Answers move estimates the less, the better linear dynamics are; where walls are is learnt no slower.
+                    (_, Target::Residual) => scale,
+                    _ => 1.0,
+                };
+                batch.weight_btd[at * d + i] = (weight_tp[token * count + part_of_slots[i]] / unit) as f32;
                 existing += 1;
             }
         }

@@ -26,8 +26,8 @@ pub struct ModelConfig {
     pub levels: usize,
     /// Shape of the noise schedule.
     pub schedule: ScheduleKind,
-    /// What the network predicts. What linear dynamics leave open: plans then begin where the present is and their chunks
-    /// meet, and outcomes follow from decisions, before anything is learnt.
+    /// What the network predicts. What linear dynamics leave open: plans then begin where the present is and outcomes follow
+    /// from decisions before anything is learnt, and chunks meet where noise is low.
     pub target: Target,
     /// Blocks of a chunk's frames with noise levels of their own for decisions and outcomes; 0 for one level a token. 2: an
     /// outcome is then asked for without showing decisions more than half a chunk later, which may have answered it. A

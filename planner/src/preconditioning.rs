@@ -2,16 +2,16 @@
 //!
 //! A network answers in numbers of order one. For the targets of the literature the clean estimate of a slot is
 //! `x0 = on_x x + scale answer`, by the slot's own level. [`Target::Residual`] leaves to the network what is not local.
-//! Each block of frames begins where the one before ends, `u`, or nearer to the mean of the data, where levels leave that
-//! open. From there linear dynamics of the data ([`LocalDynamics`])
-//! say where its frames lie given its own actions, be they noisy as they may, and how far off that is: `N(m, V)`; and
+//! Each block of frames begins where the *estimate* of the one before ends, as far as levels tell where that is
+//! (`preconditioning/terms.rs`). From there linear dynamics of the data ([`LocalDynamics`]) say where its frames lie given
+//! its own actions, be they noisy as they may, and how far off that is: `N(m, V)`; and
 //!
 //! `x0 = m + sqrt(V) answer`.
 //!
-//! `u` is the *estimate* of the block before: blocks meet, a plan begins where the present is, and outcomes follow from
-//! decisions, however far training has come. What is left to learn are walls, goals and routes. The network is shown, too,
-//! what the noisy tokens alone say of a block: `m` from the noisy end of the chunk before, and of its positions, as sines
-//! and cosines, the posterior mean of slots that know nothing of each other.
+//! A plan begins where the present is, outcomes follow from decisions, and blocks meet once noise is low. What is left to
+//! learn are walls, goals and routes. The network is shown, too, what the noisy tokens alone say of a block: `m` from the
+//! noisy end of the chunk before, and of its positions, as sines and cosines, the posterior mean of slots that know nothing
+//! of each other.
 //!
 //! Names: `D` token width, `O`, `A` entries of observation and action, `f` frames of a block, `P` parts of a token, `L`
 //! levels that the network is told, `I` numbers that it is shown.

@@ -38,7 +38,8 @@ pub struct TrainConfig {
     /// where the present is. A fiftieth surrounds the level at which planning shows known tokens.
     pub known_level: f64,
     /// Share of the sequences whose chunks have the levels of one row of a pyramid, as sampling meets them; what the
-    /// shares leave draws each chunk's levels independently.
+    /// shares leave draws each chunk's levels independently. 0.7, with 0.14 for the next three together: positions are off
+    /// by a few per cent less than with 0.5 and 0.3.
     pub pyramids: f64,
     /// Share of the sequences that ask for outcomes, given the past and decisions. Without blocks of levels this share and
     /// the next two have no effect.

@@ -77,22 +77,24 @@ fn law(
     (mean, &map * map.transpose(), asked)
 }
 
-/// The law of the asked slots given the known ones, with what is open left out, by conditioning.
-fn conditional(denoiser: &GaussianDenoiser, role: Role, known: &[f64]) -> (DVector<f64>, DMatrix<f64>) {
-    let shown = shown(&denoiser.layout, role);
-    let of = |what: Shown| -> Vec<usize> { (0..shown.len()).filter(|&i| shown[i] == what).collect() };
-    let (asked, given) = (of(Shown::Asked), of(Shown::Known));
+/// The law of the asked slots given that others are `known`, `[all slots]`, with what is left out open, by conditioning.
+fn conditional(
+    denoiser: &GaussianDenoiser,
+    asked: &[usize],
+    given: &[usize],
+    known: &[f64],
+) -> (DVector<f64>, DMatrix<f64>) {
     let block = |rows: &[usize], columns: &[usize]| {
         DMatrix::from_fn(rows.len(), columns.len(), |i, j| denoiser.covariance[(rows[i], columns[j])])
     };
     let mean = |rows: &[usize]| DVector::from_iterator(rows.len(), rows.iter().map(|&i| denoiser.mean[i]));
-    let (aa, ag, gg) = (block(&asked, &asked), block(&asked, &given), block(&given, &given));
+    let (aa, ag, gg) = (block(asked, asked), block(asked, given), block(given, given));
     if given.is_empty() {
-        return (mean(&asked), aa);
+        return (mean(asked), aa);
     }
-    let off = DVector::from_iterator(given.len(), given.iter().map(|&i| known[i])) - mean(&given);
+    let off = DVector::from_iterator(given.len(), given.iter().map(|&i| known[i])) - mean(given);
     let solve = gg.cholesky().unwrap();
-    (mean(&asked) + &ag * solve.solve(&off), &aa - &ag * solve.solve(&ag.transpose()))
+    (mean(asked) + &ag * solve.solve(&off), &aa - &ag * solve.solve(&ag.transpose()))
 }
 
 const ROLES: [Role; 6] = [
@@ -110,7 +112,9 @@ fn every_role_answers_with_the_law_of_the_data() {
     for role in ROLES {
         let mut denoiser = denoiser(2, 2);
         let (mean, covariance, asked) = law(&mut denoiser, role, &known);
-        let (want_mean, want_covariance) = conditional(&denoiser, role, &known);
+        let shown = shown(&denoiser.layout, role);
+        let given: Vec<usize> = (0..shown.len()).filter(|&i| shown[i] == Shown::Known).collect();
+        let (want_mean, want_covariance) = conditional(&denoiser, &asked, &given, &known);
         assert!(!asked.is_empty(), "{role:?}");
         // First order in the steps, and the start lacks the little signal that pure noise still holds.
         let (of_mean, of_covariance) = ((&mean - &want_mean).amax(), (&covariance - &want_covariance).amax());
@@ -195,20 +199,8 @@ fn planner() -> (DiffusionPlanner, GaussianDenoiser) {
     (DiffusionPlanner::new(Box::new(denoiser), schedule, normalizer, limits, config, None).unwrap(), known)
 }
 
-/// Means of these slots given others, both normalised.
-fn given(denoiser: &GaussianDenoiser, asked: &[usize], known: &[(usize, f64)]) -> Vec<f64> {
-    let (rows, values): (Vec<usize>, Vec<f64>) = known.iter().copied().unzip();
-    let block = |of: &[usize], on: &[usize]| {
-        DMatrix::from_fn(of.len(), on.len(), |i, j| denoiser.covariance[(of[i], on[j])])
-    };
-    let off =
-        DVector::from_iterator(rows.len(), rows.iter().zip(&values).map(|(&i, v)| v - denoiser.mean[i]));
-    let moved = block(asked, &rows) * block(&rows, &rows).cholesky().unwrap().solve(&off);
-    asked.iter().zip(moved.iter()).map(|(&i, moved)| denoiser.mean[i] + moved).collect()
-}
-
 /// Whether the means of draws `[draws, n]` in the environment's units are these, within their standard errors.
-fn agrees(draws: &[f64], want: &[f64]) {
+fn agrees(draws: &[f64], want: &DVector<f64>) {
     let n = want.len();
     let count = (draws.len() / n) as f64;
     for (i, want) in want.iter().enumerate() {
@@ -235,7 +227,7 @@ fn decisions_are_drawn_as_in_the_data() {
     let requests: Vec<_> = (0..DRAWS as u64).map(|seed| Request::new(&[1.0, 1.0], &task, seed)).collect();
     let actions = planner.act(&requests).unwrap().concat();
     let asked = slots(&denoiser.layout, Half::Action, 0..FRAMES);
-    agrees(&actions, &asked.iter().map(|&i| denoiser.mean[i]).collect::<Vec<_>>());
+    agrees(&actions, &conditional(&denoiser, &asked, &[], &[]).0);
 }
 
 #[test]
@@ -246,16 +238,18 @@ fn outcomes_are_imagined_from_decisions_up_to_their_own_time() {
     let question =
         Decisions { observation: &[1.0, 1.0], actions: &actions, samples: DRAWS, history: 0, seed: 3 };
     let outcomes = planner.imagine(&question).unwrap();
-    let of = |frames: std::ops::Range<usize>| -> Vec<(usize, f64)> {
-        slots(layout, Half::Action, frames.clone()).into_iter().zip(decided[frames].iter().copied()).collect()
-    };
+    let [actions, first, second] =
+        [(Half::Action, 0..FRAMES), (Half::Outcome, 0..2), (Half::Outcome, 2..FRAMES)]
+            .map(|(half, frames)| slots(layout, half, frames));
+    let mut known = vec![0.0; denoiser.size()];
+    actions.iter().zip(decided).for_each(|(&slot, action)| known[slot] = action);
     // The first block knows the first block's decisions; the second follows from both blocks', and from the first outcome,
     // whose mean stands for it: everything is linear.
-    let (first, second) = (slots(layout, Half::Outcome, 0..2), slots(layout, Half::Outcome, 2..FRAMES));
-    let mut want = given(&denoiser, &first, &of(0..2));
-    let seen: Vec<_> = of(0..FRAMES).into_iter().chain(first.into_iter().zip(want.iter().copied())).collect();
-    want.extend(given(&denoiser, &second, &seen));
-    agrees(&outcomes.observations, &want);
+    let of_first = conditional(&denoiser, &first, &actions[..2], &known).0;
+    first.iter().zip(&of_first).for_each(|(&slot, mean)| known[slot] = *mean);
+    let of_second = conditional(&denoiser, &second, &[actions, first].concat(), &known).0;
+    let want: Vec<f64> = of_first.iter().chain(&of_second).copied().collect();
+    agrees(&outcomes.observations, &DVector::from_vec(want));
 }
 
 #[test]
@@ -268,8 +262,10 @@ fn actions_are_inferred_from_what_they_led_to() {
     let draws: Vec<f64> = (0..DRAWS as u64 / 4)
         .flat_map(|seed| planner.infer_actions(&observations, &[], seed).unwrap())
         .collect();
-    let seen: Vec<_> = slots(layout, Half::Outcome, 0..FRAMES).into_iter().zip(outcomes).collect();
-    agrees(&draws, &given(&denoiser, &slots(layout, Half::Action, 0..FRAMES), &seen));
+    let [asked, seen] = [Half::Action, Half::Outcome].map(|half| slots(layout, half, 0..FRAMES));
+    let mut known = vec![0.0; denoiser.size()];
+    seen.iter().zip(outcomes).for_each(|(&slot, outcome)| known[slot] = outcome);
+    agrees(&draws, &conditional(&denoiser, &asked, &seen, &known).0);
     assert!(planner.infer_actions(&observations, &[1.0], 0).is_err(), "these tokens carry no rewards");
     assert!(planner.infer_actions(&[], &[], 0).unwrap().is_empty());
 }

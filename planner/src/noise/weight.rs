@@ -35,7 +35,8 @@ impl Target {
     }
 }
 
-/// Weight of each squared error of a clean estimate.
+/// Weight of each squared error of a clean estimate. With [`Target::Residual`] those by signal-to-noise are divided by the
+/// deviation in which the slot is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossWeight {

@@ -81,31 +81,33 @@ impl Preconditioning {
             mix(&dynamics.drift, &dynamics.passive_drift, &mut terms.steps);
             // The first block hangs on the present as it is shown, all others on estimates.
             let first = t == FIRST_CHUNK && block == 0;
-            let (mut left, mut left_loose) = (vec![0.0; o], vec![0.0; o]);
+            let mut left = vec![0.0; o];
             let frames = layout.frames_of(block);
+            let strays =
+                |i: usize| decided * dynamics.variance[i] + (1.0 - decided) * dynamics.passive_variance[i];
             for i in 0..frames.len() * o {
                 let spreading = &self.spreading[i * o..(i + 1) * o];
                 let pass = |open: &[f64]| spreading.iter().zip(open).map(|(on, open)| on * open).sum::<f64>();
                 let passed = pass(&open);
-                let strays = decided * dynamics.variance[i] + (1.0 - decided) * dynamics.passive_variance[i];
                 let slot = layout.observation_at(frames.start + i / o) + i % o;
-                let (on_x, open) = beside(strays + passed, signal, noise);
+                let (on_x, left_open) = beside(strays(i) + passed, signal, noise);
                 terms.guess_on_x[slot] = on_x;
                 terms.guess_on_prior[slot] = 1.0 - signal.sqrt() * on_x;
-                left[i % o] = open;
+                // The last frame's stays.
+                left[i % o] = left_open;
                 if self.target == Target::Residual {
-                    let variance = strays + if first { passed } else { pass(&loose) };
+                    let variance = strays(i) + if first { passed } else { pass(&loose) };
                     (terms.on_x[slot], terms.scale[slot]) = (0.0, variance.sqrt());
                 }
-                if i / o + 1 == frames.len() {
-                    let spread = dynamics.spread[i % o];
-                    let (on_x, alone) = beside(spread, signal, noise);
-                    let carried = Carried::new(spread, open, alone, strays);
-                    terms.ends.push([carried.noisy * on_x, carried.estimate]);
-                    left_loose[i % o] = carried.loose;
-                }
             }
-            (open, loose) = (left, left_loose);
+            open = left;
+            let end = (frames.len() - 1) * o;
+            for (i, &spread) in dynamics.spread.iter().enumerate() {
+                let (on_x, alone) = beside(spread, signal, noise);
+                let carried = Carried::new(spread, open[i], alone, strays(end + i));
+                terms.ends.push([carried.noisy * on_x, carried.estimate]);
+                loose[i] = carried.loose;
+            }
         }
     }
 }

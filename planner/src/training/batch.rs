@@ -27,7 +27,6 @@ const MOST_NUMBERS: usize = 1 << 30;
 pub struct BatchMaker {
     rows: Arc<Rows>,
     windows: WindowIndex,
-    layout: TokenLayout,
     preconditioning: Preconditioning,
     train: TrainConfig,
 }
@@ -118,7 +117,6 @@ impl BatchMaker {
         Ok(Self {
             rows: Arc::new(Rows { observations, actions, rewards }),
             windows,
-            layout: layout.clone(),
             preconditioning: model.preconditioning(layout, dynamics)?,
             train: train.clone(),
         })
@@ -135,8 +133,7 @@ impl BatchMaker {
     ) -> Result<Self, PlannerError> {
         Ok(Self {
             rows: Arc::clone(&self.rows),
-            windows: windows(dataset, trajectories, &self.layout)?,
-            layout: self.layout.clone(),
+            windows: windows(dataset, trajectories, self.layout())?,
             preconditioning: self.preconditioning.clone(),
             train: self.train.clone(),
         })
@@ -147,6 +144,10 @@ impl BatchMaker {
         &self.preconditioning
     }
 
+    fn layout(&self) -> &TokenLayout {
+        self.preconditioning.layout()
+    }
+
     /// The windows that sequences are cut from.
     pub fn windows(&self) -> &WindowIndex {
         &self.windows
@@ -154,7 +155,7 @@ impl BatchMaker {
 
     /// Tokens per sequence.
     pub fn tokens(&self) -> usize {
-        self.layout.tokens(self.layout.chunks)
+        self.layout().tokens(self.layout().chunks)
     }
 
     /// The batch of step `step`.
@@ -168,12 +169,12 @@ impl BatchMaker {
     }
 
     fn draw(&self, stream: u64, step: u64) -> TrainBatch {
-        let (b, t, d) = (self.train.batch, self.tokens(), self.layout.width());
+        let (b, t, d) = (self.train.batch, self.tokens(), self.layout().width());
         let mut batch = TrainBatch {
             input_bti: vec![0.0; b * t * self.preconditioning.input()],
             clean_btd: vec![0.0; b * t * d],
             weight_btd: vec![0.0; b * t * d],
-            level_btl: vec![0; b * t * self.layout.told_levels()],
+            level_btl: vec![0; b * t * self.layout().told_levels()],
             chunks_b: vec![0; b],
             goal_b: vec![false; b],
         };
@@ -196,7 +197,7 @@ impl BatchMaker {
         buffers: &mut Buffers,
         batch: &mut TrainBatch,
     ) -> usize {
-        let (layout, t, d) = (&self.layout, self.tokens(), self.layout.width());
+        let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
         let chunks = if self.train.random_ends { rng.random_range(1..=layout.chunks) } else { layout.chunks };
         let row = Row::draw(rng, &self.train, layout);
         let hidden = row.hides_goal(rng, &self.train);
@@ -251,7 +252,7 @@ impl BatchMaker {
         level_tp: &[u16],
         buffers: &mut Buffers,
     ) {
-        let (layout, t, d) = (&self.layout, self.tokens(), self.layout.width());
+        let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
         let count = layout.parts();
         let part_of_slots = self.preconditioning.part_of_slots();
         for of in [&mut buffers.clean_td, &mut buffers.noisy_td] {
@@ -274,14 +275,14 @@ impl BatchMaker {
     /// Chunks of a sequence in `window`, of `drawn` in a full one: a padded window has as many as exist, or the same
     /// share of them.
     fn chunks_in(&self, window: Window, drawn: usize) -> usize {
-        let most = self.layout.chunks;
-        let exist = (window.valid.saturating_sub(1) / self.layout.frames_per_token).clamp(1, most);
+        let most = self.layout().chunks;
+        let exist = (window.valid.saturating_sub(1) / self.layout().frames_per_token).clamp(1, most);
         1 + (drawn - 1) * exist / most
     }
 
     /// Writes the clean token `token` of the window that starts at row `start`.
     fn clean(&self, token: usize, start: usize, chunks: usize, out: &mut [f64]) {
-        let layout = &self.layout;
+        let layout = self.layout();
         let (o, a, f) = (layout.observation, layout.action, layout.frames_per_token);
         let last = layout.last_observation();
         let copy = |out: &mut [f64], from: &[f32]| {

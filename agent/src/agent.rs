@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use forethought_envs::{EnvSpec, SharedTask};
 use forethought_planner::checkpoint::Manifest;
-use forethought_planner::{Plan, Planner};
+use forethought_planner::{DiffusionPlanner, Plan, Planner};
 use forethought_policies::Controller;
 use serde_json::Value;
 
@@ -31,6 +31,9 @@ pub struct Agent {
     planner: Box<dyn Planner>,
     follower: Follower,
 }
+
+/// Planner, controller, environment, and steps after which a plan is replaced.
+type Parts = (DiffusionPlanner, Box<dyn Controller>, EnvSpec, usize);
 
 impl Agent {
     /// Agent of a checkpoint, with the settings that it carries, on the CPU.
@@ -140,6 +143,20 @@ impl AgentBuilder {
     /// [`AgentError::Checkpoint`] for a checkpoint that cannot be used or does not fit the environment,
     /// [`AgentError::Setting`] and [`AgentError::UnknownSetting`] for settings that it cannot act with.
     pub fn build(self) -> Result<Agent, AgentError> {
+        let (planner, controller, spec, horizon) = self.parts()?;
+        Ok(Agent::new(Box::new(planner), controller, &spec, horizon))
+    }
+
+    /// The planner alone: for loops of one's own, and to ask its network as a policy, a world model or an inverse model
+    /// ([`DiffusionPlanner::act`], [`DiffusionPlanner::imagine`], [`DiffusionPlanner::infer_actions`]).
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub fn planner(self) -> Result<DiffusionPlanner, AgentError> {
+        self.parts().map(|(planner, ..)| planner)
+    }
+
+    fn parts(self) -> Result<Parts, AgentError> {
         let (checkpoint, threads) = match self.device {
             Some(device) => (LoadedCheckpoint::load(&self.path, &device)?, None),
             None => {
@@ -155,6 +172,6 @@ impl AgentBuilder {
         RolloutConfig { execution_horizon: horizon, ..RolloutConfig::default() }.check()?;
         let controller = checkpoint.controller(&settings.control, &spec)?;
         let planner = checkpoint.planner(&spec, settings.plan, threads)?;
-        Ok(Agent::new(Box::new(planner), controller, &spec, horizon))
+        Ok((planner, controller, spec, horizon))
     }
 }

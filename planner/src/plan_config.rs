@@ -85,7 +85,9 @@ pub struct HorizonConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RankConfig {
-    /// Candidates per length. 2 are worth 8 points on the large maze, and nothing on the smallest.
+    /// Candidates per length; the one that arrives first is kept. A plan that is to stay where the task ends has nothing
+    /// to choose from and is one. 4: plans are faster than the data, and a replan takes no longer than one of twice the
+    /// steps.
     pub candidates: usize,
     /// What a frame costs at a position where the data have never been, in frames at the goal; 0 asks for none of
     /// that ([`forethought_envs::data::Support`]). 10: one such frame outweighs half a chunk of time.

@@ -67,7 +67,7 @@ impl Planner for DiffusionPlanner {
             for ((chunks, kind), members) in self.propose(&choices, round) {
                 let situations: Vec<&Situation<'_>> =
                     members.iter().map(|&i| &choices[i].situation).collect();
-                let plans = self.sample(&situations, chunks, kind, trace)?;
+                let plans = self.sample(&situations, (chunks, round), kind, trace)?;
                 for (i, plan) in members.into_iter().zip(plans) {
                     choices[i].rank(plan);
                 }
@@ -175,6 +175,11 @@ impl DiffusionPlanner {
         self.denoiser.layout()
     }
 
+    /// Candidates of each length: a plan that is to stay where it is has nothing to choose from.
+    fn candidates(&self, kind: Kind) -> usize {
+        if kind.shown && kind.staying { 1 } else { self.config.rank.candidates }
+    }
+
     /// Candidates of a round, by length and kind: what is sampled together, so that a plan depends on its request
     /// alone. Rising lengths, so that of equal plans the shortest is kept.
     fn propose(&self, choices: &[Choice<'_>], round: usize) -> BTreeMap<(usize, Kind), Vec<usize>> {
@@ -182,7 +187,7 @@ impl DiffusionPlanner {
         for (i, choice) in choices.iter().enumerate().filter(|(_, choice)| !choice.will_do()) {
             for &chunks in choice.situation.horizons.lengths(round) {
                 let run = runs.entry((chunks, choice.situation.kind)).or_default();
-                run.extend(std::iter::repeat_n(i, self.config.rank.candidates));
+                run.extend(std::iter::repeat_n(i, self.candidates(choice.situation.kind)));
             }
         }
         runs

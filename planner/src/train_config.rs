@@ -52,7 +52,8 @@ pub struct TrainConfig {
     pub condition_dropout: f64,
     /// Probability, given a goal token, that it is known.
     pub known_goal: f64,
-    /// Whether sequences end at a random chunk (variable horizon); otherwise all have full length.
+    /// Whether sequences end at a random chunk (variable horizon); otherwise all but those of world and inverse models have
+    /// full length.
     pub random_ends: bool,
     /// Seed of weights, data order and noise.
     pub seed: u64,

@@ -38,6 +38,8 @@ fn layout() -> TokenLayout {
 struct Bows {
     layout: TokenLayout,
     below: Arc<AtomicBool>,
+    /// Share of the way that a bow below has behind it when one above is at its end.
+    pace: f64,
 }
 
 impl Denoiser for Bows {
@@ -61,7 +63,7 @@ impl Denoiser for Bows {
                 let token = &mut x0_td[token * layout.width()..(token + 1) * layout.width()];
                 let share = (frame + 1) as f64 / frames as f64;
                 token[layout.action_at(slot)] = side;
-                token[layout.observation_at(slot)] = END[0] * share;
+                token[layout.observation_at(slot)] = END[0] * share * if above { 1.0 } else { self.pace };
                 token[layout.observation_at(slot) + 1] = side * (std::f64::consts::PI * share).sin();
             }
         }
@@ -103,12 +105,16 @@ fn support() -> Support {
 }
 
 fn planner(config: PlanConfig, below: &Arc<AtomicBool>) -> DiffusionPlanner {
+    paced(config, below, 1.0)
+}
+
+fn paced(config: PlanConfig, below: &Arc<AtomicBool>, pace: f64) -> DiffusionPlanner {
     let identity =
         |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 100).unwrap();
-    let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(below) });
+    let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(below), pace });
     DiffusionPlanner::new(denoiser, schedule, normalizer, limits.clone(), config, Some(support())).unwrap()
 }
 
@@ -185,6 +191,42 @@ fn where_no_new_plan_will_do_the_one_in_force_is_kept() {
 }
 
 #[test]
+fn of_several_plans_the_one_that_arrives_first_is_kept() {
+    let above = |pace: f64, candidates: usize| {
+        let mut planner = paced(config(0.0, candidates), &Arc::default(), pace);
+        let requests: Vec<_> = (0..16).map(request).collect();
+        let plans = planner.plan(&requests, false).unwrap();
+        plans.iter().filter(|plan| highest_and_lowest(plan).0 > 0.9).count()
+    };
+    assert!((4..13).contains(&above(1.0, 1)), "half of all bows lead above");
+    // Bows below end just outside the goal and come closer: they arrive after their end.
+    assert_eq!(above(0.8, 8), 16);
+    // Faster ones pass through it before their end.
+    assert_eq!(above(1.1, 8), 0);
+}
+
+#[test]
+fn a_plan_that_ends_too_far_away_does_not_arrive() {
+    let below = Arc::new(AtomicBool::new(true));
+    // It comes closer by a quarter of its way a chunk.
+    let candidates = |pace: f64| {
+        let plan = paced(config(0.0, 2), &below, pace).plan(&[request(1)], false).unwrap().remove(0);
+        (plan.stats.candidates, plan.arrival.is_some())
+    };
+    assert_eq!(candidates(0.7), (2, false), "it arrives a chunk after its end");
+    assert_eq!(candidates(0.2), (4, false), "nothing found: tried once more");
+    assert_eq!(candidates(0.9), (2, true));
+}
+
+#[test]
+fn where_the_task_is_done_there_is_nothing_to_choose_from() {
+    let below = Arc::default();
+    let mut planner = planner(config(0.0, 8), &below);
+    let plan = planner.plan(&[Request { observation: &END, ..request(1) }], false).unwrap().remove(0);
+    assert_eq!(plan.stats.candidates, 1);
+}
+
+#[test]
 fn a_support_that_is_asked_for_and_missing_is_refused() {
     let below = Arc::new(AtomicBool::new(false));
     let identity =
@@ -193,7 +235,7 @@ fn a_support_that_is_asked_for_and_missing_is_refused() {
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 100).unwrap();
     let without = |support: f64| {
-        let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(&below) });
+        let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(&below), pace: 1.0 });
         let (normalizer, schedule) = (normalizer.clone(), schedule.clone());
         DiffusionPlanner::new(denoiser, schedule, normalizer, limits.clone(), config(support, 1), None)
     };

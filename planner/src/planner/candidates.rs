@@ -20,13 +20,13 @@ impl DiffusionPlanner {
     pub(super) fn sample(
         &mut self,
         situations: &[&Situation<'_>],
-        chunks: usize,
+        (chunks, round): (usize, usize),
         kind: Kind,
         trace: bool,
     ) -> Result<Vec<Plan>, PlannerError> {
         let (layout, config) = (self.layout().clone(), self.config.clone());
         let matrix = self.matrix(chunks, kind.warm)?;
-        let names = names(chunks, config.rank.candidates);
+        let names = names(chunks, self.candidates(kind), round);
         let mut x = self.begin(situations, &names, &matrix, chunks, kind);
         let objectives: Vec<TaskObjective<'_>> = situations
             .iter()
@@ -150,8 +150,10 @@ impl Name {
     }
 }
 
-fn names(chunks: usize, candidates: usize) -> Vec<Name> {
-    (0..candidates as u64).map(|candidate| Name { chunks: chunks as u64, candidate }).collect()
+/// Names of the candidates of a round: each has randomness of its own.
+fn names(chunks: usize, candidates: usize, round: usize) -> Vec<Name> {
+    let name = |i: usize| Name { chunks: chunks as u64, candidate: (round * candidates + i) as u64 };
+    (0..candidates).map(name).collect()
 }
 
 /// Normalised chunks `[chunks, width]` to a plan in environment units.

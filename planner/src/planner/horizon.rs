@@ -64,7 +64,7 @@ impl Horizons {
 
     /// Lengths tried in a round.
     pub fn lengths(&self, round: usize) -> &[usize] {
-        if round == 0 { &self.bound } else { &self.open }
+        if round == 0 || self.open.is_empty() { &self.bound } else { &self.open }
     }
 
     /// Frames after which a plan of `chunks` chunks is to have arrived.

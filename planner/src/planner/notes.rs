@@ -10,7 +10,7 @@ pub(super) struct Notes {
     pub x0_cd: Vec<f64>,
     /// Whether it was made to stay where the task ends.
     pub staying: bool,
-    /// Whether it ends where it was to end.
+    /// Whether it arrives where it was to end, or soon after its end.
     pub ends: bool,
     /// Frames after which it is to have arrived, for the length of the plans after it.
     pub due: Option<usize>,
@@ -23,7 +23,8 @@ pub(super) fn notes(plan: &Plan) -> Option<&Notes> {
 
 /// Whether a plan is good enough to try no other length.
 pub(super) fn will_do(plan: &Plan) -> bool {
-    plan.unsupported == 0 && notes(plan).is_none_or(|notes| notes.ends || notes.due.is_none())
+    plan.unsupported == 0
+        && notes(plan).is_none_or(|notes| notes.ends || notes.staying || notes.due.is_none())
 }
 
 /// What is left of a plan after its first `behind` frames; `None` where nothing is.

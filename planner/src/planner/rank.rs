@@ -6,12 +6,17 @@ use super::situation::Situation;
 use crate::guidance::TaskObjective;
 use crate::plan::Plan;
 
+/// Chunks by which a plan that was shown the goal may arrive after its end, at the rate at which its last chunk comes
+/// closer. Asked to be there sooner than it can, a plan hurries as much as the data ever did; were none allowed to be
+/// late, lengths would be rounded up to whole chunks and the time lost. 2: on the smallest maze none costs a point.
+const LATE: f64 = 2.0;
+
 impl DiffusionPlanner {
     /// Scores a finished plan, less what it costs to leave where the data have been.
     ///
-    /// A plan that was shown where to end is asked to end there; its length says when that is, and how often it comes
-    /// by before is chance. Any other plan for a task with an end is worth the frames in which the task is done, a plan
-    /// that ends there counting as staying. Without an end it is worth the task's own score.
+    /// A plan that was shown where to end is worth the frames that are left when it arrives there. Any other plan for a
+    /// task with an end is worth the frames in which the task is done, a plan that ends there counting as staying. Without
+    /// an end it is worth the task's own score.
     pub(super) fn rank(
         &self,
         plan: Plan,
@@ -32,9 +37,12 @@ impl DiffusionPlanner {
             plan.arrival = distances.iter().position(inside);
             let left = (layout.chunks * layout.frames_per_token).saturating_sub(plan.frames) as f64;
             if situation.kind.shown && !situation.kind.staying {
-                notes.ends = inside(&end);
+                let begin = task.distance(situation.request.observation).unwrap_or(end);
+                let arrival = arrival(begin, &distances, task.tolerance(), layout.frames_per_token);
+                let late = arrival - plan.frames as f64;
+                notes.ends = late <= LATE * layout.frames_per_token as f64;
                 self.pin(&mut plan, situation);
-                if notes.ends { left } else { -end }
+                if notes.ends { left - late } else { -end }
             } else {
                 let frames = distances.iter().filter(|distance| inside(distance)).count() as f64;
                 let after = if inside(&end) { left } else { 0.0 };
@@ -64,5 +72,44 @@ impl DiffusionPlanner {
         if let Some(last) = plan.observations.rchunks_exact_mut(self.layout().observation).next() {
             condition.entries.iter().zip(condition.values).for_each(|(&i, &value)| last[i] = value);
         }
+    }
+}
+
+/// Frames after which a plan is within `tolerance`. Where it ends before, it goes on coming closer as it did over its
+/// last `chunk` frames, or since `begin`; infinite where it did not.
+fn arrival(begin: f64, distances: &[f64], tolerance: f64, chunk: usize) -> f64 {
+    if let Some(frame) = distances.iter().position(|distance| *distance <= tolerance) {
+        return (frame + 1) as f64;
+    }
+    let last = distances.iter().rev().take(chunk).count();
+    let before = distances.iter().rev().nth(last).copied().unwrap_or(begin);
+    let end = distances.last().copied().unwrap_or(begin);
+    let closer = (before - end) / last as f64;
+    if closer > 0.0 { distances.len() as f64 + (end - tolerance) / closer } else { f64::INFINITY }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arrival;
+
+    #[test]
+    fn a_plan_arrives_when_it_first_comes_within_reach() {
+        assert_eq!(arrival(9.0, &[3.0, 2.0, 1.0, 0.5], 1.0, 2), 3.0);
+        assert_eq!(arrival(0.5, &[0.2, 4.0], 1.0, 2), 1.0, "whatever comes after");
+    }
+
+    #[test]
+    fn a_plan_that_ends_before_arrives_at_the_rate_of_its_last_chunk() {
+        // Half a unit a frame over the last two frames, and three units to go.
+        assert_eq!(arrival(9.0, &[6.0, 5.0, 4.5, 4.0], 1.0, 2), 4.0 + 6.0);
+        assert_eq!(arrival(9.0, &[7.0, 5.0], 1.0, 2), 2.0 + 2.0, "a single chunk: since the beginning");
+        assert_eq!(arrival(9.0, &[7.0, 5.0], 1.0, 8), 2.0 + 2.0, "nor more than there is");
+    }
+
+    #[test]
+    fn a_plan_that_comes_no_closer_never_arrives() {
+        assert_eq!(arrival(4.0, &[5.0, 5.0, 5.0], 1.0, 2), f64::INFINITY);
+        assert_eq!(arrival(4.0, &[3.0, 3.0, 5.0], 1.0, 2), f64::INFINITY);
+        assert_eq!(arrival(4.0, &[], 1.0, 2), f64::INFINITY);
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Situation<'a> {
 }
 
 impl<'a> Situation<'a> {
-    /// Rounds in which lengths are tried: those that the plan in force leaves, then all.
+    /// Rounds in which lengths are tried, each with fresh noise: those that the plan in force leaves, then all.
     pub const ROUNDS: usize = 2;
 
     /// # Errors

@@ -198,8 +198,13 @@ impl BatchMaker {
         batch: &mut TrainBatch,
     ) -> usize {
         let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
-        let chunks = if self.train.random_ends { rng.random_range(1..=layout.chunks) } else { layout.chunks };
+        let drawn = self.train.random_ends.then(|| rng.random_range(1..=layout.chunks));
         let row = Row::draw(rng, &self.train, layout);
+        let chunks = drawn.unwrap_or_else(|| match row {
+            // What was done and what would happen is asked of sequences of any length.
+            Row::Imagine | Row::InferActions => rng.random_range(1..=layout.chunks),
+            _ => layout.chunks,
+        });
         let hidden = row.hides_goal(rng, &self.train);
         let goal = !layout.condition.is_empty() && !hidden;
         let window = self.windows.sample(rng);

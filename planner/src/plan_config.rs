@@ -32,7 +32,7 @@ pub struct PlanConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplerConfig {
-    /// Denoising steps of one token, `S`. 12: on the large maze fewer and more lose the goal again.
+    /// Denoising steps of one token, `S`. 6: twice as many score no more.
     pub steps: u16,
     /// How a token gets from one level to the next. With few steps `dpm-2m` loses less than `ddim`.
     pub solver: Solver,
@@ -166,10 +166,10 @@ impl Default for PlanConfig {
 impl Default for SamplerConfig {
     fn default() -> Self {
         Self {
-            steps: 12,
+            steps: 6,
             solver: Solver::Dpm2M,
             schedule: ScheduleName::Pyramid,
-            uncertainty_scale: 0.4,
+            uncertainty_scale: 0.2,
             clean_tokens: 1,
             stabilization_level: 10,
         }
@@ -178,19 +178,19 @@ impl Default for SamplerConfig {
 
 impl Default for GuidanceConfig {
     fn default() -> Self {
-        Self { scale: 300.0, end: 0.25, mc_samples: 1, start_weight: 0.5 }
+        Self { scale: 600.0, end: 0.2, mc_samples: 1, start_weight: 0.5 }
     }
 }
 
 impl Default for HorizonConfig {
     fn default() -> Self {
-        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 5 }
+        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 3 }
     }
 }
 
 impl Default for RankConfig {
     fn default() -> Self {
-        Self { candidates: 2, ood_penalty: 10.0 }
+        Self { candidates: 4, ood_penalty: 10.0 }
     }
 }
 

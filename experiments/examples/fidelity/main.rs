@@ -1,5 +1,5 @@
-//! Whether plans hold together: do they begin where the present is, do their chunks meet, and does what the network
-//! imagines of decisions come true?
+//! Whether plans hold together: do they begin where the present is, do their chunks meet, do they stay where the data have
+//! been, and does what the network imagines of decisions come true?
 //!
 //!     cargo run --release --example fidelity -- maze2d-umaze
 
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use forethought_agent::{EpisodeRecord, EpisodeSetup, RolloutConfig, rollout};
-use forethought_envs::data::Dataset;
+use forethought_envs::data::{Dataset, Support};
 use forethought_envs::{EnvSpec, FeatureKind, Start, collect, make};
 use forethought_experiments::device::DeviceName;
 use forethought_experiments::failure::Failure;
@@ -17,6 +17,7 @@ use forethought_experiments::planning::{self, LoadedPlanner};
 use forethought_experiments::study::{self, Options};
 use forethought_experiments::table::{Table, numbers, words};
 use forethought_experiments::{progress, resolve};
+use forethought_planner::checkpoint::read_manifest;
 use forethought_planner::{Decisions, PlannerError, random};
 use rand::RngExt;
 use serde::Serialize;
@@ -126,6 +127,7 @@ fn row(typed: &str, arguments: &Arguments, episodes: u64) -> Result<Row, Failure
     let largest_step = largest_step(&data, &apart);
     let goal_radius = records.iter().find_map(|record| record.goal_radius).unwrap_or(1.0);
     let mut measures = held_together(&records, loaded.frames_per_token, largest_step, &apart);
+    measures.extend(read_manifest(&loaded.path)?.support.map(|support| outside(&records, &support)));
     measures.extend(imagined(&mut loaded, &spec, &data, goal_radius, &apart)?);
     let named = loaded.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let checkpoint = format!("{named}, SHA-256 {}", loaded.hash);
@@ -177,6 +179,19 @@ fn held_together(
         measure("first planned frame from the present, after arriving", "units", goal),
         measure("joins between chunks", "largest steps of the data", joins),
     ]
+}
+
+/// How much of the plans made on the way lies where the data have never been: through walls, in a maze.
+fn outside(records: &[EpisodeRecord], support: &Support) -> Measure {
+    let mut shares = Vec::new();
+    for record in records {
+        let on_the_way = |first: usize| record.arrival.is_none_or(|arrival| first < arrival);
+        for plan in record.plans.iter().filter(|plan| on_the_way(plan.first_step)) {
+            let frames = plan.observations.iter().filter(|frame| !support.holds(frame)).count();
+            shares.push(100.0 * frames as f64 / plan.observations.len().max(1) as f64);
+        }
+    }
+    measure("planned frames outside the data, on the way", "%", shares)
 }
 
 /// How far the end of a chunk lies from where the network imagines it, given its actions. Nothing for checkpoints that

@@ -21,7 +21,8 @@ pub struct Plan {
     pub score: f64,
     /// First frame in which the task is done, if any.
     pub arrival: Option<usize>,
-    /// Frames at positions where the data have never been; 0 where that does not count.
+    /// Frames at positions where the data have never been, those among them by which it arrives after its end; 0 where
+    /// that does not count.
     pub unsupported: usize,
     /// Entry of the observation planned from that lies far outside the data, if any: such a plan is a guess.
     pub out_of_data: Option<usize>,

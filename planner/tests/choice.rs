@@ -83,9 +83,15 @@ impl Denoiser for Bows {
 }
 
 /// Data that have been everywhere above the straight line and nowhere below it.
-fn support() -> Support {
-    let raster = (0..=100).flat_map(|i| (0..=40).map(move |j| [0.05 * i as f32 - 1.0, 0.05 * j as f32]));
-    let observations: Vec<f32> = raster.flatten().collect();
+fn above() -> Support {
+    support(&|[_, y]| y >= 0.0)
+}
+
+/// Data that have been everywhere where `been` says so.
+fn support(been: &dyn Fn([f32; 2]) -> bool) -> Support {
+    let raster =
+        (0..=100).flat_map(|i| (0..=80).map(move |j| [0.05 * (i - 20) as f32, 0.05 * (j - 40) as f32]));
+    let observations: Vec<f32> = raster.filter(|&position| been(position)).flatten().collect();
     let rows = observations.len() / 2;
     let dataset = Dataset {
         env_id: "half plane".into(),
@@ -109,13 +115,17 @@ fn planner(config: PlanConfig, below: &Arc<AtomicBool>) -> DiffusionPlanner {
 }
 
 fn paced(config: PlanConfig, below: &Arc<AtomicBool>, pace: f64) -> DiffusionPlanner {
+    supported(config, below, pace, above())
+}
+
+fn supported(config: PlanConfig, below: &Arc<AtomicBool>, pace: f64, support: Support) -> DiffusionPlanner {
     let identity =
         |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-9.0; 3], high: vec![9.0; 3] };
     let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 100).unwrap();
     let denoiser = Box::new(Bows { layout: layout(), below: Arc::clone(below), pace });
-    DiffusionPlanner::new(denoiser, schedule, normalizer, limits.clone(), config, Some(support())).unwrap()
+    DiffusionPlanner::new(denoiser, schedule, normalizer, limits.clone(), config, Some(support)).unwrap()
 }
 
 fn config(support: f64, samples: usize) -> PlanConfig {
@@ -216,6 +226,20 @@ fn a_plan_that_ends_too_far_away_does_not_arrive() {
     assert_eq!(candidates(0.7), (2, false), "it arrives a chunk after its end");
     assert_eq!(candidates(0.2), (4, false), "nothing found: tried once more");
     assert_eq!(candidates(0.9), (2, true));
+}
+
+#[test]
+fn a_plan_that_ends_before_a_wall_does_not_arrive_through_it() {
+    let below = Arc::new(AtomicBool::new(true));
+    // It ends at 2.1 of 3, and half a unit before the goal it has arrived.
+    let plan = |support: Support| {
+        let mut planner = supported(config(1.0, 2), &below, 0.7, support);
+        let plan = planner.plan(&[request(1)], false).unwrap().remove(0);
+        (plan.unsupported, plan.stats.candidates)
+    };
+    assert_eq!(plan(support(&|_| true)), (0, 2));
+    // Two frames are left, at 2.3 and 2.5.
+    assert_eq!(plan(support(&|[x, _]| x < 2.37)), (1, 4), "nothing found: tried once more");
 }
 
 #[test]

@@ -41,6 +41,9 @@ impl DiffusionPlanner {
                 let arrival = arrival(begin, &distances, task.tolerance(), layout.frames_per_token);
                 let late = arrival - plan.frames as f64;
                 notes.ends = late <= LATE * layout.frames_per_token as f64;
+                if notes.ends {
+                    plan.unsupported += self.beyond(&plan, situation, late, 1.0 - task.tolerance() / end);
+                }
                 self.pin(&mut plan, situation);
                 if notes.ends { left - late } else { -end }
             } else {
@@ -64,6 +67,27 @@ impl DiffusionPlanner {
         plan.unsupported =
             support.map_or(0, |support| frames.filter(|observation| !support.holds(observation)).count());
         plan
+    }
+
+    /// Of the frames by which a plan arrives `late`, those at positions where the data have never been. They lie on the
+    /// straight line from its end towards the goal, up to `share` of it: a wall in between is no way.
+    fn beyond(&self, plan: &Plan, situation: &Situation<'_>, late: f64, share: f64) -> usize {
+        let support = self.support.as_ref().filter(|_| self.config.rank.ood_penalty > 0.0);
+        let end = plan.observations.rchunks_exact(self.layout().observation).next();
+        let (Some(support), Some(end), Some(condition)) = (support, end, situation.request.condition())
+        else {
+            return 0;
+        };
+        let frames = late.max(0.0).ceil() as usize;
+        let mut frame = end.to_vec();
+        let outside = |&i: &usize| {
+            let share = share * i as f64 / frames as f64;
+            for (&entry, value) in condition.entries.iter().zip(condition.values) {
+                frame[entry] = end[entry] + share * (value - end[entry]);
+            }
+            !support.holds(&frame)
+        };
+        (1..=frames).filter(outside).count()
     }
 
     /// Lets a plan that was shown the goal end exactly there.

@@ -54,7 +54,7 @@ pub struct SamplerConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct GuidanceConfig {
     /// Strength; 0 plans without. Plans that are shown the goal are guided only to stay there once they are.
-    /// 300 holds the ball on the smaller mazes; 600 loses it.
+    /// 600, in six steps: twice as much pushes out of the goal again (5 points on multi2d-medium), half of it lets go.
     pub scale: f64,
     /// Share of the levels at and below which a token is no longer guided: its last steps are the model's own, and
     /// join to the present what guidance pulled away from it. 0 guides to the end.
@@ -90,7 +90,8 @@ pub struct RankConfig {
     /// steps.
     pub candidates: usize,
     /// What a frame costs at a position where the data have never been, in frames at the goal; 0 asks for none of
-    /// that ([`forethought_envs::data::Support`]). 10: one such frame outweighs half a chunk of time.
+    /// that ([`forethought_envs::data::Support`]). 100: with 10, a short way through a wall's corner was the better plan
+    /// (path following on multi2d-medium 180 instead of 188).
     pub ood_penalty: f64,
 }
 
@@ -190,7 +191,7 @@ impl Default for HorizonConfig {
 
 impl Default for RankConfig {
     fn default() -> Self {
-        Self { candidates: 4, ood_penalty: 10.0 }
+        Self { candidates: 4, ood_penalty: 100.0 }
     }
 }
 

@@ -38,7 +38,7 @@ fn layout() -> TokenLayout {
 struct Bows {
     layout: TokenLayout,
     below: Arc<AtomicBool>,
-    /// Share of the way that a bow below has behind it when one above is at its end.
+    /// Share of the way that a bow below has behind it when one above is at its end. From 2 on it is a straight line.
     pace: f64,
 }
 
@@ -64,7 +64,8 @@ impl Denoiser for Bows {
                 let share = (frame + 1) as f64 / frames as f64;
                 token[layout.action_at(slot)] = side;
                 token[layout.observation_at(slot)] = END[0] * share * if above { 1.0 } else { self.pace };
-                token[layout.observation_at(slot) + 1] = side * (std::f64::consts::PI * share).sin();
+                token[layout.observation_at(slot) + 1] =
+                    if self.pace < 2.0 { side * (std::f64::consts::PI * share).sin() } else { 0.0 };
             }
         }
         Ok(())
@@ -213,6 +214,21 @@ fn of_several_plans_the_one_that_arrives_first_is_kept() {
     assert_eq!(above(0.8, 8), 16);
     // Faster ones pass through it before their end.
     assert_eq!(above(1.1, 8), 0);
+}
+
+#[test]
+fn a_plan_that_passes_through_the_goal_binds_the_next_to_its_arrival() {
+    let frames = |pace: f64| {
+        let below = Arc::new(AtomicBool::new(true));
+        let mut planner = paced(config(0.0, 2), &below, pace);
+        let first = planner.plan(&[request(1)], false).unwrap().remove(0);
+        let in_force = Some(InForce { plan: &first, executed: 2 });
+        let observation = &first.observations[2..4];
+        let next = planner.plan(&[Request { observation, in_force, ..request(2) }], false).unwrap();
+        (first.frames, next[0].frames)
+    };
+    assert_eq!(frames(1.0), (8, 6), "it arrives in its last frame but one");
+    assert_eq!(frames(2.0), (8, 2), "it arrives in its fourth");
 }
 
 #[test]

@@ -41,6 +41,8 @@ impl DiffusionPlanner {
                 let arrival = arrival(begin, &distances, task.tolerance(), layout.frames_per_token);
                 let late = arrival - plan.frames as f64;
                 notes.ends = late <= LATE * layout.frames_per_token as f64;
+                // One that passes through the goal is there already, and the next one is made for what is left until then.
+                notes.due = notes.due.map(|due| plan.arrival.map_or(due, |frame| due.min(frame + 1)));
                 if notes.ends {
                     plan.unsupported += self.beyond(&plan, situation, late, 1.0 - task.tolerance() / end);
                 }

@@ -78,6 +78,7 @@ pub struct HorizonConfig {
     pub shrink: usize,
     /// Chunks of a plan made at the goal: it ends there as well, and guidance keeps it there in between; 0 plans one
     /// chunk and does not guide it. Without goal conditioning: chunks planned past the arrival of the plan in force.
+    /// 2: longer ones leave the goal on the way there (10 points on multi2d-large).
     pub terminal_chunks: usize,
 }
 
@@ -185,7 +186,7 @@ impl Default for GuidanceConfig {
 
 impl Default for HorizonConfig {
     fn default() -> Self {
-        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 3 }
+        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 2 }
     }
 }
 

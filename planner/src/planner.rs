@@ -28,7 +28,7 @@ use crate::noise::NoiseSchedule;
 use crate::plan::{Plan, Planner, Request};
 use crate::plan_config::PlanConfig;
 use crate::{PlannerError, TokenLayout};
-use notes::will_do;
+use notes::{notes, will_do};
 pub use roles::{Decisions, Outcomes};
 use situation::{Kind, Situation};
 
@@ -53,6 +53,8 @@ struct Choice<'a> {
     situation: Situation<'a>,
     best: Option<Plan>,
     candidates: usize,
+    /// Round in which all lengths were tried.
+    opened: Option<usize>,
 }
 
 impl Planner for DiffusionPlanner {
@@ -61,9 +63,10 @@ impl Planner for DiffusionPlanner {
         for request in requests {
             let situation =
                 Situation::new(request, &self.config, self.layout(), &self.normalizer, &self.limits)?;
-            choices.push(Choice { situation, best: None, candidates: 0 });
+            choices.push(Choice { situation, best: None, candidates: 0, opened: None });
         }
         for round in 0..Situation::ROUNDS {
+            choices.iter_mut().for_each(|choice| choice.open(round));
             for ((chunks, kind), members) in self.propose(&choices, round) {
                 let situations: Vec<&Situation<'_>> =
                     members.iter().map(|&i| &choices[i].situation).collect();
@@ -185,7 +188,7 @@ impl DiffusionPlanner {
     fn propose(&self, choices: &[Choice<'_>], round: usize) -> BTreeMap<(usize, Kind), Vec<usize>> {
         let mut runs: BTreeMap<(usize, Kind), Vec<usize>> = BTreeMap::new();
         for (i, choice) in choices.iter().enumerate().filter(|(_, choice)| !choice.will_do()) {
-            for &chunks in choice.situation.horizons.lengths(round) {
+            for &chunks in choice.lengths(round) {
                 let run = runs.entry((chunks, choice.situation.kind)).or_default();
                 run.extend(std::iter::repeat_n(i, self.candidates(choice.situation.kind)));
             }
@@ -210,6 +213,24 @@ impl Choice<'_> {
         self.candidates += 1;
         if self.best.as_ref().is_none_or(|best| plan.score > best.score) {
             self.best = Some(plan);
+        }
+    }
+
+    /// Opens all lengths where none that the plan in force leaves arrives, and in the last round. Where they arrive and only
+    /// lead through where the data have never been, other noise is tried before.
+    fn open(&mut self, round: usize) {
+        let arrives = self.best.as_ref().and_then(notes).is_some_and(|notes| notes.ends);
+        let other_noise = arrives && self.situation.horizons.due.is_some() && round + 1 < Situation::ROUNDS;
+        self.opened = self.opened.or((round > 0 && !other_noise).then_some(round));
+    }
+
+    /// Lengths tried in a round; none where all were tried before.
+    fn lengths(&self, round: usize) -> &[usize] {
+        let horizons = &self.situation.horizons;
+        match self.opened {
+            None => horizons.bound(),
+            Some(opened) if opened == round => horizons.open(),
+            Some(_) => &[],
         }
     }
 

@@ -194,6 +194,7 @@ fn where_no_new_plan_will_do_the_one_in_force_is_kept() {
     // Away from the plan in force it leads nowhere.
     let astray = again(&mut planner, &[first.observations[2], first.observations[3] + 0.3]);
     assert!(astray.unsupported > 0);
+    assert_eq!(astray.stats.candidates, 24, "the lengths it leaves, those with other noise, all");
     // And as soon as there is a new one that will do, it is taken.
     below.store(false, Ordering::Relaxed);
     let fresh = again(&mut planner, &first.observations[2..4]);

@@ -62,9 +62,14 @@ impl Horizons {
         }
     }
 
-    /// Lengths tried in a round.
-    pub fn lengths(&self, round: usize) -> &[usize] {
-        if round == 0 || self.open.is_empty() { &self.bound } else { &self.open }
+    /// Lengths tried first.
+    pub fn bound(&self) -> &[usize] {
+        &self.bound
+    }
+
+    /// All lengths.
+    pub fn open(&self) -> &[usize] {
+        if self.open.is_empty() { &self.bound } else { &self.open }
     }
 
     /// Frames after which a plan of `chunks` chunks is to have arrived.

@@ -45,8 +45,8 @@ pub(super) struct Situation<'a> {
 }
 
 impl<'a> Situation<'a> {
-    /// Rounds in which lengths are tried, each with fresh noise: those that the plan in force leaves, then all.
-    pub const ROUNDS: usize = 2;
+    /// Rounds in which lengths are tried, each with fresh noise: those that the plan in force leaves, twice at most, then all.
+    pub const ROUNDS: usize = 3;
 
     /// # Errors
     /// [`PlannerError::Length`] and [`PlannerError::NonFinite`] for a malformed request, [`PlannerError::Setting`] for

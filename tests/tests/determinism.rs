@@ -25,6 +25,8 @@ fn busy() -> PlanConfig {
         sampler: SamplerConfig {
             steps: 5,
             stabilization_level: 2,
+            // Tokens wait for each other, or there is nothing to complete.
+            uncertainty_scale: 1.0,
             clean_tokens: 0,
             ..SamplerConfig::default()
         },

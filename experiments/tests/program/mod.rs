@@ -29,6 +29,7 @@ pub const QUICK: &[&str] = &[
     "plan.sampler.stabilization_level=2",
     "plan.guidance.mc_samples=1",
     "plan.horizon.lengths=[4]",
+    "plan.horizon.terminal_chunks=4",
     "plan.rank.candidates=1",
     "control.execution_horizon=16",
 ];

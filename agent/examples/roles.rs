@@ -1,6 +1,8 @@
 //! One network, asked three more questions than what to plan: what would I do, what would happen, what was done?
 //!
 //!     cargo run --release --example roles
+// A command-line program talks to the terminal.
+#![allow(clippy::print_stdout)]
 
 use std::error::Error;
 

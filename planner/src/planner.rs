@@ -8,7 +8,8 @@
 //!    ([`crate::Sampler`]), guided by the mean over Monte Carlo completions ([`crate::Guidance`]).
 //! 4. **Rank** (`planner/rank.rs`): each candidate is judged by what it would earn and by where it leads; each request
 //!    keeps the best, which is the plausible one that arrives first.
-//! 5. **Reuse**: where no new plan will do, what is left of the one in force is kept, or other lengths are tried.
+//! 5. **Reuse**: where no new plan will do, what is left of the one in force is kept, or other noise and other
+//!    lengths are tried.
 
 mod candidates;
 mod horizon;

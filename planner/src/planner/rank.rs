@@ -1,5 +1,7 @@
 //! What a finished plan is worth: what it would earn, where it ends, and whether the data have been there.
 
+use forethought_envs::data::Support;
+
 use super::DiffusionPlanner;
 use super::notes::Notes;
 use super::situation::Situation;
@@ -64,19 +66,24 @@ impl DiffusionPlanner {
 
     /// Counts the frames of a plan at positions where the data have never been; none where that does not count.
     pub(super) fn charge(&self, mut plan: Plan) -> Plan {
-        let support = self.support.as_ref().filter(|_| self.config.rank.ood_penalty > 0.0);
         let frames = plan.observations.chunks_exact(self.layout().observation);
-        plan.unsupported =
-            support.map_or(0, |support| frames.filter(|observation| !support.holds(observation)).count());
+        plan.unsupported = self
+            .held_against()
+            .map_or(0, |support| frames.filter(|observation| !support.holds(observation)).count());
         plan
+    }
+
+    /// Where the data have been, if leaving it costs anything.
+    fn held_against(&self) -> Option<&Support> {
+        self.support.as_ref().filter(|_| self.config.rank.ood_penalty > 0.0)
     }
 
     /// Of the frames by which a plan arrives `late`, those at positions where the data have never been. They lie on the
     /// straight line from its end towards the goal, up to `share` of it: a wall in between is no way.
     fn beyond(&self, plan: &Plan, situation: &Situation<'_>, late: f64, share: f64) -> usize {
-        let support = self.support.as_ref().filter(|_| self.config.rank.ood_penalty > 0.0);
         let end = plan.observations.rchunks_exact(self.layout().observation).next();
-        let (Some(support), Some(end), Some(condition)) = (support, end, situation.request.condition())
+        let (Some(support), Some(end), Some(condition)) =
+            (self.held_against(), end, situation.request.condition())
         else {
             return 0;
         };

@@ -260,6 +260,22 @@ fn a_plan_that_ends_before_a_wall_does_not_arrive_through_it() {
 }
 
 #[test]
+fn no_length_longer_than_one_that_will_do_is_sampled() {
+    let everywhere = || support(&|_| true);
+    let lengths = |lengths: &[usize], been: Support| {
+        let mut config = config(1.0, 3);
+        config.horizon.lengths = Lengths::These(lengths.to_vec());
+        let mut planner = supported(config, &Arc::new(AtomicBool::new(true)), 1.0, been);
+        let plan = planner.plan(&[request(1)], false).unwrap().remove(0);
+        (plan.frames / layout().frames_per_token, plan.stats.candidates)
+    };
+    assert_eq!(lengths(&[1, 2, 4], everywhere()), (1, 3));
+    assert_eq!(lengths(&[2, 4], everywhere()), (2, 3));
+    // All lengths lead below, where the data have never been: each is tried, with fresh noise in every round.
+    assert_eq!(lengths(&[2, 4], above()).1, 3 * 2 * 2);
+}
+
+#[test]
 fn where_the_task_is_done_there_is_nothing_to_choose_from() {
     let below = Arc::default();
     let mut planner = planner(config(0.0, 8), &below);

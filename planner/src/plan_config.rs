@@ -71,8 +71,8 @@ pub struct GuidanceConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct HorizonConfig {
     /// Lengths of the candidates of a first plan, in chunks. `"auto"`: with goal conditioning up to a dozen evenly
-    /// spaced ones, the longest among them; without, the longest alone. The shortest come first, and none longer is sampled
-    /// where one arrives without leaving the data.
+    /// spaced ones, the longest among them; without, the longest alone. The shortest come first, and with
+    /// goal conditioning none longer is sampled where one arrives without leaving the data.
     pub lengths: Lengths,
     /// Chunks by which a plan may be shorter than the one in force leaves time for; the shortest that ends at the goal
     /// is kept. 1: arrivals come earlier, and the way does not waver.

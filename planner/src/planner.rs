@@ -2,8 +2,8 @@
 //!
 //! 1. **Situate** (`planner/situation.rs`): each request is read once. What is shown, what is guided, what of the plan
 //!    in force still holds, and which lengths are worth trying (`planner/horizon.rs`).
-//! 2. **Propose**: candidates, shortest first until one will do, each a sequence `[state, goal, chunks]`: the state clean, the goal
-//!    clean or hidden, the chunks pure noise or, in a warm start, the plan in force noised again.
+//! 2. **Propose**: candidates, shortest first, each a sequence `[state, goal, chunks]`: the state clean, the goal clean
+//!    or hidden, the chunks pure noise or, in a warm start, the plan in force noised again.
 //! 3. **Sample** (`planner/candidates.rs`): all candidates of one length walk the scheduling matrix together
 //!    ([`crate::Sampler`]), guided by the mean over Monte Carlo completions ([`crate::Guidance`]).
 //! 4. **Rank** (`planner/rank.rs`): each candidate is judged by what it would earn and by where it leads; each request
@@ -69,8 +69,8 @@ impl Planner for DiffusionPlanner {
         for round in 0..Situation::ROUNDS {
             choices.iter_mut().for_each(|choice| choice.open(round));
             for ((chunks, kind), mut members) in self.propose(&choices, round) {
-                // No longer plan arrives before one that will do.
-                members.retain(|&i| !choices[i].will_do());
+                // Of plans that are shown the goal no longer one arrives before one that will do. Others differ by more.
+                members.retain(|&i| !(kind.shown && choices[i].will_do()));
                 if members.is_empty() {
                     continue;
                 }
@@ -190,7 +190,7 @@ impl DiffusionPlanner {
     }
 
     /// Candidates of a round, by length and kind: what is sampled together, so that a plan depends on its request
-    /// alone. Lengths rise, and longer ones are sampled where no shorter plan will do.
+    /// alone. Lengths rise.
     fn propose(&self, choices: &[Choice<'_>], round: usize) -> BTreeMap<(usize, Kind), Vec<usize>> {
         let mut runs: BTreeMap<(usize, Kind), Vec<usize>> = BTreeMap::new();
         for (i, choice) in choices.iter().enumerate().filter(|(_, choice)| !choice.will_do()) {

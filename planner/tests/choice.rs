@@ -276,6 +276,15 @@ fn no_length_longer_than_one_that_will_do_is_sampled() {
 }
 
 #[test]
+fn where_no_goal_is_shown_every_length_is_sampled() {
+    let mut config = PlanConfig { goal_conditioning: false, ..config(1.0, 3) };
+    config.horizon.lengths = Lengths::These(vec![2, 4]);
+    let mut planner = supported(config, &Arc::new(AtomicBool::new(true)), 1.0, support(&|_| true));
+    let plan = planner.plan(&[request(1)], false).unwrap().remove(0);
+    assert_eq!(plan.stats.candidates, 2 * 3);
+}
+
+#[test]
 fn where_the_task_is_done_there_is_nothing_to_choose_from() {
     let below = Arc::default();
     let mut planner = planner(config(0.0, 8), &below);

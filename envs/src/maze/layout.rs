@@ -42,6 +42,21 @@ impl MazeLayout {
     /// larger than [`MAX_CELLS_ACROSS`], has another character, no free cell, two goals or starts, a gap in the
     /// outer wall, or free cells that cannot be reached from one another.
     pub fn parse(text: &str) -> Result<Self, EnvError> {
+        let new = Self::parse_with_islands(text)?;
+        let first = new.first_free()?;
+        let reached = new.distances(first);
+        if let Some(cut_off) = new.free.iter().find(|cell| reached[cell.row * new.cols + cell.col].is_none()) {
+            return refuse(format!(
+                "{} cannot be reached from {}: open a way between them, or fill it with `#`",
+                place(*cut_off),
+                place(first)
+            ));
+        }
+        Ok(new)
+    }
+
+    /// [`Self::parse`] for mazes in which walking is not the only way: free cells may be cut off from one another.
+    pub(super) fn parse_with_islands(text: &str) -> Result<Self, EnvError> {
         let lines: Vec<Vec<char>> = text
             .split(['\\', '\n'])
             .map(|line| line.trim().chars().collect::<Vec<char>>())
@@ -75,19 +90,16 @@ impl MazeLayout {
                 line.iter().enumerate().map(|(col, mark)| new.read(Cell { row, col }, *mark)).collect();
             canonical.push(marks?);
         }
-        let Some(first) = new.free.first() else {
-            return refuse("it has no free cell: mark some with `O`".to_owned());
-        };
-        let reached = new.distances(*first);
-        if let Some(cut_off) = new.free.iter().find(|cell| reached[cell.row * cols + cell.col].is_none()) {
-            return refuse(format!(
-                "{} cannot be reached from {}: open a way between them, or fill it with `#`",
-                place(*cut_off),
-                place(*first)
-            ));
-        }
+        new.first_free()?;
         new.text = canonical.join("\\");
         Ok(new)
+    }
+
+    fn first_free(&self) -> Result<Cell, EnvError> {
+        match self.free.first() {
+            Some(first) => Ok(*first),
+            None => refuse("it has no free cell: mark some with `O`".to_owned()),
+        }
     }
 
     /// Takes in one cell and returns its canonical mark.

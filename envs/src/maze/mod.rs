@@ -14,6 +14,7 @@ mod geometry;
 mod layout;
 mod maze2d;
 mod name;
+mod ogbench;
 mod physics;
 mod point_maze;
 mod route;
@@ -30,6 +31,9 @@ pub use geometry::{MazeFrame, MazeGeometry};
 pub use layout::{Cell, MAX_CELLS_ACROSS, MazeLayout};
 pub use maze2d::{Maze2dTask, maze2d, maze2d_layout};
 pub use name::{MazeName, parse_maze_name};
+pub use ogbench::{
+    OGBENCH_BALL_RADIUS, OGBENCH_STEP_SECONDS, OGBENCH_TASKS, OgBenchBall, OgBenchGeometry, OgBenchMaze,
+};
 pub use physics::{MAX_SPEED, PhysicsProfile, PointMass};
 pub use point_maze::{point_maze, point_maze_layout};
 pub use rules::{GoalRule, MazeRules};

@@ -6,12 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sha2::{Digest, Sha256};
 
 use crate::data::Dataset;
-use crate::maze::Mazes;
+use crate::maze::{Mazes, OgBenchMazes};
 use crate::suite::Suite;
 use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
 
 /// Every suite, in the order in which names are listed.
-const SUITES: [&dyn Suite; 1] = [&Mazes];
+const SUITES: [&dyn Suite; 2] = [&Mazes, &OgBenchMazes];
 /// Longer names are shortened where they become names of files.
 const MAX_FILE_NAME: usize = 64;
 

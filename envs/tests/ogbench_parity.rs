@@ -87,8 +87,8 @@ fn steps_agree_with_the_package() {
             "{maze}: {} steps, {touching} touching walls, {corners} pushed along both axes, worst error {worst:.1e}",
             steps.len()
         );
-        assert!(steps.len() >= 500 && touching > steps.len() / 4 && large > 50, "{maze}");
-        assert!(corners > 40, "{maze}: {corners}");
+        assert!(steps.len() >= 500 && touching > steps.len() / 5 && large > 50, "{maze}");
+        assert!(corners > 20, "{maze}: {corners}");
         assert!(worst < TOLERANCE, "{maze}: {worst:e}");
     }
 }
@@ -121,7 +121,8 @@ fn the_ball_jumps_where_the_package_lets_it_jump() {
         for pair in steps.windows(2) {
             if let Some(exit) = pair[0].exit {
                 let follows = pair[1].before == geometry.exits()[usize::from(exit)];
-                let other_start = (pair[1].before[0] - pair[0].after[0]).hypot(pair[1].before[1] - pair[0].after[1]);
+                let other_start =
+                    (pair[1].before[0] - pair[0].after[0]).hypot(pair[1].before[1] - pair[0].after[1]);
                 assert!(follows || other_start > 0.3);
             }
         }

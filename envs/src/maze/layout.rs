@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{EnvError, maze::PhysicsProfile};
 
 /// A cell of the grid, counted from the top left of the layout text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cell {
     /// Row, from 0.
     pub row: usize,
@@ -45,7 +45,8 @@ impl MazeLayout {
         let new = Self::parse_with_islands(text)?;
         let first = new.first_free()?;
         let reached = new.distances(first);
-        if let Some(cut_off) = new.free.iter().find(|cell| reached[cell.row * new.cols + cell.col].is_none()) {
+        if let Some(cut_off) = new.free.iter().find(|cell| reached[cell.row * new.cols + cell.col].is_none())
+        {
             return refuse(format!(
                 "{} cannot be reached from {}: open a way between them, or fill it with `#`",
                 place(*cut_off),

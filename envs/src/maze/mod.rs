@@ -4,6 +4,7 @@
 //! moves the ball, [`MazeRules`] say where it starts and what pays, [`MazeEnv`] puts them together.
 //! [`MazeName`] does so by name, the way D4RL and gymnasium-robotics do, also for mazes of one's own;
 //! [`generate()`] makes their data, and the suite is what the registry sees of all this.
+//! OGBench's point mazes have a ball and a protocol of their own: names that begin with `OgBench`.
 
 mod ball;
 mod contact;
@@ -31,8 +32,11 @@ pub use geometry::{MazeFrame, MazeGeometry};
 pub use layout::{Cell, MAX_CELLS_ACROSS, MazeLayout};
 pub use maze2d::{Maze2dTask, maze2d, maze2d_layout};
 pub use name::{MazeName, parse_maze_name};
+pub(crate) use ogbench::OgBenchMazes;
 pub use ogbench::{
-    OGBENCH_BALL_RADIUS, OGBENCH_STEP_SECONDS, OGBENCH_TASKS, OgBenchBall, OgBenchGeometry, OgBenchMaze,
+    OGBENCH_BALL_RADIUS, OGBENCH_GENERATOR, OGBENCH_GENERATOR_VERSION, OGBENCH_STEP_SECONDS, OGBENCH_TASKS,
+    OgBenchBall, OgBenchData, OgBenchEnv, OgBenchGeometry, OgBenchMaze, OgBenchName, OgBenchOptions,
+    OgBenchOracle, generate_ogbench,
 };
 pub use physics::{MAX_SPEED, PhysicsProfile, PointMass};
 pub use point_maze::{point_maze, point_maze_layout};

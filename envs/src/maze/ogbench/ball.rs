@@ -72,7 +72,8 @@ impl OgBenchBall {
 
     fn runge_kutta(&self, position: &mut [f64; 2], velocity: &mut [f64; 2]) {
         const H: f64 = TIME_STEP;
-        let moved = |from: [f64; 2], along: [f64; 2], by: f64| [from[0] + by * along[0], from[1] + by * along[1]];
+        let moved =
+            |from: [f64; 2], along: [f64; 2], by: f64| [from[0] + by * along[0], from[1] + by * along[1]];
         let pull = |x, v| self.contacts(x, v).acceleration();
         let (x1, v1) = (*position, *velocity);
         let a1 = pull(x1, v1);

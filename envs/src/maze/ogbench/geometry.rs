@@ -73,7 +73,8 @@ impl OgBenchGeometry {
 
     /// The box around the whole grid, outer walls included.
     pub fn bounds(&self) -> Area {
-        let last = Cell { row: self.layout.rows().saturating_sub(1), col: self.layout.cols().saturating_sub(1) };
+        let last =
+            Cell { row: self.layout.rows().saturating_sub(1), col: self.layout.cols().saturating_sub(1) };
         Area { min: square(Cell { row: 0, col: 0 }).min, max: square(last).max }
     }
 

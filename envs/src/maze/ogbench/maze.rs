@@ -42,9 +42,7 @@ impl OgBenchMaze {
 
     fn text(self) -> &'static str {
         match self {
-            Self::Medium => {
-                "########\\#OO##OO#\\#OO#OOO#\\##OOO###\\#OO#OOO#\\#O#OO#O#\\#OOO#OO#\\########"
-            }
+            Self::Medium => "########\\#OO##OO#\\#OO#OOO#\\##OOO###\\#OO#OOO#\\#O#OO#O#\\#OOO#OO#\\########",
             Self::Large => {
                 "############\\#OOOO#OOOOO#\\#O##O#O#O#O#\\#OOOOOO#OOO#\\#O####O###O#\\#OO#O#OOOOO#\\\
                  ##O#O#O#O###\\#OO#OOO#OOO#\\############"
@@ -72,20 +70,12 @@ impl OgBenchMaze {
     /// Start and goal cell of a task, counted from 1; `None` for other numbers.
     pub fn task(self, number: usize) -> Option<(Cell, Cell)> {
         let tasks: [[(usize, usize); 2]; OGBENCH_TASKS] = match self {
-            Self::Medium => [
-                [(1, 1), (6, 6)],
-                [(6, 1), (1, 6)],
-                [(5, 3), (4, 2)],
-                [(6, 5), (6, 1)],
-                [(2, 6), (1, 1)],
-            ],
-            Self::Large => [
-                [(1, 1), (7, 10)],
-                [(5, 4), (7, 1)],
-                [(7, 4), (1, 10)],
-                [(3, 8), (5, 4)],
-                [(1, 1), (5, 4)],
-            ],
+            Self::Medium => {
+                [[(1, 1), (6, 6)], [(6, 1), (1, 6)], [(5, 3), (4, 2)], [(6, 5), (6, 1)], [(2, 6), (1, 1)]]
+            }
+            Self::Large => {
+                [[(1, 1), (7, 10)], [(5, 4), (7, 1)], [(7, 4), (1, 10)], [(3, 8), (5, 4)], [(1, 1), (5, 4)]]
+            }
             Self::Giant => [
                 [(1, 1), (10, 14)],
                 [(1, 14), (10, 1)],
@@ -93,13 +83,9 @@ impl OgBenchMaze {
                 [(8, 3), (5, 12)],
                 [(5, 9), (3, 8)],
             ],
-            Self::Teleport => [
-                [(1, 10), (7, 1)],
-                [(1, 1), (7, 10)],
-                [(5, 6), (7, 10)],
-                [(7, 1), (7, 10)],
-                [(5, 6), (7, 1)],
-            ],
+            Self::Teleport => {
+                [[(1, 10), (7, 1)], [(1, 1), (7, 10)], [(5, 6), (7, 10)], [(7, 1), (7, 10)], [(5, 6), (7, 1)]]
+            }
         };
         let [start, goal] = *tasks.get(number.checked_sub(1)?)?;
         Some((cell(start), cell(goal)))
@@ -145,7 +131,11 @@ mod tests {
             (OgBenchMaze::Teleport, 9, 12, 45),
         ] {
             let layout = maze.layout().unwrap();
-            assert_eq!((layout.rows(), layout.cols(), layout.free_cells().len()), (rows, cols, free), "{maze:?}");
+            assert_eq!(
+                (layout.rows(), layout.cols(), layout.free_cells().len()),
+                (rows, cols, free),
+                "{maze:?}"
+            );
             for number in 1..=OGBENCH_TASKS {
                 let (start, goal) = maze.task(number).unwrap();
                 assert!(layout.is_free(start) && layout.is_free(goal) && start != goal);

@@ -1,0 +1,201 @@
+//! Reading data sets in OGBench's layout of numpy's `.npz` files.
+
+use std::path::Path;
+
+use super::npy::Array;
+use super::zip_read::Zip;
+use super::{Dataset, DatasetMetadata, ReadOptions, RewardConvention, SimulatorState};
+use crate::EnvError;
+
+/// Reads an `.npz` file in OGBench's layout, whoever wrote it.
+///
+/// Needs `observations` and `actions` (`[rows, entries]`) and `terminals` (`[rows]`), which are true in the last row of
+/// each episode, whose action has no next state; takes `rewards` and `qpos` with `qvel` where they are. Numbers may be of
+/// any common size and kind. Other arrays are ignored. The result has passed [`Dataset::check`].
+///
+/// OGBench's `terminals` are where the clock cut an episode: they become time-outs of the result, none of whose rows is
+/// terminal. Of `options` the environment's name, the limit and what rewards pay for are used. Where observations are
+/// late (the teleport maze), [`Dataset::observe_positions`] puts the true ones in their place.
+///
+/// # Errors
+/// [`EnvError::Io`] when the file cannot be opened; [`EnvError::Data`] when it is no `.npz` file, is cut off or damaged,
+/// misses an array, holds a type or shape that cannot be trained on (discrete actions and images among them), has arrays
+/// of different lengths, is larger than allowed, or fails the check. Memory asked for stays within the limit, and within
+/// what a file of that size can hold.
+pub fn read_npz(path: &Path, options: &ReadOptions) -> Result<Dataset, EnvError> {
+    let io = |source| EnvError::Io { path: path.into(), source };
+    let refuse = |problem: String| EnvError::Data { path: path.into(), problem };
+    let found = std::fs::metadata(path).map_err(io)?;
+    if !found.is_file() {
+        return Err(refuse("this is a folder, a pipe or a device: name an .npz file".into()));
+    }
+    if found.len() > options.max_bytes {
+        return Err(refuse(format!(
+            "the file has {} bytes, more than the limit of {}; split it into smaller ones",
+            found.len(),
+            options.max_bytes
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(io)?;
+    let zip = Zip::open(&bytes).map_err(|error| refuse(error.to_string()))?;
+    let mut arrays = Arrays { path, zip, left: options.max_bytes };
+    let dataset = dataset(&mut arrays, options)?;
+    dataset.check().map_err(|error| match error {
+        EnvError::Data { problem, .. } => refuse(problem),
+        other => other,
+    })?;
+    Ok(dataset)
+}
+
+fn dataset(arrays: &mut Arrays<'_>, options: &ReadOptions) -> Result<Dataset, EnvError> {
+    let (observations, observation_dim) = arrays.demand("observations", Arrays::vectors)?;
+    let rows = observations.len().checked_div(observation_dim).unwrap_or(0);
+    let (actions, action_dim) = arrays.demand("actions", Arrays::actions)?;
+    let timeouts = arrays.demand("terminals", Arrays::flags)?;
+    let rewards = arrays.take("rewards", Arrays::column)?;
+    let positions = arrays.take("qpos", Arrays::vectors)?;
+    let velocities = arrays.take("qvel", Arrays::vectors)?;
+    let lengths = [
+        ("actions", Some(actions.len().checked_div(action_dim).unwrap_or(0))),
+        ("terminals", Some(timeouts.len())),
+        ("rewards", rewards.as_ref().map(Vec::len)),
+        ("qpos", positions.as_ref().map(|(values, width)| values.len().checked_div(*width).unwrap_or(0))),
+        ("qvel", velocities.as_ref().map(|(values, width)| values.len().checked_div(*width).unwrap_or(0))),
+    ];
+    if let Some((key, Some(found))) =
+        lengths.into_iter().find(|(_, found)| found.is_some_and(|found| found != rows))
+    {
+        return Err(arrays.error(format!(
+            "`{key}` has {found} rows and `observations` {rows}; they do not belong together: write or copy the file again"
+        )));
+    }
+    let simulator = match (positions, velocities) {
+        // Bodies with free joints have more positions than velocities; nothing here uses those.
+        (Some((positions, dim)), Some((velocities, other))) if dim == other => {
+            Some(SimulatorState { dim, positions, velocities })
+        }
+        _ => None,
+    };
+    let convention = match rewards {
+        Some(_) => options.rewards.unwrap_or(RewardConvention::OfAction),
+        None => RewardConvention::Missing,
+    };
+    Ok(Dataset {
+        env_id: options.env_id.clone().unwrap_or_default(),
+        observation_dim,
+        action_dim,
+        goal_dim: 0,
+        observations,
+        actions,
+        rewards: rewards.unwrap_or_else(|| vec![0.0; rows]),
+        terminals: vec![false; rows],
+        timeouts,
+        goals: None,
+        simulator,
+        metadata: DatasetMetadata {
+            timeouts: options.timeouts.unwrap_or_default(),
+            rewards: convention,
+            ..DatasetMetadata::default()
+        },
+    })
+}
+
+/// An open file, and how much memory its arrays may still take.
+struct Arrays<'a> {
+    path: &'a Path,
+    zip: Zip<'a>,
+    left: u64,
+}
+
+impl Arrays<'_> {
+    fn error(&self, problem: String) -> EnvError {
+        EnvError::Data { path: self.path.into(), problem }
+    }
+
+    /// What `read` makes of an array; `None` where the file has none of this name.
+    fn take<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&Array<'_>) -> Result<T, String>,
+    ) -> Result<Option<T>, EnvError> {
+        let file =
+            self.zip.read(&format!("{key}.npy"), self.left).map_err(|error| self.error(error.to_string()))?;
+        let Some(file) = file else { return Ok(None) };
+        self.left = self.left.saturating_sub(file.len() as u64);
+        let array = Array::parse(&file).map_err(|error| self.error(format!("`{key}`: {error}")))?;
+        // As numbers of 32 bits, what came in one byte each takes four.
+        let elements = array.shape.iter().fold(4, |bytes: u64, len| bytes.saturating_mul(*len));
+        if elements > self.left {
+            return Err(self.error(format!(
+                "`{key}` takes {elements} bytes, and {} are left of the limit: split the file into smaller ones",
+                self.left
+            )));
+        }
+        self.left -= elements;
+        read(&array).map(Some).map_err(|problem| self.error(format!("`{key}`: {problem}")))
+    }
+
+    /// [`Self::take`] of an array that must be there.
+    fn demand<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&Array<'_>) -> Result<T, String>,
+    ) -> Result<T, EnvError> {
+        match self.take(key, read)? {
+            Some(found) => Ok(found),
+            None => {
+                let there: Vec<&str> = self.zip.names().map(|name| name.trim_end_matches(".npy")).collect();
+                let there = if there.is_empty() { "nothing".into() } else { there.join(", ") };
+                Err(self.error(format!(
+                    "`{key}` is missing (there is {there}): OGBench's layout has observations, actions and terminals"
+                )))
+            }
+        }
+    }
+
+    /// One vector a row, and its width.
+    fn vectors(array: &Array<'_>) -> Result<(Vec<f32>, usize), String> {
+        match array.shape.as_slice() {
+            [_, width] if *width > 0 => Ok((array.numbers(), usize::try_from(*width).unwrap_or(usize::MAX))),
+            [_, _, _, ..] => Err(format!(
+                "shape {:?}: images and other arrays per step are not supported, only one vector per step (shape \
+                 [rows, entries]); encode them first",
+                array.shape
+            )),
+            other => Err(format!(
+                "shape {other:?}; one vector per row is expected: store it with shape [rows, entries]"
+            )),
+        }
+    }
+
+    /// As [`Self::vectors`], and quantities, not choices.
+    fn actions(array: &Array<'_>) -> Result<(Vec<f32>, usize), String> {
+        if array.is_whole() {
+            return Err("whole numbers are taken for choices, and discrete actions are not supported, only quantities \
+                        (one number per actuator): if these are quantities, store them as float32"
+                .into());
+        }
+        Self::vectors(array)
+    }
+
+    fn one_per_row(array: &Array<'_>) -> Result<(), String> {
+        match array.shape.as_slice() {
+            [_] | [_, 1] => Ok(()),
+            other => {
+                Err(format!("shape {other:?}; one number per row is expected: store it with shape [rows]"))
+            }
+        }
+    }
+
+    /// One number a row.
+    fn column(array: &Array<'_>) -> Result<Vec<f32>, String> {
+        Self::one_per_row(array)?;
+        Ok(array.numbers())
+    }
+
+    /// One flag a row.
+    fn flags(array: &Array<'_>) -> Result<Vec<bool>, String> {
+        Self::one_per_row(array)?;
+        array.flags().map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,90 @@
+//! Columns of a data set of the point mazes under construction.
+
+use crate::EnvError;
+use crate::data::{Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
+use crate::maze::ogbench::{OGBENCH_GENERATOR, OGBENCH_GENERATOR_VERSION, OgBenchMaze};
+
+/// One row.
+pub(super) struct Row {
+    pub observation: [f64; 2],
+    pub action: [f64; 2],
+    pub reached: bool,
+    pub last: bool,
+    pub goal: [f64; 2],
+    pub position: [f64; 2],
+    pub velocity: [f64; 2],
+}
+
+#[derive(Default)]
+pub(super) struct Columns {
+    observations: Vec<f32>,
+    actions: Vec<f32>,
+    rewards: Vec<f32>,
+    timeouts: Vec<bool>,
+    goals: Vec<f32>,
+    positions: Vec<f32>,
+    velocities: Vec<f32>,
+}
+
+impl Columns {
+    pub fn with_capacity(id: &str, rows: usize) -> Result<Self, EnvError> {
+        let refuse = |problem: String| EnvError::Data { path: id.into(), problem };
+        if rows == 0 {
+            return Err(refuse("zero rows were asked for; ask for at least one".into()));
+        }
+        let mut new = Self::default();
+        let full = |_| refuse(format!("{rows} rows do not fit into memory; ask for fewer"));
+        for pair in
+            [&mut new.observations, &mut new.actions, &mut new.goals, &mut new.positions, &mut new.velocities]
+        {
+            pair.try_reserve_exact(rows.saturating_mul(2)).map_err(full)?;
+        }
+        new.rewards.try_reserve_exact(rows).map_err(full)?;
+        new.timeouts.try_reserve_exact(rows).map_err(full)?;
+        Ok(new)
+    }
+
+    pub fn len(&self) -> usize {
+        self.rewards.len()
+    }
+
+    pub fn push(&mut self, row: &Row) {
+        let single = |pair: [f64; 2]| pair.map(|value| value as f32);
+        self.observations.extend(single(row.observation));
+        self.actions.extend(single(row.action));
+        self.rewards.push(if row.reached { 1.0 } else { 0.0 });
+        self.timeouts.push(row.last);
+        self.goals.extend(single(row.goal));
+        self.positions.extend(single(row.position));
+        self.velocities.extend(single(row.velocity));
+    }
+
+    pub fn finish(self, id: &str, maze: OgBenchMaze, seed: u64) -> Dataset {
+        Dataset {
+            env_id: id.to_owned(),
+            observation_dim: 2,
+            action_dim: 2,
+            goal_dim: 2,
+            observations: self.observations,
+            actions: self.actions,
+            terminals: vec![false; self.rewards.len()],
+            rewards: self.rewards,
+            timeouts: self.timeouts,
+            goals: Some(self.goals),
+            simulator: Some(SimulatorState {
+                dim: 2,
+                positions: self.positions,
+                velocities: self.velocities,
+            }),
+            metadata: DatasetMetadata {
+                seed: Some(seed),
+                generator: Some(OGBENCH_GENERATOR.into()),
+                generator_version: Some(OGBENCH_GENERATOR_VERSION),
+                layout_hash: Some(maze.hash()),
+                timeouts: TimeoutMeaning::Truncation,
+                rewards: RewardConvention::OfAction,
+                ..DatasetMetadata::default()
+            },
+        }
+    }
+}

@@ -1,11 +1,13 @@
-//! Steps per second of the point-mass maze on one core, contacts included.
+//! Steps per second of the point-mass mazes on one core, contacts included, and rows per second of OGBench's data.
 // A benchmark speaks to the terminal and has nobody to hand an error to.
 #![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use forethought_envs::maze::{Maze2dTask, MazeSize, PhysicsProfile, maze2d};
+use forethought_envs::maze::{
+    Maze2dTask, MazeSize, OgBenchEnv, OgBenchMaze, OgBenchOptions, PhysicsProfile, generate_ogbench, maze2d,
+};
 use forethought_envs::{Environment, Start};
 
 /// Steps per measured iteration.
@@ -46,5 +48,42 @@ fn steps(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, steps);
+/// Steps of an environment that starts again where it ends.
+fn run(env: &mut OgBenchEnv, actions: &[[f64; 2]], hold: usize) -> f64 {
+    let mut total = 0.0;
+    for k in 0..STEPS {
+        match env.step(black_box(&actions[k / hold % actions.len()])) {
+            Ok(step) if !step.ended() => total += step.reward,
+            _ => env.reset(&Start::seed(k as u64)).expect("reset cannot fail"),
+        }
+    }
+    total
+}
+
+fn ogbench(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("ogbench-pointmaze");
+    group.throughput(Throughput::Elements(STEPS as u64));
+    for maze in [OgBenchMaze::Giant, OgBenchMaze::Teleport] {
+        let actions = actions();
+        // Pressed against walls for long, or as seldom as a random walk is.
+        for (how, hold) in [("held", HOLD), ("fresh", 1)] {
+            let mut env = OgBenchEnv::new("bench", maze).expect("a shipped layout");
+            env.reset(&Start::seed(0)).expect("reset cannot fail");
+            let mut position = env.position();
+            let touching = (0..STEPS)
+                .filter(|k| env.ball().step(&mut position, actions[k / hold % actions.len()]) != [0.0; 2]);
+            println!("{} % of the steps touch a wall", 100 * touching.count() / STEPS);
+            group.bench_function(format!("{}-{how}", maze.name()), |bencher| {
+                bencher.iter(|| run(&mut env, &actions, hold));
+            });
+        }
+    }
+    group.bench_function("rows of data", |bencher| {
+        let options = OgBenchOptions { rows: STEPS, ..OgBenchOptions::default() };
+        bencher.iter(|| generate_ogbench("pointmaze-giant-navigate-v0", &options, &mut |_, _| {}));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, steps, ogbench);
 criterion_main!(benches);

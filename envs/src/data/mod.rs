@@ -1,4 +1,4 @@
-//! Offline data: rows of experience, the D4RL HDF5 layout, and what a sequence model trains on (windows
+//! Offline data: rows of experience, the layouts of D4RL (HDF5) and OGBench (`.npz`), and what a sequence model trains on (windows
 //! and a normaliser).
 //!
 //! [`read_hdf5`] reads anybody's file and [`write_hdf5`] writes one, [`Dataset::repair_stale_observations`] makes every
@@ -20,6 +20,10 @@
 //! Numbers of any size and kind are read, flags as booleans or as numbers 0 and 1. What the entries mean, bounds of the
 //! actions, seconds per step and the task stand in a [`DataDescription`]: a TOML beside the file, or its text in the
 //! file's attribute `description`.
+//!
+//! [`read_npz`] and [`write_npz`] do the same for OGBench's files: `observations`, `actions`, `terminals`, `qpos` and
+//! `qvel`, with the episodes to validate with in a second file ([`validation_path`]). Where observations are late,
+//! [`Dataset::observe_positions`] puts the true ones in their place.
 //!
 //! ```no_run
 //! use forethought_envs::data::{DataReport, ReadOptions, read_hdf5};

@@ -20,7 +20,8 @@ pub struct Cell {
 pub const MAX_CELLS_ACROSS: usize = 64;
 
 /// A rectangular grid of walls (`#`) and free cells, closed by walls all around, in which every free cell can
-/// be reached from every other one. One cell can be the goal, one the start; both are free.
+/// be reached from every other one (OGBench's teleport maze aside, where one is reached by a jump). One cell can be the goal,
+/// one the start; both are free.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MazeLayout {

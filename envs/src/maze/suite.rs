@@ -89,7 +89,8 @@ pub fn make_with_profile(id: &str, profile: PhysicsProfile) -> Result<Box<dyn En
     limited(make_maze(id, Some(profile))?)
 }
 
-/// The maze behind a name, in observation coordinates. `None` for names that are not those of mazes.
+/// The maze behind a name, in observation coordinates. `None` for names that are not those of mazes, and for OGBench's,
+/// which have a geometry of their own ([`crate::maze::OgBenchGeometry`]).
 pub fn maze_layout(id: &str) -> Option<MazeGeometry> {
     make_maze(id, None).ok().map(|env| env.geometry().clone())
 }

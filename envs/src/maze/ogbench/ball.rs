@@ -60,21 +60,26 @@ impl OgBenchBall {
             *at += REACH * along;
         }
         let mut velocity = [0.0; 2];
+        let mut contacts = Contacts::default();
+        self.touch(*position, velocity, &mut contacts);
         // A ball at rest that touches nothing stays there.
-        if self.contacts(*position, velocity).is_empty() {
+        if contacts.is_empty() {
             return velocity;
         }
         for _ in 0..SUB_STEPS {
-            self.runge_kutta(position, &mut velocity);
+            self.runge_kutta(position, &mut velocity, &mut contacts);
         }
         velocity
     }
 
-    fn runge_kutta(&self, position: &mut [f64; 2], velocity: &mut [f64; 2]) {
+    fn runge_kutta(&self, position: &mut [f64; 2], velocity: &mut [f64; 2], contacts: &mut Contacts) {
         const H: f64 = TIME_STEP;
         let moved =
             |from: [f64; 2], along: [f64; 2], by: f64| [from[0] + by * along[0], from[1] + by * along[1]];
-        let pull = |x, v| self.contacts(x, v).acceleration();
+        let mut pull = |x, v| {
+            self.touch(x, v, contacts);
+            contacts.acceleration()
+        };
         let (x1, v1) = (*position, *velocity);
         let a1 = pull(x1, v1);
         let (x2, v2) = (moved(x1, v1, H / 2.0), moved(v1, a1, H / 2.0));
@@ -98,28 +103,31 @@ impl OgBenchBall {
         nearest
     }
 
+    /// Puts what the ball touches in the place of `contacts`.
     #[inline]
-    fn contacts(&self, position: [f64; 2], velocity: [f64; 2]) -> Contacts {
-        let mut contacts = Contacts::default();
+    fn touch(&self, position: [f64; 2], velocity: [f64; 2], contacts: &mut Contacts) {
+        contacts.clear();
         self.visit_touched(position, |normal, depth| contacts.push(normal, depth, velocity));
-        contacts
     }
 
     /// Calls `found(normal, depth)` for each wall that the ball touches.
     #[inline]
     fn visit_touched(&self, [x, y]: [f64; 2], mut found: impl FnMut([f64; 2], f64)) {
         let nearest = |at: f64| {
-            let index = ((at + SIDE) / SIDE).round();
-            let offset = at - (SIDE * index - SIDE);
+            let index = floor((at + SIDE) / SIDE + 0.5);
+            let offset = at - (SIDE * index as f64 - SIDE);
             // The ball reaches over at most one edge per axis, because it is narrower than a square.
             let side = match offset.abs() > HALF - OGBENCH_BALL_RADIUS {
                 true if offset < 0.0 => -1_i64,
                 true => 1,
                 false => 0,
             };
-            (index as i64, offset, side)
+            (index, offset, side)
         };
         let ((col, dx, across), (row, dy, along)) = (nearest(x), nearest(y));
+        if across == 0 && along == 0 && !self.is_wall(row, col) {
+            return;
+        }
         for (step_row, step_col) in [(0, 0), (0, across), (along, 0), (along, across)]
             .into_iter()
             .enumerate()
@@ -146,6 +154,14 @@ impl OgBenchBall {
             _ => false,
         }
     }
+}
+
+/// Largest whole number that is not larger. The standard library's is a call where the processor's own rounding is not
+/// taken for granted.
+#[inline]
+fn floor(value: f64) -> i64 {
+    let towards_zero = value as i64;
+    towards_zero.saturating_sub(i64::from(towards_zero as f64 > value))
 }
 
 /// The position is what is observed, where nothing jumps.

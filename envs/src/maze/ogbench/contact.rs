@@ -42,12 +42,17 @@ pub(super) struct Contacts {
 }
 
 impl Contacts {
+    /// Forgets all.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
     /// Adds a contact with unit `normal` from wall to ball, `depth` (negative inside) and the ball's velocity.
     #[inline]
     pub fn push(&mut self, normal: [f64; 2], depth: f64, velocity: [f64; 2]) {
         let imp = impedance(depth);
-        // The pyramid's rows are regularised by twice what the friction of 1 makes of a normal's.
-        let weight = imp / ((1.0 - imp) * 4.0 * INVERSE_WEIGHT);
+        let weight = weight(imp);
         let [x, y] = normal;
         let edges = [([x - y, y + x], weight), ([x + y, y - x], weight), (normal, 2.0 * weight)];
         for (along, weight) in edges {
@@ -60,6 +65,7 @@ impl Contacts {
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -68,6 +74,9 @@ impl Contacts {
     /// `m/2 |a|^2 + sum_k D_k/2 min(0, j_k . a - aref_k)^2`, found on the set of rows that push.
     pub fn acceleration(&self) -> [f64; 2] {
         let rows = self.rows.get(..self.len).unwrap_or_default();
+        if rows.is_empty() {
+            return [0.0; 2];
+        }
         let mut pushing = pushing_set(rows, [0.0; 2]);
         for _ in 0..MAX_ROWS {
             let a = accelerate(rows, pushing);
@@ -90,7 +99,12 @@ impl Contacts {
 #[inline]
 pub(super) fn ball_box(relative: [f64; 2], radius: f64) -> ([f64; 2], f64) {
     let outside = relative.map(|along| along - along.clamp(-HALF, HALF));
-    let length = dot(outside, outside).sqrt();
+    // One coordinate is zero on a face; the square root is only for corners.
+    let length = match outside {
+        [x, 0.0] => x.abs(),
+        [0.0, y] => y.abs(),
+        _ => dot(outside, outside).sqrt(),
+    };
     if length > 0.0 {
         return (outside.map(|along| along / length), length - radius);
     }
@@ -102,6 +116,12 @@ pub(super) fn ball_box(relative: [f64; 2], radius: f64) -> ([f64; 2], f64) {
     } else {
         ([sign(x), 0.0], x.abs() - HALF - radius)
     }
+}
+
+/// Weight of a row. The pyramid's rows are regularised by twice what the friction of 1 makes of a normal's.
+#[inline]
+const fn weight(imp: f64) -> f64 {
+    imp / ((1.0 - imp) * 4.0 * INVERSE_WEIGHT)
 }
 
 /// MuJoCo's impedance at a depth, default `solimp`.

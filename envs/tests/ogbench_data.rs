@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use forethought_envs::collect;
-use forethought_envs::data::{Dataset, WindowIndex, WindowOptions, check_inside};
+use forethought_envs::data::{
+    Dataset, ReadOptions, WindowIndex, WindowOptions, WriteOptions, check_inside, read_hdf5, write_hdf5,
+};
 use forethought_envs::maze::{
     Cell, OGBENCH_GENERATOR, OgBenchBall, OgBenchEnv, OgBenchGeometry, OgBenchName, OgBenchOptions,
     generate_ogbench,
@@ -185,6 +187,19 @@ fn stale_observations_differ_from_true_ones_after_jumps_alone() {
     let mut read = stale.clone();
     assert_eq!(read.observe_positions().unwrap(), different);
     assert_eq!((read.observations, stale.rewards), (truth.observations, truth.rewards));
+}
+
+/// What `collect` writes and `train` reads.
+#[test]
+fn an_hdf5_file_keeps_them_whole() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("data.hdf5");
+    let data = collect(STITCH, 5_000, 2, &mut |_, _| {}).unwrap();
+    write_hdf5(&data, &path, WriteOptions::default()).unwrap();
+    let mut read = read_hdf5(&path, &ReadOptions::default()).unwrap();
+    assert_eq!(read, data);
+    assert_eq!(read.repair_stale_observations().unwrap(), 0);
+    assert_eq!(read, data);
 }
 
 #[test]

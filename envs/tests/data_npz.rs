@@ -226,7 +226,7 @@ fn other_layouts_are_refused_with_what_is_wrong() {
         assert!(message.contains("data.npz") && parts.iter().all(|part| message.contains(part)), "{message}");
     }
     for (bytes, says) in
-        [(&b""[..], "not a zip file"), (b"PK\x03\x04", "directory is missing"), (b"hello", "check the path")]
+        [(&b""[..], "not a zip file"), (b"PK\x03\x04", "damaged or cut off"), (b"hello", "check the path")]
     {
         let (_home, path) = home_with(bytes);
         assert!(refusal(&path).contains(says), "{}", refusal(&path));
@@ -256,7 +256,7 @@ fn sizes_are_held_against_the_file_before_memory_is_asked_for() {
     // A file of a kilobyte that says that it holds gigabytes, in its directory or in the array's own words.
     let huge = vec![("observations.npy", npy("<f4", "(2, 2)", &floats(&[0.0; 4])))];
     let (_home, path) = home_with(&zip(&huge, 20_000_000));
-    assert!(refusal(&path).contains("declares"), "{}", refusal(&path));
+    assert!(refusal(&path).contains("damaged or cut off"), "{}", refusal(&path));
     let (_home, path) = home_with(&file_with("observations", Some(npy("<f4", "(400000000, 2)", &[0; 16]))));
     assert!(refusal(&path).contains("are there"), "{}", refusal(&path));
 }

@@ -49,6 +49,7 @@ mod inside;
 mod inverse;
 mod normalizer;
 mod npy;
+mod npz_archive;
 mod npz_file;
 mod npz_write;
 mod positions;
@@ -58,8 +59,6 @@ mod report;
 mod statistics;
 mod support;
 mod windows;
-mod zip_read;
-mod zip_write;
 
 pub use dataset::{Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
 pub use description::DataDescription;

@@ -1,9 +1,10 @@
 //! Reading data sets in OGBench's layout of numpy's `.npz` files.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use super::npy::Array;
-use super::zip_read::Zip;
+use super::npy::{Array, NpyError};
+use super::npz_archive::{Archive, ArchiveError};
 use super::{Dataset, DatasetMetadata, ReadOptions, RewardConvention, SimulatorState};
 use crate::EnvError;
 
@@ -37,9 +38,13 @@ pub fn read_npz(path: &Path, options: &ReadOptions) -> Result<Dataset, EnvError>
         )));
     }
     let bytes = std::fs::read(path).map_err(io)?;
-    let zip = Zip::open(&bytes).map_err(|error| refuse(error.to_string()))?;
-    let mut arrays = Arrays { path, zip, left: options.max_bytes };
-    let dataset = dataset(&mut arrays, options)?;
+    // The parsers meet arbitrary bytes here. Should one panic on some, that is a damaged file to us.
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let archive = Archive::open(bytes).map_err(|error| refuse(error.to_string()))?;
+        dataset(&mut Arrays { path, archive, left: options.max_bytes }, options)
+    }));
+    let gave_up = || refuse(ArchiveError::Damaged("the parser gave up".into()).to_string());
+    let dataset = read.map_err(|_| gave_up())??;
     dataset.check().map_err(|error| match error {
         EnvError::Data { problem, .. } => refuse(problem),
         other => other,
@@ -103,7 +108,7 @@ fn dataset(arrays: &mut Arrays<'_>, options: &ReadOptions) -> Result<Dataset, En
 /// An open file, and how much memory its arrays may still take.
 struct Arrays<'a> {
     path: &'a Path,
-    zip: Zip<'a>,
+    archive: Archive,
     left: u64,
 }
 
@@ -118,13 +123,13 @@ impl Arrays<'_> {
         key: &str,
         read: impl FnOnce(&Array<'_>) -> Result<T, String>,
     ) -> Result<Option<T>, EnvError> {
-        let file =
-            self.zip.read(&format!("{key}.npy"), self.left).map_err(|error| self.error(error.to_string()))?;
+        let file = self.archive.read(&format!("{key}.npy"), self.left);
+        let file = file.map_err(|error| self.error(error.to_string()))?;
         let Some(file) = file else { return Ok(None) };
         self.left = self.left.saturating_sub(file.len() as u64);
         let array = Array::parse(&file).map_err(|error| self.error(format!("`{key}`: {error}")))?;
         // As numbers of 32 bits, what came in one byte each takes four.
-        let elements = array.shape.iter().fold(4, |bytes: u64, len| bytes.saturating_mul(*len));
+        let elements = array.shape().iter().fold(4, |bytes: u64, len| bytes.saturating_mul(*len));
         if elements > self.left {
             return Err(self.error(format!(
                 "`{key}` takes {elements} bytes, and {} are left of the limit: split the file into smaller ones",
@@ -144,7 +149,8 @@ impl Arrays<'_> {
         match self.take(key, read)? {
             Some(found) => Ok(found),
             None => {
-                let there: Vec<&str> = self.zip.names().map(|name| name.trim_end_matches(".npy")).collect();
+                let names = self.archive.names();
+                let there: Vec<&str> = names.iter().map(|name| name.trim_end_matches(".npy")).collect();
                 let there = if there.is_empty() { "nothing".into() } else { there.join(", ") };
                 Err(self.error(format!(
                     "`{key}` is missing (there is {there}): OGBench's layout has observations, actions and terminals"
@@ -155,12 +161,14 @@ impl Arrays<'_> {
 
     /// One vector a row, and its width.
     fn vectors(array: &Array<'_>) -> Result<(Vec<f32>, usize), String> {
-        match array.shape.as_slice() {
-            [_, width] if *width > 0 => Ok((array.numbers(), usize::try_from(*width).unwrap_or(usize::MAX))),
+        match array.shape() {
+            [_, width] if *width > 0 => {
+                Ok((numbers(array.numbers())?, usize::try_from(*width).unwrap_or(usize::MAX)))
+            }
             [_, _, _, ..] => Err(format!(
                 "shape {:?}: images and other arrays per step are not supported, only one vector per step (shape \
                  [rows, entries]); encode them first",
-                array.shape
+                array.shape()
             )),
             other => Err(format!(
                 "shape {other:?}; one vector per row is expected: store it with shape [rows, entries]"
@@ -179,7 +187,7 @@ impl Arrays<'_> {
     }
 
     fn one_per_row(array: &Array<'_>) -> Result<(), String> {
-        match array.shape.as_slice() {
+        match array.shape() {
             [_] | [_, 1] => Ok(()),
             other => {
                 Err(format!("shape {other:?}; one number per row is expected: store it with shape [rows]"))
@@ -190,12 +198,17 @@ impl Arrays<'_> {
     /// One number a row.
     fn column(array: &Array<'_>) -> Result<Vec<f32>, String> {
         Self::one_per_row(array)?;
-        Ok(array.numbers())
+        numbers(array.numbers())
     }
 
     /// One flag a row.
     fn flags(array: &Array<'_>) -> Result<Vec<bool>, String> {
         Self::one_per_row(array)?;
-        array.flags().map_err(|error| error.to_string())
+        numbers(array.flags())
     }
+}
+
+/// Values, or why they are not read as text.
+fn numbers<T>(read: Result<T, NpyError>) -> Result<T, String> {
+    read.map_err(|error| error.to_string())
 }

@@ -1,0 +1,90 @@
+//! The zip file around numpy's arrays, unpacked within a limit.
+
+use std::io::{Cursor, Read};
+
+use thiserror::Error;
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use crate::printable;
+
+/// Why a zip file, or a file in it, is not read.
+#[derive(Debug, Error)]
+pub(super) enum ArchiveError {
+    #[error("this is not a zip file, which .npz files are: check the path")]
+    NotZip,
+    #[error("the file is damaged or cut off ({0}): write or copy it again")]
+    Damaged(String),
+    #[error("a name stands in it twice: write the file again with each array once")]
+    Twice,
+    #[error("`{0}` is encrypted: write it without a password")]
+    Encrypted(String),
+    #[error("`{0}` is compressed by a method other than deflate: write it with numpy's savez_compressed")]
+    Method(String),
+    #[error(
+        "`{name}` takes {size} bytes, and {limit} are left of the limit: split the file into smaller ones"
+    )]
+    TooLarge { name: String, size: u64, limit: u64 },
+}
+
+/// An open zip file.
+pub(super) struct Archive {
+    zip: ZipArchive<Cursor<Vec<u8>>>,
+}
+
+impl Archive {
+    /// Reads the directory.
+    pub fn open(bytes: Vec<u8>) -> Result<Self, ArchiveError> {
+        if !is_zip(&bytes) {
+            return Err(ArchiveError::NotZip);
+        }
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+        if zip.has_duplicate_names() { Err(ArchiveError::Twice) } else { Ok(Self { zip }) }
+    }
+
+    /// Names of the files, fit to be printed.
+    pub fn names(&self) -> Vec<String> {
+        self.zip.file_names_raw().map(|name| printable(String::from_utf8_lossy(name)).to_string()).collect()
+    }
+
+    /// Content of a file of at most `limit` bytes; `None` where there is none of this name.
+    ///
+    /// Memory grows with what is unpacked, whatever sizes the file declares.
+    pub fn read(&mut self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, ArchiveError> {
+        let mut file = match self.zip.by_name(name) {
+            Ok(file) => file,
+            Err(ZipError::FileNotFound) => return Ok(None),
+            Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => {
+                return Err(ArchiveError::Encrypted(name.into()));
+            }
+            Err(ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_)) => {
+                return Err(ArchiveError::Method(name.into()));
+            }
+            Err(error) => return Err(damaged(&error)),
+        };
+        let size = file.size();
+        if size > limit {
+            return Err(ArchiveError::TooLarge { name: name.into(), size, limit });
+        }
+        let mut content = Vec::new();
+        // One more than there should be, so that the end is reached, where the checksum is compared.
+        (&mut file)
+            .take(size.saturating_add(1))
+            .read_to_end(&mut content)
+            .map_err(|error| ArchiveError::Damaged(format!("`{name}`: {}", printable(error))))?;
+        if content.len() as u64 != size {
+            let holds = if content.len() as u64 > size { "more".into() } else { content.len().to_string() };
+            return Err(ArchiveError::Damaged(format!("`{name}` declares {size} bytes and holds {holds}")));
+        }
+        Ok(Some(content))
+    }
+}
+
+/// Whether these are the first bytes of a zip file, which an empty one has other than the rest.
+pub(super) fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
+fn damaged(error: &ZipError) -> ArchiveError {
+    ArchiveError::Damaged(printable(error).to_string())
+}

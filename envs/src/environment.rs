@@ -123,6 +123,10 @@ pub struct EnvSpec {
     pub max_episode_steps: Option<usize>,
     /// Normalisation of the return, where the benchmark defines one.
     pub score: Option<ScoreRange>,
+    /// Number of fixed tasks of the benchmark's protocol, which [`Start::task`] asks for, counted from 1; 0 where there
+    /// are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tasks: usize,
     /// SHA-256 (hex) of what a checkpoint must agree with besides the id: maze layout and physics
     /// profile. `None` where there is nothing beyond the id.
     pub layout_hash: Option<String>,
@@ -141,6 +145,7 @@ impl EnvSpec {
             actuators: None,
             max_episode_steps: None,
             score: None,
+            tasks: 0,
             layout_hash: None,
         }
     }
@@ -189,6 +194,11 @@ impl EnvSpec {
     pub fn entries(&self, kind: FeatureKind) -> Vec<usize> {
         entries_of(&self.features, kind)
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A saved state, restorable into an environment of the same id.

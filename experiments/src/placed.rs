@@ -1,4 +1,4 @@
-//! Episodes that begin or end where the user says, whatever their seed.
+//! Episodes that begin or end where the user says, whatever their seed, and the numbered tasks that episodes go through.
 
 use clap::Args;
 use forethought_envs::{EnvError, EnvSpec, Environment, SharedTask, Simulator, Start, Transition, make};
@@ -18,12 +18,17 @@ pub struct Ends {
     #[arg(long, value_name = "X,Y", value_delimiter = ',', allow_hyphen_values = true)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<Vec<f64>>,
+    /// Task of every episode, by its number, where the benchmark has numbered tasks. Default: all of them in turn, by the
+    /// episode's seed.
+    #[arg(long, value_name = "N")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<usize>,
 }
 
 impl Ends {
     /// Whether everything is the seed's to choose.
     pub fn is_free(&self) -> bool {
-        self.start.is_none() && self.goal.is_none()
+        self.start.is_none() && self.goal.is_none() && self.task.is_none()
     }
 
     /// The environment of this name, whose episodes have these ends.
@@ -32,7 +37,8 @@ impl Ends {
     /// Those of the environment.
     pub fn make(&self, id: &str) -> Result<Box<dyn Environment>, EnvError> {
         let inner = make(id)?;
-        if self.is_free() { Ok(inner) } else { Ok(Box::new(Placed { inner, ends: self.clone() })) }
+        let plain = self.is_free() && inner.spec().tasks == 0;
+        if plain { Ok(inner) } else { Ok(Box::new(Placed { inner, ends: self.clone() })) }
     }
 
     /// Refuses ends that an environment cannot honour.
@@ -40,8 +46,28 @@ impl Ends {
     /// # Errors
     /// [`Failure`] that says why.
     pub fn check(&self, id: &str) -> Result<(), Failure> {
-        let tried = self.make(id)?.reset(&Start::seed(0));
+        let mut environment = self.make(id)?;
+        if let Some(number) = self.task {
+            let there = environment.spec().tasks;
+            if there == 0 {
+                return Err(Failure::refused(format!("--task: `{id}` has no numbered tasks: leave it out")));
+            }
+            if !(1..=there).contains(&number) {
+                return Err(Failure::refused(format!(
+                    "--task: `{id}` has tasks 1 to {there}, and task {number} was asked for: choose one of these, or leave \
+                     it out for all of them"
+                )));
+            }
+        }
+        let tried = environment.reset(&Start::seed(0));
         tried.map_err(|error| Failure::refused(format!("--start, --goal: {error}")))
+    }
+
+    /// Number of the task that an episode has, where tasks are numbered. Seeds that follow one another go through all
+    /// tasks, from the first on.
+    pub fn task_of(&self, spec: &EnvSpec, seed: u64) -> Option<usize> {
+        let turn = seed.checked_rem(spec.tasks as u64)?;
+        self.task.or(usize::try_from(turn).ok().map(|turn| turn + 1))
     }
 }
 
@@ -59,6 +85,7 @@ impl Environment for Placed {
         let mut start = start.clone();
         start.position = self.ends.start.clone().or(start.position);
         start.goal = self.ends.goal.clone().or(start.goal);
+        start.task = start.task.or_else(|| self.ends.task_of(self.inner.spec(), start.seed));
         self.inner.reset(&start)
     }
 

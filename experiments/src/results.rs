@@ -27,6 +27,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Episode {
     /// Seed of start, goal and the planner's noise.
     pub seed: u64,
+    /// Number of its task, where the benchmark numbers them.
+    pub task: Option<usize>,
     /// First observation.
     pub start: Vec<f64>,
     /// Goal, where the environment has one.

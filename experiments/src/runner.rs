@@ -111,7 +111,7 @@ pub fn prepare(request: &Request<'_>, earlier: Option<Results>) -> Result<Agenda
     if !earlier.records.is_empty() && (earlier.first_seed, earlier.episodes, &earlier.ends) != asked {
         return Err(Failure::refused(format!(
             "the folder holds {} episodes from seed {}, and {count} from seed {first_seed} are asked for, or others of \
-             --start and --goal: choose another folder with --out, or replace them with --force",
+             --start, --goal and --task: choose another folder with --out, or replace them with --force",
             earlier.episodes, earlier.first_seed
         )));
     }
@@ -184,7 +184,7 @@ impl Agenda {
             let records =
                 job.episodes(place, &Starts { seeds: &request.episodes.seeds(), ends: request.ends }, &bar)?;
             bar.set_position(began + ends[at]);
-            let record = job.record(&place.spec, &records)?;
+            let record = job.record(&place.spec, request.ends, &records)?;
             seen(&place.spec, &record, &records)?;
             results.put(record);
             results::write(out, results)?;
@@ -230,7 +230,7 @@ impl Job {
         }
     }
 
-    fn record(&self, spec: &EnvSpec, records: &[EpisodeRecord]) -> Result<Record, Failure> {
+    fn record(&self, spec: &EnvSpec, ends: &Ends, records: &[EpisodeRecord]) -> Result<Record, Failure> {
         Ok(Record {
             variant: self.name.clone(),
             same_as: None,
@@ -241,7 +241,7 @@ impl Job {
             times: None,
             episodes: records
                 .iter()
-                .map(|record| scoring::episode(record, spec))
+                .map(|record| scoring::episode(record, spec, ends))
                 .collect::<Result<_, _>>()?,
         })
     }

@@ -162,14 +162,15 @@ pub fn reference(
     Ok(run_policy(policy.as_mut(), environment.as_mut(), starts.seeds, None, progress)?)
 }
 
-/// What is kept of an episode.
+/// What is kept of an episode that began and ended as said.
 ///
 /// # Errors
 /// Those of [`EpisodeOutcome::new`].
-pub fn episode(record: &EpisodeRecord, spec: &EnvSpec) -> Result<Episode, Failure> {
+pub fn episode(record: &EpisodeRecord, spec: &EnvSpec, ends: &Ends) -> Result<Episode, Failure> {
     let outcome = EpisodeOutcome::new(record, spec)?;
     Ok(Episode {
         seed: record.seed,
+        task: ends.task_of(spec, record.seed),
         start: record.observations.first().cloned().unwrap_or_default(),
         goal: record.goal.clone(),
         episode_return: outcome.episode_return,

@@ -90,6 +90,7 @@ impl MazeEnv {
             }),
             max_episode_steps: Some(rules.max_episode_steps),
             score: rules.score,
+            tasks: 0,
             layout_hash: Some(geometry.layout().hash(profile)),
         };
         let physics = PointMass::new(&geometry, profile);

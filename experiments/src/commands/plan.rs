@@ -47,7 +47,7 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let [record] = records.as_mut_slice() else {
         return Err(Failure::broken("the rollout returned no episode"));
     };
-    let episode = scoring::episode(record, &spec)?;
+    let episode = scoring::episode(record, &spec, &args.ends)?;
     let page = scene(&spec).map(|scene| picture::animation(record, &scene, episode.score).text);
     // How every plan was denoised is tens of megabytes; the page shows a selection of it, the record the first.
     record.plans.iter_mut().skip(1).for_each(|plan| plan.trace.clear());
@@ -67,14 +67,22 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let later: Vec<f64> = record.plans.iter().skip(1).map(|plan| plan.took_s).collect();
     let replan = later.iter().sum::<f64>() / later.len().max(1) as f64;
     if args.shared.json {
-        console::json(&json!({ "environment": spec.id, "seed": args.seed, "return": episode.episode_return,
+        console::json(
+            &json!({ "environment": spec.id, "seed": args.seed, "task": episode.task, "return": episode.episode_return,
             "score": episode.score, "score_if_stayed": episode.score_if_stayed, "success": episode.success,
-            "steps_to_arrival": episode.steps_to_arrival, "plans": record.plans.len(), "first_plan_s": first, "replan_s": replan, "files": console::all_shown(&written) }))?;
+            "steps_to_arrival": episode.steps_to_arrival, "plans": record.plans.len(), "first_plan_s": first, "replan_s": replan, "files": console::all_shown(&written) }),
+        )?;
         return Ok(());
     }
     let arrival =
         episode.steps_to_arrival.map_or("never arrived".into(), |step| format!("arrived at step {step}"));
-    console::line(format_args!("{} seed {}: score {:.1}, {arrival}", spec.id, args.seed, episode.score()))?;
+    let task = episode.task.map_or(String::new(), |number| format!(" task {number}"));
+    console::line(format_args!(
+        "{}{task} seed {}: score {:.1}, {arrival}",
+        spec.id,
+        args.seed,
+        episode.score()
+    ))?;
     console::line(format_args!(
         "{} plans: first {:.0} ms, replans {:.0} ms each",
         record.plans.len(),

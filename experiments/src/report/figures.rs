@@ -34,6 +34,8 @@ pub struct Figures {
     pub successes: usize,
     /// 95 % Wilson interval of their share.
     pub success_interval: Interval,
+    /// Whether the benchmark gives them numbered tasks: its score is the share of successes, over all tasks.
+    pub numbered: bool,
     /// Mean steps to success, of the episodes that had it.
     pub steps_to_arrive: Option<f64>,
     /// What planning took, many episodes together.
@@ -98,6 +100,7 @@ impl Figures {
             score_if_stayed: stayed,
             successes,
             success_interval: statistics::wilson_interval(successes, scores.len())?,
+            numbered: record.episodes.iter().any(|episode| episode.task.is_some()),
             steps_to_arrive: (!steps.is_empty()).then(|| steps.iter().sum::<f64>() / steps.len() as f64),
             planning: record.planning,
             times: record.times.clone(),
@@ -201,5 +204,10 @@ pub fn signed_estimate(mean: f64, interval: Option<Interval>) -> String {
 
 fn success(figures: &Figures) -> String {
     let (count, interval) = (figures.score.count, figures.success_interval);
+    if figures.numbered {
+        let share = 100.0 * figures.successes as f64 / count as f64;
+        let [low, high] = [interval.low, interval.high].map(|end| 100.0 * end);
+        return format!("{share:.1} % of {count} [{low:.1}, {high:.1}]");
+    }
     format!("{} of {count} [{:.0}, {:.0} %]", figures.successes, 100.0 * interval.low, 100.0 * interval.high)
 }

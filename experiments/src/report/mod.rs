@@ -53,7 +53,13 @@ pub fn basis(results: &Results) -> String {
         Some(place) => format!(" all with {name} {place:?},"),
         None => String::new(),
     };
-    let ends = places("start", &results.ends.start) + &places("goal", &results.ends.goal);
+    let mut ends = places("start", &results.ends.start) + &places("goal", &results.ends.goal);
+    let numbered = results.records.iter().flat_map(|record| &record.episodes).any(|one| one.task.is_some());
+    match results.ends.task {
+        Some(number) => ends += &format!(" all of task {number},"),
+        None if numbered => ends += " through the benchmark's tasks in turn where it numbers them,",
+        None => {}
+    }
     format!(
         "{} episodes of each variant, seeds {} to {},{ends} on {}; all variants meet the same starts, goals and noise. \
          Intervals are 95 % bootstrap intervals, those of success Wilson's. Differences are to {} (*), episode by \

@@ -2,10 +2,14 @@
 
 use super::Episode;
 
-/// The columns.
+/// The columns that all have.
 pub const HEADER: &str = "environment,variant,seed,start,goal,return,score,return_if_stayed,score_if_stayed,success,steps_to_arrival,plans";
 
-/// The line of an episode. Entries of a vector are separated by spaces; what there is not is left empty.
+/// The column behind them, in files with episodes of numbered tasks.
+pub const TASK: &str = ",task";
+
+/// The line of an episode. Entries of a vector are separated by spaces; what there is not is left empty. The number of a
+/// task stands behind the rest, so that lines of benchmarks without numbers are what they were.
 pub fn line(environment: &str, variant: &str, episode: &Episode) -> String {
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     let vector = |entries: &[f64]| entries.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
@@ -23,16 +27,19 @@ pub fn line(environment: &str, variant: &str, episode: &Episode) -> String {
         episode.steps_to_arrival.map_or(String::new(), |steps| steps.to_string()),
         episode.plans.to_string(),
     ];
-    fields.join(",")
+    let task = episode.task.map_or(String::new(), |number| format!(",{number}"));
+    fields.join(",") + &task
 }
 
 /// Environment, variant and episode of a line that [`line`] wrote; `Err` says what is wrong with it.
 pub fn parse(text: &str) -> Result<(String, String, Episode), String> {
-    let fields = split(text)?;
+    let mut fields = split(text)?;
+    let task = if fields.len() > 12 { fields.pop().unwrap_or_default() } else { String::new() };
     let [environment, variant, seed, start, goal, total, score, stayed, score_stayed, success, steps, plans] =
         <[String; 12]>::try_from(fields).map_err(|fields| format!("{} fields instead of 12", fields.len()))?;
     let episode = Episode {
         seed: number("seed", &seed)?,
+        task: optional("task", &task, number)?,
         start: vector("start", &start)?,
         goal: optional("goal", &goal, vector)?,
         episode_return: number("return", &total)?,
@@ -102,11 +109,12 @@ mod tests {
             goal in prop::option::of(prop::collection::vec(-1e3..1e3f64, 1..3)),
             returns in prop::array::uniform2(-1e9..1e9f64),
             scores in prop::array::uniform2(prop::option::of(-1e3..1e3f64)),
-            steps in prop::option::of(any::<usize>()),
+            numbers in prop::array::uniform2(prop::option::of(any::<usize>())),
             variant in "[ -~]*",
         ) {
+            let [steps, task] = numbers;
             let episode = Episode {
-                seed, start, goal, episode_return: returns[0], score: scores[0], return_if_stayed: returns[1],
+                seed, task, start, goal, episode_return: returns[0], score: scores[0], return_if_stayed: returns[1],
                 score_if_stayed: scores[1], success: steps.is_some(), steps_to_arrival: steps, plans: 3,
             };
             let (environment, name, found) = parse(&line("maze, a", &variant, &episode)).unwrap();
@@ -114,6 +122,9 @@ mod tests {
             let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(&found.start), bits(&episode.start));
             assert_eq!(found, episode);
+            // Beside episodes of numbered tasks, one without has an empty field.
+            let beside = line("maze, a", "b", &episode) + if task.is_none() { "," } else { "" };
+            assert_eq!(parse(&beside).unwrap().2, episode);
         }
     }
 
@@ -123,6 +134,8 @@ mod tests {
         for (bad, says) in [
             (good.replacen("a,b,0", "a,b,x", 1), "seed is `x`"),
             ("1,2".to_owned(), "2 fields"),
+            (format!("{good},x"), "task is `x`"),
+            (format!("{good},1,2"), "13 fields"),
             (good.replacen('b', "\"b", 1), "quote"),
         ] {
             let error = parse(&bad).unwrap_err();

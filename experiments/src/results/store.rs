@@ -164,7 +164,8 @@ fn episodes(path: &Path) -> Result<BTreeMap<(String, String), Vec<Episode>>, Fai
         Err(error) => return Err(refused(path, &format!("cannot be read ({error})"))),
     };
     let mut lines = text.lines();
-    if lines.next() != Some(csv::HEADER) {
+    let header = lines.next().map(|header| header.strip_suffix(csv::TASK).unwrap_or(header));
+    if header != Some(csv::HEADER) {
         return Err(damaged(path, &format!("its first line is not `{}`", csv::HEADER)));
     }
     for (number, line) in lines.enumerate() {
@@ -224,7 +225,8 @@ fn damaged(path: &Path, why: &str) -> Failure {
 /// # Errors
 /// Those of the folder.
 pub fn write(out: &OutputDir, results: &Results) -> Result<(), Failure> {
-    let mut text = String::from(csv::HEADER) + "\n";
+    let numbered = results.records.iter().flat_map(|record| &record.episodes).any(|one| one.task.is_some());
+    let mut text = String::from(csv::HEADER) + if numbered { csv::TASK } else { "" } + "\n";
     let mut environments: BTreeMap<String, Place> = BTreeMap::new();
     let mut variants = Vec::new();
     // What is the same as another comes behind it.
@@ -240,7 +242,8 @@ pub fn write(out: &OutputDir, results: &Results) -> Result<(), Failure> {
             Some(same_as) => Content::Same { same_as: same_as.clone() },
             None => {
                 for episode in &record.episodes {
-                    text += &(csv::line(&made.environment, &record.variant, episode) + "\n");
+                    text += &csv::line(&made.environment, &record.variant, episode);
+                    text += if numbered && episode.task.is_none() { ",\n" } else { "\n" };
                 }
                 Content::Own(Box::new(Own::of(record, place)))
             }

@@ -71,6 +71,7 @@ impl OgBenchEnv {
             max_episode_steps: Some(EPISODE_STEPS),
             // OGBench scores the share of episodes that succeed, in percent; their return is 1, all others' 0.
             score: Some(ScoreRange { min: 0.0, max: 1.0 }),
+            tasks: OGBENCH_TASKS,
             layout_hash: Some(maze.hash()),
             ..EnvSpec::of_spaces(
                 id,

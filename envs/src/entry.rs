@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::data::Dataset;
+use crate::data::{DataLayout, Dataset};
 use crate::{Dynamics, EnvError, Environment, Policy, Scene};
 
 type MakeEnvironment = dyn Fn() -> Result<Box<dyn Environment>, EnvError> + Send + Sync;
@@ -17,6 +17,8 @@ pub struct Entry {
     pub(crate) make: Arc<MakeEnvironment>,
     pub(crate) policies: Vec<(String, Arc<MakePolicy>)>,
     pub(crate) collect: Option<Arc<Collect>>,
+    pub(crate) validation: Option<Arc<Collect>>,
+    pub(crate) layout: DataLayout,
     pub(crate) scene: Option<Scene>,
     pub(crate) dynamics: Option<Arc<dyn Dynamics>>,
 }
@@ -32,6 +34,8 @@ impl Entry {
             make: Arc::new(make),
             policies: Vec::new(),
             collect: None,
+            validation: None,
+            layout: DataLayout::default(),
             scene: None,
             dynamics: None,
         }
@@ -64,6 +68,24 @@ impl Entry {
         self
     }
 
+    /// A generator of episodes to validate with, which are none of those to train on. Called as that one is, with the
+    /// number of rows to train on: how many belong to these is the benchmark's to say.
+    #[must_use]
+    pub fn validation_data<F>(mut self, collect: F) -> Self
+    where
+        F: Fn(usize, u64, &mut dyn FnMut(usize, usize)) -> Result<Dataset, EnvError> + Send + Sync + 'static,
+    {
+        self.validation = Some(Arc::new(collect));
+        self
+    }
+
+    /// Layout of the files that its data are published in. Without, D4RL's.
+    #[must_use]
+    pub fn data_layout(mut self, layout: DataLayout) -> Self {
+        self.layout = layout;
+        self
+    }
+
     /// A top view.
     #[must_use]
     pub fn scene(mut self, scene: Scene) -> Self {
@@ -86,6 +108,11 @@ impl Entry {
     /// Whether a generator of offline data belongs to it.
     pub fn has_data(&self) -> bool {
         self.collect.is_some()
+    }
+
+    /// Whether episodes to validate with are kept apart from those data.
+    pub fn has_validation_data(&self) -> bool {
+        self.validation.is_some()
     }
 }
 

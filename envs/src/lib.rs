@@ -35,8 +35,8 @@ pub use feature::{Feature, FeatureKind, FeatureRole, entries_of};
 pub use policy::Policy;
 pub use printable::printable;
 pub use registry::{
-    catalogue, collect, dynamics, entry, families, file_name, known, make, policy, register, register_entry,
-    resolve, scene,
+    catalogue, collect, collect_validation, data_layout, dynamics, entry, families, file_name, known, make,
+    policy, register, register_entry, resolve, scene,
 };
 pub use scene::{Area, Scene};
 pub use space::BoxSpace;

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
 
-use crate::data::Dataset;
+use crate::data::{DataLayout, Dataset};
 use crate::maze::{Mazes, OgBenchMazes};
 use crate::suite::Suite;
 use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
@@ -180,6 +180,25 @@ pub fn collect(
                     .into(),
         }),
     }
+}
+
+/// Data to validate with, of which none are among those that [`collect`] makes for the same `rows` and `seed`; `None`
+/// where the benchmark keeps none apart.
+///
+/// # Errors
+/// As [`entry`], and what a generator reports.
+pub fn collect_validation(
+    id: &str,
+    rows: usize,
+    seed: u64,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Option<Dataset>, EnvError> {
+    entry(id)?.validation.map(|collect| collect(rows, seed, progress)).transpose()
+}
+
+/// Layout of the files that the environment's data are published in; D4RL's where the name is not known.
+pub fn data_layout(id: &str) -> DataLayout {
+    entry(id).map_or_else(|_| DataLayout::default(), |entry| entry.layout)
 }
 
 /// A name for files and folders of an environment: the id itself where that is one, else its beginning with a hash of

@@ -85,9 +85,10 @@ impl Answer {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make offline data with the benchmark's own controller, as a D4RL HDF5 file.
+    /// Make offline data with the benchmark's own controller, as a D4RL HDF5 file or an OGBench .npz file.
     #[command(
         after_help = "Examples: forethought collect maze2d-umaze --set data.rows=200000 --out data/small.hdf5\n          \
+                      forethought collect pointmaze-medium-stitch --out data/stitch.npz\n          \
                       forethought collect --maze 'maze2d:#####\\#GOO#\\###O#\\#####'\n          \
                       forethought collect --maze pointmaze:my-maze.txt"
     )]
@@ -163,7 +164,8 @@ pub struct CollectArgs {
     /// Environment, configuration and overrides.
     #[command(flatten)]
     pub shared: Shared,
-    /// File to write. Default: data/ENVIRONMENT.hdf5
+    /// File to write: .npz for OGBench's layout, with what it keeps to validate with in FILE-val.npz, else HDF5 in
+    /// D4RL's. Default: data/ENVIRONMENT, in the layout that the benchmark publishes
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Seed of the generator (overrides data.seed).
@@ -206,7 +208,7 @@ pub struct PlanArgs {
 /// Options of `inspect`.
 #[derive(Args, Debug)]
 pub struct InspectArgs {
-    /// A checkpoint folder, a training run, a data file (.hdf5) or a configuration (.toml).
+    /// A checkpoint folder, a training run, a data file (.hdf5, .npz) or a configuration (.toml).
     pub path: PathBuf,
     /// Print one JSON object instead of text.
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use forethought_envs::file_name;
+use forethought_envs::{data_layout, file_name};
 
 use crate::configuration::Configuration;
 use crate::failure::Failure;
@@ -65,7 +65,7 @@ pub fn configuration(
 
 /// Default path of an environment's data file.
 pub fn data_file(id: &str) -> PathBuf {
-    Path::new("data").join(format!("{}.hdf5", file_name(id)))
+    Path::new("data").join(format!("{}.{}", file_name(id), data_layout(id).extension()))
 }
 
 /// Default folder of a command's results.

@@ -22,7 +22,8 @@
 //! file's attribute `description`.
 //!
 //! [`read_npz`] and [`write_npz`] do the same for OGBench's files: `observations`, `actions`, `terminals`, `qpos` and
-//! `qvel`, with the episodes to validate with in a second file ([`validation_path`]). Where observations are late,
+//! `qvel`, with the episodes to validate with in a second file ([`validation_path`]). [`read_data`] reads either, told by
+//! what stands in the file. Where observations are late,
 //! [`Dataset::observe_positions`] puts the true ones in their place.
 //!
 //! ```no_run
@@ -41,6 +42,7 @@
 mod anomalies;
 mod dataset;
 mod description;
+mod file;
 mod hdf5_arrays;
 mod hdf5_file;
 mod hdf5_storage;
@@ -62,6 +64,7 @@ mod windows;
 
 pub use dataset::{Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
 pub use description::DataDescription;
+pub use file::{DataLayout, read_data, write_data};
 pub use hdf5_file::{DEFAULT_MAX_BYTES, ReadOptions, read_hdf5};
 pub use hdf5_write::{WriteOptions, write_hdf5};
 pub use inside::check_inside;

@@ -25,11 +25,11 @@ pub struct TrainArgs {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Data file: HDF5 in D4RL's layout. Default: data/ENVIRONMENT.hdf5
+    /// Data file: HDF5 in D4RL's layout or .npz in OGBench's, told by its content. Default: the one that `collect` makes
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
     /// What the data are (TOML): features, action bounds, seconds per step, task. Default: DATA.toml beside
-    /// DATA.hdf5, where there is one.
+    /// the data file, where there is one.
     #[arg(long, value_name = "FILE", requires = "data")]
     pub describe: Option<PathBuf>,
     /// Folder of the run. Default: runs/ENVIRONMENT/train, or runs/DATA/train without an environment

@@ -1,7 +1,11 @@
 //! `forethought collect`: offline data from the generator that an environment brings.
 
-use forethought_envs::data::{WriteOptions, write_hdf5};
-use forethought_envs::{collect, make};
+use std::path::PathBuf;
+
+use forethought_envs::data::{
+    DataLayout, Dataset, TimeoutMeaning, WriteOptions, validation_path, write_data,
+};
+use forethought_envs::{collect, collect_validation, entry, make};
 use serde_json::json;
 
 use crate::cli::CollectArgs;
@@ -26,27 +30,54 @@ pub fn run(args: &CollectArgs) -> Result<(), Failure> {
             ))
         })?;
     }
+    // This layout keeps the episodes to validate with in a file beside.
+    let beside = DataLayout::of_name(&path) == DataLayout::Npz && entry(id)?.has_validation_data();
+    let beside = beside.then(|| validation_path(&path));
     let write = WriteOptions { overwrite: args.force, ..WriteOptions::default() };
-    if path.is_file() && !args.force {
-        return Err(Failure::broken(format!(
-            "{} exists already: name another file with --out, or replace it with --force",
-            path.display()
-        )));
+    for path in [&path].into_iter().chain(&beside) {
+        if path.is_file() && !args.force {
+            return Err(Failure::broken(format!(
+                "{} exists already: name another file with --out, or replace it with --force",
+                path.display()
+            )));
+        }
+        write.check(path)?;
     }
-    write.check(&path)?;
     let seed = args.seed.unwrap_or(configuration.data.seed);
     let rows = configuration.data.rows;
     let bar = progress::bar(rows as u64, "steps", args.shared.json);
-    let dataset = collect(id, rows, seed, &mut |done, _| bar.set_position(done as u64))?;
+    let mut files = vec![(path, collect(id, rows, seed, &mut |done, _| bar.set_position(done as u64))?)];
+    if let Some(beside) = beside {
+        bar.set_message("to validate with");
+        files.extend(collect_validation(id, rows, seed, &mut |_, _| {})?.map(|dataset| (beside, dataset)));
+    }
     bar.set_message("writing");
-    write_hdf5(&dataset, &path, write)?;
+    for (path, dataset) in &files {
+        write_data(dataset, path, write)?;
+    }
     bar.finish();
-    let summary = dataset.summary();
+    told(args, &files, id, seed)
+}
+
+fn told(args: &CollectArgs, files: &[(PathBuf, Dataset)], id: &str, seed: u64) -> Result<(), Failure> {
     if args.shared.json {
-        console::json(&json!({ "path": console::shown(&path), "summary": summary }))?;
-    } else {
+        let file = |(path, dataset): &(PathBuf, Dataset)| json!({ "path": console::shown(path), "summary": dataset.summary() });
+        let mut told = files.first().map_or(json!({}), file);
+        if let Some(validation) = files.get(1) {
+            told["validation"] = file(validation);
+        }
+        console::json(&told)?;
+        return Ok(());
+    }
+    for (i, (path, dataset)) in files.iter().enumerate() {
+        let summary = dataset.summary();
+        let ends = match dataset.metadata.timeouts {
+            TimeoutMeaning::Truncation => "episodes",
+            TimeoutMeaning::GoalSwitch => "goals reached",
+        };
+        let what = if i == 0 { "steps" } else { "steps to validate with" };
         console::line(format_args!(
-            "{} steps of {id} (seed {seed}), {} goals reached, in {}",
+            "{} {what} of {id} (seed {seed}), {} {ends}, in {}",
             summary.rows,
             summary.timeouts,
             path.display()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forethought_envs::data::{DataReport, Finding, FindingKind, ReadOptions, read_hdf5};
+use forethought_envs::data::{DataReport, Finding, FindingKind, ReadOptions, TimeoutMeaning, read_data};
 use forethought_envs::printable;
 use forethought_planner::checkpoint;
 use serde_json::json;
@@ -94,7 +94,7 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
 }
 
 fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
-    let mut dataset = read_hdf5(path, &ReadOptions::default())?;
+    let mut dataset = read_data(path, &ReadOptions::default())?;
     let summary = dataset.summary();
     // The columns are the file's own, the report is of what training makes of them.
     let put_back = dataset.repair_stale_observations();
@@ -115,7 +115,7 @@ fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     console::line(format_args!(
-        "{}: {} rows of {}, {} terminals, {} time-outs\n",
+        "{}: {} rows of {}, {} terminals, {} time-outs ({})\n",
         path.display(),
         summary.rows,
         match summary.env_id.as_str() {
@@ -123,7 +123,11 @@ fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
             id => printable(id).to_string(),
         },
         summary.terminals,
-        summary.timeouts
+        summary.timeouts,
+        match dataset.metadata.timeouts {
+            TimeoutMeaning::Truncation => "ends of episodes",
+            TimeoutMeaning::GoalSwitch => "the goal changed, the run went on",
+        }
     ))?;
     let mut table = Table::new([
         words("column"),

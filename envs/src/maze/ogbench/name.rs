@@ -40,6 +40,12 @@ impl OgBenchData {
             (Self::Stitch, _) => 5000,
         }
     }
+
+    /// Rows to validate with beside `rows` to train on: a tenth as many episodes, at least one.
+    pub fn validation_rows(self, maze: OgBenchMaze, rows: usize) -> usize {
+        let length = self.episode_rows(maze);
+        rows.div_ceil(length).div_ceil(10).saturating_mul(length)
+    }
 }
 
 /// Name of an environment with data, such as `pointmaze-teleport-stitch-v0`.

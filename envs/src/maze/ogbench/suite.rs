@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::data::DataLayout;
 use crate::maze::ogbench::{
     OgBenchBall, OgBenchEnv, OgBenchGeometry, OgBenchName, OgBenchOptions, OgBenchOracle, env,
     generate_ogbench,
@@ -32,7 +33,7 @@ impl Suite for OgBenchMazes {
 
 fn entry(name: OgBenchName) -> Result<Entry, EnvError> {
     let geometry = OgBenchGeometry::new(name.maze)?;
-    let id = name.id();
+    let [id, validation_id] = [name.id(), name.id()];
     let mut entry = Entry::new(move || {
         Ok(Box::new(TimeLimit::new(OgBenchEnv::new(&name.id(), name.maze)?, env::EPISODE_STEPS)?))
     })
@@ -40,7 +41,13 @@ fn entry(name: OgBenchName) -> Result<Entry, EnvError> {
     .scene(geometry.scene())
     .data(move |rows, seed, progress| {
         generate_ogbench(&id, &OgBenchOptions { rows, seed, ..OgBenchOptions::default() }, progress)
-    });
+    })
+    .validation_data(move |rows, seed, progress| {
+        let rows = name.data.validation_rows(name.maze, rows);
+        let options = OgBenchOptions { rows, seed, validation: true, ..OgBenchOptions::default() };
+        generate_ogbench(&validation_id, &options, progress)
+    })
+    .data_layout(DataLayout::Npz);
     let jumps = !geometry.entrances().is_empty();
     // Where the ball jumps by chance, no map from here to there is the environment's.
     if !jumps {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use forethought_envs::data::{DataDescription, Dataset, FixedGoal, ReadOptions, check_inside, read_hdf5};
+use forethought_envs::data::{DataDescription, Dataset, FixedGoal, ReadOptions, check_inside, read_data};
 use forethought_envs::{EnvError, EnvSpec, Start, TaskConfig, TaskKind, make};
 use forethought_planner::PlannerError;
 
@@ -78,7 +78,7 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
         goal,
         ..ReadOptions::default()
     };
-    let mut dataset = read_hdf5(&path, &options)?;
+    let mut dataset = read_data(&path, &options)?;
     let put_back = dataset.repair_stale_observations().map_err(|error| naming(&path, error))?;
     let own_name = said.environment.clone().unwrap_or_else(|| dataset.env_id.clone());
     let registered = typed.clone().or_else(|| make(&own_name).is_ok().then(|| own_name.clone()));

@@ -10,6 +10,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
+use std::io::{Cursor, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use forethought_envs::data::{
     DataDescription, DataReport, Dataset, DatasetMetadata, DatasetNormalizer, ReadOptions, WriteOptions,
-    read_hdf5, write_hdf5,
+    read_data, read_hdf5, write_hdf5, write_npz,
 };
 use forethought_envs::maze::{GenerateOptions, generate};
 use forethought_envs::{EnvSpec, make};
@@ -30,6 +31,8 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 /// Bytes in use, and the most there were since the last look.
 static USED: AtomicUsize = AtomicUsize::new(0);
@@ -518,6 +521,108 @@ fn mutated_data_files_are_refused_or_read() {
     tally.close("data files");
 }
 
+/// Names and contents of the files in a zip file.
+fn unzipped(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut zip = ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let names: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
+    let mut content = |name: String| {
+        let mut content = Vec::new();
+        zip.by_name(&name).unwrap().read_to_end(&mut content).unwrap();
+        (name, content)
+    };
+    names.into_iter().map(&mut content).collect()
+}
+
+/// A zip file with checksums that belong to its contents: what is changed then is what is read.
+fn zipped(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(content).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// What the text before numpy's numbers may hold where something else stands.
+const NPY_WORDS: [&str; 14] = [
+    "(4294967296, 4294967296)",
+    "(18446744073709551615,)",
+    "(-1, 2)",
+    "(2.5,)",
+    "((((((((((((((((",
+    "[[[[[[[[[[[[[[[[",
+    "{{{{{{{{{{{{{{{{",
+    "{'a': {'a': {'a': {",
+    "-+-+-+-+-+-+-+1",
+    "1+1+1+1+1j",
+    "'<f2'",
+    "'|O'",
+    "'|S9223372036854775807'",
+    "'\\x1b[2J'",
+];
+
+#[test]
+fn mutated_npz_files_are_refused_or_read() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.npz");
+    let options = GenerateOptions { rows: 300, ..GenerateOptions::default() };
+    let data = generate("maze2d-umaze-v1", &options, &mut |_, _| {}).unwrap();
+    write_npz(&data, &path, WriteOptions::default()).unwrap();
+    let originals = [fs::read(&path).unwrap(), NUMPY.to_vec()];
+    let arrays = originals.each_ref().map(|original| unzipped(original));
+    for (original, arrays) in originals.iter().zip(&arrays) {
+        for bytes in [original, &zipped(arrays)] {
+            fs::write(&path, bytes).unwrap();
+            read_data(&path, &ReadOptions::default()).unwrap();
+        }
+    }
+    let mut tally = Tally::default();
+    seeds("npz files", |rng, seed| {
+        let which = rng.random_range(0..originals.len());
+        // Every byte of a zip file is guarded by a checksum, so that most changes end there. In the other half of the files
+        // the arrays in it are changed.
+        let bytes = if rng.random_bool(0.5) {
+            let mut bytes = originals[which].clone();
+            mutate_bytes(&mut bytes, rng);
+            bytes
+        } else {
+            let mut files = arrays[which].clone();
+            let at = rng.random_range(0..files.len());
+            let content = &mut files[at].1;
+            let mut text = content[..128].to_vec();
+            if rng.random_bool(0.5) {
+                let word = NPY_WORDS[rng.random_range(0..NPY_WORDS.len())];
+                let at = rng.random_range(10..text.len());
+                let end = if rng.random_bool(0.5) { at } else { (at + word.len()).min(text.len()) };
+                text.splice(at..end, word.bytes());
+                // Its length, so that all of it is read.
+                let len = u16::try_from(text.len() - 10).unwrap();
+                text[8..10].copy_from_slice(&len.to_le_bytes());
+            } else {
+                mutate_bytes(&mut text, rng);
+            }
+            content.splice(..128, text);
+            if rng.random_bool(0.1) {
+                mutate_bytes(content, rng);
+            }
+            zipped(&files)
+        };
+        fs::write(&path, bytes).unwrap();
+        let began = Instant::now();
+        let outcome = guarded(CAP, &|| format!("npz file, seed {seed}"), || {
+            let mut found = read_data(&path, &ReadOptions::default())?;
+            found.repair_stale_observations()?;
+            let _ = DataReport::of(&found).lines();
+            Ok::<_, forethought_envs::EnvError>(())
+        });
+        // Most take a millisecond: a parser that tries everything twice, bracket within bracket, takes hours.
+        assert!(began.elapsed() < Duration::from_secs(20), "npz file, seed {seed}: {:?}", began.elapsed());
+        tally.count(seed, outcome);
+    });
+    tally.close("npz files");
+}
+
 /// Bytes to be put somewhere into a file.
 type Change<'a> = (usize, &'a [u8]);
 
@@ -571,6 +676,9 @@ fn storage_larger_than_the_file_is_refused_by_its_array() {
 /// Sixty rows written by h5py 3 with `libver="earliest"`: chunks plain and compressed, arrays of one piece, flags of two
 /// kinds, numbers of the other byte order, attributes.
 const H5PY: &[u8] = include_bytes!("fixtures/h5py_earliest.hdf5");
+
+/// Fourteen rows written by numpy's `savez_compressed`.
+const NUMPY: &[u8] = include_bytes!("../../envs/interop/ogbench_small.npz");
 
 const DESCRIPTION: &str = r#"
 environment = "my-arm"

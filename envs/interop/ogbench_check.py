@@ -1,9 +1,10 @@
 """Holds `.npz` files written by forethought against numpy and OGBench's own loader, and the other way round.
 
     ogbench_check.py fixture FOLDER        make ogbench_small.npz and ogbench_small.json, committed beside this script
-    ogbench_check.py read    FILE.npz      check a file of ours: the layout, and that OGBench loads it
+    ogbench_check.py numpy   FILE.npz      check the layout of a file of ours, as numpy reads it
+    ogbench_check.py read    FILE.npz      the same, and that OGBench loads it
 
-Needs numpy and ogbench. Ends with status 1 on the first difference.
+Needs numpy, and all but `numpy` needs ogbench. Ends with status 1 on the first difference.
 """
 
 import json
@@ -46,9 +47,7 @@ def fixture(folder):
     (Path(folder) / "ogbench_small.json").write_text(text + "\n")
 
 
-def read(path):
-    from ogbench import load_dataset
-
+def layout(path):
     with np.load(path) as file:
         arrays = {key: file[key] for key in file}
     rows = len(arrays["terminals"])
@@ -59,6 +58,14 @@ def read(path):
             fail(f"{key} holds numbers that are not finite")
     if arrays["terminals"].dtype != np.bool_ or arrays["terminals"].shape != (rows,) or not arrays["terminals"][-1]:
         fail(f"terminals: {arrays['terminals'].dtype} {arrays['terminals'].shape}")
+    return arrays
+
+
+def read(path):
+    from ogbench import load_dataset
+
+    arrays = layout(path)
+    rows = len(arrays["terminals"])
     late = np.any(arrays["observations"] != arrays["qpos"], axis=1)
     loaded = load_dataset(path, add_info=True)
     episodes = int(arrays["terminals"].sum())
@@ -73,6 +80,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["fixture", folder]:
             fixture(folder)
+        case ["numpy", path]:
+            print(f"{path}: {len(layout(path)['terminals'])} rows; numpy reads them")
         case ["read", path]:
             read(path)
         case _:

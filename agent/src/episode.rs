@@ -73,6 +73,7 @@ impl<'a> Episode<'a> {
         if transition.success && self.record.arrival.is_none() {
             self.record.arrival = Some(self.steps());
         }
+        self.record.chances += usize::from(transition.chance);
         self.observe()?;
         self.ended = transition.ended() || self.steps() >= self.max_steps;
         Ok(())

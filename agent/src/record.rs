@@ -52,6 +52,9 @@ pub struct EpisodeRecord {
     /// it is not rewarded.
     #[serde(default)]
     pub arrival: Option<usize>,
+    /// Steps in which something happened that the environment leaves to chance.
+    #[serde(default)]
+    pub chances: usize,
     /// Observations `[steps + 1][observation]`.
     pub observations: Vec<Vec<f64>>,
     /// Commands `[steps][action]` as given to the environment.

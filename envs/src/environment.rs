@@ -16,6 +16,9 @@ pub struct Transition {
     pub terminated: bool,
     /// Only the clock ended the episode. The value of what follows is not zero.
     pub truncated: bool,
+    /// Something happened in this step that the environment leaves to chance: the same action in the same state might have
+    /// led elsewhere.
+    pub chance: bool,
 }
 
 impl Transition {

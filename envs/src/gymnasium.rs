@@ -240,7 +240,7 @@ where
         self.over = true;
         self.observe(&observation)?;
         self.over = terminated || truncated;
-        Ok(Transition { reward: f64::from(reward), success: false, terminated, truncated })
+        Ok(Transition { reward: f64::from(reward), success: false, terminated, truncated, chance: false })
     }
 
     fn observation(&self) -> &[f64] {

@@ -118,7 +118,7 @@ fn a_file_that_numpy_wrote_is_read_number_by_number() {
     assert_eq!(data.metadata.rewards, RewardConvention::Missing);
     assert_eq!(data.env_id, STITCH);
     // The package records the observation after a jump late.
-    assert_eq!(data.observe_positions().unwrap(), 1);
+    assert_eq!(data.repair_stale_observations().unwrap(), 1);
     assert_eq!(data.observations, simulator.positions);
 }
 

@@ -185,7 +185,7 @@ fn stale_observations_differ_from_true_ones_after_jumps_alone() {
     }
     assert!(different > 50, "{different}");
     let mut read = stale.clone();
-    assert_eq!(read.observe_positions().unwrap(), different);
+    assert_eq!(read.repair_stale_observations().unwrap(), different);
     assert_eq!((read.observations, stale.rewards), (truth.observations, truth.rewards));
 }
 

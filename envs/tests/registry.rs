@@ -49,6 +49,7 @@ impl Environment for Cart {
             success,
             terminated: success,
             truncated: false,
+            chance: false,
         })
     }
 

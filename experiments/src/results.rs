@@ -29,6 +29,8 @@ pub struct Episode {
     pub seed: u64,
     /// Number of its task, where the benchmark numbers them.
     pub task: Option<usize>,
+    /// Steps in which something happened that is left to chance, where tasks are numbered.
+    pub chances: Option<usize>,
     /// First observation.
     pub start: Vec<f64>,
     /// Goal, where the environment has one.

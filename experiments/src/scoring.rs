@@ -171,6 +171,7 @@ pub fn episode(record: &EpisodeRecord, spec: &EnvSpec, ends: &Ends) -> Result<Ep
     Ok(Episode {
         seed: record.seed,
         task: ends.task_of(spec, record.seed),
+        chances: (spec.tasks > 0).then_some(record.chances),
         start: record.observations.first().cloned().unwrap_or_default(),
         goal: record.goal.clone(),
         episode_return: outcome.episode_return,

@@ -15,16 +15,23 @@ const CHECKPOINTS: &str = "experiments/checkpoints";
 /// Names another folder of checkpoints.
 const VARIABLE: &str = "FORETHOUGHT_CHECKPOINTS";
 
-const CONFIGURATIONS: [(&str, &str); 4] = [
+const CONFIGURATIONS: [(&str, &str); 5] = [
     ("maze2d-umaze-v1", include_str!("../configs/maze2d-umaze-v1.toml")),
     ("maze2d-medium-v1", include_str!("../configs/maze2d-medium-v1.toml")),
     ("maze2d-large-v1", include_str!("../configs/maze2d-large-v1.toml")),
     ("PointMaze_UMaze-v3", include_str!("../configs/PointMaze_UMaze-v3.toml")),
+    ("ogbench-pointmaze", include_str!("../configs/ogbench-pointmaze.toml")),
 ];
 
+/// Beginnings of the names of environments that share a configuration.
+const SHARED: [(&str, &str); 1] = [("pointmaze-", "ogbench-pointmaze")];
+
 /// Suites by name; the last serves every environment.
-pub const SUITES: [(&str, &str); 2] =
-    [("maze2d", include_str!("../suites/maze2d.toml")), ("any", include_str!("../suites/any.toml"))];
+pub const SUITES: [(&str, &str); 3] = [
+    ("maze2d", include_str!("../suites/maze2d.toml")),
+    ("ogbench-pointmaze", include_str!("../suites/ogbench-pointmaze.toml")),
+    ("any", include_str!("../suites/any.toml")),
+];
 
 /// What `--preset` knows.
 pub const PRESETS: &str = include_str!("../suites/presets.toml");
@@ -36,8 +43,10 @@ fn names(id: &str) -> [String; 2] {
 
 /// The configuration that comes with an environment.
 pub fn configuration(id: &str) -> Option<Layer> {
-    let found = |name: &String| CONFIGURATIONS.iter().find(|(own, _)| own == name);
-    let (name, text) = names(id).iter().find_map(found)?;
+    let shared = SHARED.iter().find(|(beginning, _)| id.starts_with(beginning));
+    let names = names(id).into_iter().chain(shared.map(|(_, name)| (*name).to_owned()));
+    let found = |name: String| CONFIGURATIONS.iter().find(|(own, _)| *own == name);
+    let (name, text) = names.filter_map(found).next()?;
     Some(Layer { name: format!("the shipped configuration of {name}").into(), text: (*text).to_owned() })
 }
 
@@ -88,8 +97,11 @@ mod tests {
     #[test]
     fn every_configuration_is_one_and_names_its_environment() {
         for (id, _) in CONFIGURATIONS {
-            let layer = configuration(id).unwrap();
-            assert_eq!(settings::load::<Configuration>(&[layer], &[]).unwrap().environment, id);
+            let shared = SHARED.iter().find(|(_, name)| *name == id).map(|(beginning, _)| *beginning);
+            let layer = configuration(shared.unwrap_or(id)).unwrap();
+            let named = settings::load::<Configuration>(&[layer], &[]).unwrap().environment;
+            // One that several share names none.
+            assert!(shared.is_some() || named == id, "{id}: {named}");
         }
         assert_eq!(checkpoint("multi2d-large-v1"), checkpoint("maze2d-large-v1"));
         assert!(configuration("PointMaze_Large-v3").is_none());

@@ -11,6 +11,7 @@ use crate::console;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::picture::Picture;
+pub use crate::speed::machine::peak_memory_mb;
 
 /// Runs a study under the options typed, and says what went wrong.
 pub fn main(study: impl FnOnce(&Options) -> Result<(), Failure>) -> ExitCode {

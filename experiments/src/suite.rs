@@ -31,6 +31,9 @@ pub struct Suite {
     pub serves: Vec<String>,
     /// Name of the variant that the others are compared with.
     pub baseline: String,
+    /// Episodes of each variant that the benchmark's protocol has, where it is not the usual 100.
+    #[serde(default)]
+    pub episodes: Option<usize>,
     /// What `--quick` is confined to.
     #[serde(default)]
     pub quick: Quick,

@@ -81,6 +81,10 @@ pub struct HorizonConfig {
     /// chunk and does not guide it. Without goal conditioning: chunks planned past the arrival of the plan in force.
     /// 2: longer ones leave the goal on the way there (10 points on multi2d-large).
     pub terminal_chunks: usize,
+    /// How far ahead a plan may be asked to get, as a share of what the longest sequence covers at the pace of the data.
+    /// Where the way to the goal is longer, the plan is made in legs, each to a place on the way that is so far ahead; 0
+    /// asks for the goal, however far it is. Has no effect where the checkpoint does not say where the data have been.
+    pub reach: f64,
 }
 
 /// Which plan is kept.
@@ -186,7 +190,7 @@ impl Default for GuidanceConfig {
 
 impl Default for HorizonConfig {
     fn default() -> Self {
-        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 2 }
+        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 2, reach: 0.6 }
     }
 }
 
@@ -249,7 +253,11 @@ impl PlanConfig {
                 return bad(name, value.to_string(), "give zero or a positive number".into());
             }
         }
-        for (name, value) in [("plan.guidance.end", guidance.end), ("plan.warm_start", self.warm_start)] {
+        for (name, value) in [
+            ("plan.guidance.end", guidance.end),
+            ("plan.warm_start", self.warm_start),
+            ("plan.horizon.reach", horizon.reach),
+        ] {
             if !(0.0..=1.0).contains(&value) {
                 return bad(name, value.to_string(), "give a number between 0 and 1".into());
             }

@@ -10,15 +10,19 @@
 //!    keeps the best, which is the plausible one that arrives first.
 //! 5. **Reuse**: where no new plan will do, what is left of the one in force is kept, or other noise and other
 //!    lengths are tried.
+//!
+//! Where the way to the goal is longer than a sequence, all this is done leg by leg (`planner/legs.rs`).
 
 mod candidates;
 mod horizon;
+mod legs;
 mod notes;
 mod rank;
 mod roles;
 mod situation;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use forethought_envs::data::{DatasetNormalizer, Support};
 
@@ -29,6 +33,7 @@ use crate::noise::NoiseSchedule;
 use crate::plan::{Plan, Planner, Request};
 use crate::plan_config::PlanConfig;
 use crate::{PlannerError, TokenLayout};
+use legs::Leg;
 use notes::{notes, will_do};
 pub use roles::{Decisions, Outcomes};
 use situation::{Kind, Situation};
@@ -46,7 +51,7 @@ pub struct DiffusionPlanner {
     low: Vec<f64>,
     high: Vec<f64>,
     config: PlanConfig,
-    support: Option<Support>,
+    support: Option<Arc<Support>>,
 }
 
 /// What has been found for one request.
@@ -60,10 +65,16 @@ struct Choice<'a> {
 
 impl Planner for DiffusionPlanner {
     fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
+        self.travel(requests, trace)
+    }
+}
+
+impl DiffusionPlanner {
+    /// Plans no longer than a sequence: proposes, samples, ranks and reuses.
+    fn plan_leg(&mut self, requests: &[Leg<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
         let mut choices = Vec::with_capacity(requests.len());
-        for request in requests {
-            let situation =
-                Situation::new(request, &self.config, self.layout(), &self.normalizer, &self.limits)?;
+        for leg in requests {
+            let situation = Situation::new(leg, &self.config, self.layout(), &self.normalizer, &self.limits)?;
             choices.push(Choice { situation, best: None, candidates: 0, opened: None });
         }
         for round in 0..Situation::ROUNDS {
@@ -87,9 +98,7 @@ impl Planner for DiffusionPlanner {
         }
         Ok(choices.into_iter().filter_map(Choice::plan).collect())
     }
-}
 
-impl DiffusionPlanner {
     /// Planner around a denoiser. `support` says where the data have been, for [`crate::RankConfig::ood_penalty`].
     ///
     /// # Errors
@@ -129,7 +138,7 @@ impl DiffusionPlanner {
             low,
             high,
             config: PlanConfig::default(),
-            support,
+            support: support.map(Arc::new),
         };
         planner.set_config(config)?;
         Ok(planner)

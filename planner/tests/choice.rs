@@ -108,7 +108,7 @@ fn support(been: &dyn Fn([f32; 2]) -> bool) -> Support {
         simulator: None,
         metadata: DatasetMetadata::default(),
     };
-    Support::fit(&dataset, &[0, 1]).unwrap()
+    Support::fit(&dataset, &[0, 1], 1).unwrap()
 }
 
 fn planner(config: PlanConfig, below: &Arc<AtomicBool>) -> DiffusionPlanner {
@@ -134,8 +134,12 @@ fn config(support: f64, samples: usize) -> PlanConfig {
     config.sampler =
         SamplerConfig { solver: Solver::Ddim, uncertainty_scale: 1.0, clean_tokens: 0, ..config.sampler };
     config.guidance.scale = 0.0;
-    config.horizon =
-        HorizonConfig { lengths: Lengths::These(vec![layout().chunks]), shrink: 0, terminal_chunks: 3 };
+    config.horizon = HorizonConfig {
+        lengths: Lengths::These(vec![layout().chunks]),
+        shrink: 0,
+        terminal_chunks: 3,
+        reach: 0.0,
+    };
     config.rank = RankConfig { candidates: samples, ood_penalty: support };
     config
 }

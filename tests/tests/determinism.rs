@@ -31,7 +31,12 @@ fn busy() -> PlanConfig {
             ..SamplerConfig::default()
         },
         guidance: GuidanceConfig { scale: 2.0, end: 0.3, mc_samples: 3, start_weight: 0.5 },
-        horizon: HorizonConfig { lengths: Lengths::These(vec![3, 5]), shrink: 1, terminal_chunks: 3 },
+        horizon: HorizonConfig {
+            lengths: Lengths::These(vec![3, 5]),
+            shrink: 1,
+            terminal_chunks: 3,
+            reach: 0.0,
+        },
         rank: RankConfig { candidates: 2, ood_penalty: 0.0 },
         ..PlanConfig::default()
     }

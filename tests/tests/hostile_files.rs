@@ -173,7 +173,9 @@ fn checkpoint_in(folder: &Path) -> PathBuf {
         limits: SlotLimits::of(&data, &normalizer, &layout).unwrap(),
         dynamics: Some(LocalDynamics::fit(&data, &data.trajectories(true), &normalizer, &layout).unwrap()),
         inverse: Some(forethought_envs::data::InverseModel::fit(&data).unwrap()),
-        support: Some(forethought_envs::data::Support::fit(&data, &layout.condition).unwrap()),
+        support: Some(
+            forethought_envs::data::Support::fit(&data, &layout.condition, layout.frames_per_token).unwrap(),
+        ),
         task: forethought_envs::TaskConfig::goal(&layout.condition, 0.5),
         layout,
         model,

@@ -101,6 +101,7 @@ impl Environment for FreeSpace {
             success: inside,
             terminated: inside && self.terminates,
             truncated: Some(self.steps) == self.spec.max_episode_steps,
+            chance: false,
         })
     }
 

@@ -24,7 +24,7 @@
 //! [`read_npz`] and [`write_npz`] do the same for OGBench's files: `observations`, `actions`, `terminals`, `qpos` and
 //! `qvel`, with the episodes to validate with in a second file ([`validation_path`]). [`read_data`] reads either, told by
 //! what stands in the file. Where observations are late,
-//! [`Dataset::observe_positions`] puts the true ones in their place.
+//! [`Dataset::repair_stale_observations`] puts the true ones in their place.
 //!
 //! ```no_run
 //! use forethought_envs::data::{DataReport, ReadOptions, read_hdf5};
@@ -60,6 +60,7 @@ mod repair;
 mod report;
 mod statistics;
 mod support;
+mod ways;
 mod windows;
 
 pub use dataset::{Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
@@ -76,4 +77,5 @@ pub use recording::FixedGoal;
 pub use report::{DataReport, Finding, FindingKind, WindowCounts};
 pub use statistics::{ColumnStatistics, DatasetSummary};
 pub use support::Support;
+pub use ways::Ways;
 pub use windows::{Trajectory, Window, WindowIndex, WindowOptions};

@@ -16,7 +16,7 @@ use crate::EnvError;
 ///
 /// OGBench's `terminals` are where the clock cut an episode: they become time-outs of the result, none of whose rows is
 /// terminal. Of `options` the environment's name, the limit and what rewards pay for are used. Where observations are
-/// late (the teleport maze), [`Dataset::observe_positions`] puts the true ones in their place.
+/// late (the teleport maze), [`Dataset::repair_stale_observations`] puts the true ones in their place.
 ///
 /// # Errors
 /// [`EnvError::Io`] when the file cannot be opened; [`EnvError::Data`] when it is no `.npz` file, is cut off or damaged,

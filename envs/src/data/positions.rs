@@ -2,31 +2,39 @@
 
 use super::Dataset;
 use super::dataset::same;
-use crate::EnvError;
+
+/// Of so many rows one may be late; where more differ, observations are something else than positions.
+const RARE: usize = 10;
 
 impl Dataset {
-    /// Replaces every observation by the simulator's positions of its row (`qpos`). Returns how many differed.
+    /// Replaces late observations by the simulator's positions of their rows, where observations are positions. Returns how
+    /// many were replaced.
     ///
-    /// For data whose observations are positions and may be late: in OGBench's teleport maze the observation after a
-    /// jump still shows the place before it, while the actions already answer the place after it. What is to predict
-    /// outcomes from actions must be trained on where the body was.
-    ///
-    /// # Errors
-    /// [`EnvError::Data`] when the data fail [`Dataset::check`], and where no positions were recorded or they have
-    /// another number of entries than the observations. The data are untouched then.
-    pub fn observe_positions(&mut self) -> Result<usize, EnvError> {
-        self.check()?;
+    /// In OGBench's teleport maze the observation after a jump still shows the place before it, while the actions already
+    /// answer the place after it: what is to predict outcomes from actions must be trained on where the body was. An
+    /// observation is late where it is not its row's position and its neighbours are theirs, and only few are.
+    pub(super) fn put_late_right(&mut self) -> usize {
         let width = self.observation_dim;
         let Some(simulator) = self.simulator.as_ref().filter(|simulator| simulator.dim == width) else {
-            return Err(self.problem(format!(
-                "there are no simulator positions (`qpos`) of {width} entries, as many as observations have: take the \
-                 observations as they are"
-            )));
+            return 0;
         };
         let rows = self.observations.chunks_exact(width).zip(simulator.positions.chunks_exact(width));
-        let late = rows.filter(|(seen, position)| !same(seen, *position)).count();
-        self.observations.copy_from_slice(&simulator.positions);
-        Ok(late)
+        let late: Vec<usize> = rows
+            .enumerate()
+            .filter(|(_, (seen, position))| !same(seen, *position))
+            .map(|(row, _)| row)
+            .collect();
+        let in_a_row = late.windows(2).any(|pair| pair[0] + 1 == pair[1]);
+        if in_a_row || late.len().saturating_mul(RARE) > self.observations.len() / width {
+            return 0;
+        }
+        for row in &late {
+            let at = row * width..(row + 1) * width;
+            if let Some(position) = simulator.positions.get(at.clone()) {
+                self.observations[at].copy_from_slice(position);
+            }
+        }
+        late.len()
     }
 }
 
@@ -36,17 +44,24 @@ mod tests {
     use super::super::dataset::tests::counter;
 
     #[test]
-    fn observations_become_positions_or_stay_as_they_are() {
-        let mut data = counter(4);
-        assert!(data.observe_positions().unwrap_err().to_string().contains("no simulator positions"));
+    fn rare_late_observations_become_positions_and_others_stay() {
+        let mut data = counter(40);
+        assert_eq!(data.put_late_right(), 0, "no positions were recorded");
         let mut positions = data.observations.clone();
-        positions[3] = 9.0;
-        data.simulator = Some(SimulatorState { dim: 2, positions, velocities: vec![0.0; 8] });
-        assert_eq!(data.observe_positions().unwrap(), 1);
-        assert_eq!(data.observation(1), Some(&[1.0, 9.0][..]));
-        data.simulator = Some(SimulatorState { dim: 1, positions: vec![0.0; 4], velocities: vec![0.0; 4] });
-        let before = data.clone();
-        assert!(data.observe_positions().unwrap_err().to_string().contains("of 2 entries"));
-        assert_eq!(data, before);
+        positions[2 * 7 + 1] = 9.0;
+        data.simulator =
+            Some(SimulatorState { dim: 2, positions: positions.clone(), velocities: vec![0.0; 80] });
+        assert_eq!(data.repair_stale_observations().unwrap(), 1);
+        assert_eq!(data.observation(7), Some(&[7.0, 9.0][..]));
+        assert_eq!(data.repair_stale_observations().unwrap(), 0, "once is enough");
+        for different in [vec![3, 4], (0..40).step_by(5).collect::<Vec<_>>()] {
+            let mut data = counter(40);
+            let mut positions = data.observations.clone();
+            different.iter().for_each(|row| positions[2 * row] += 9.0);
+            data.simulator = Some(SimulatorState { dim: 2, positions, velocities: vec![0.0; 80] });
+            let before = data.clone();
+            assert_eq!(data.repair_stale_observations().unwrap(), 0, "{different:?}");
+            assert_eq!(data, before);
+        }
     }
 }

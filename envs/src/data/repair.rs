@@ -1,4 +1,4 @@
-//! Putting back the observations that D4RL's maze2d files record twice.
+//! Putting right observations that are not where the body was when its action was chosen.
 
 use super::dataset::same;
 use super::{Dataset, TimeoutMeaning};
@@ -11,7 +11,8 @@ impl Dataset {
     /// D4RL's generator does not refresh the observation when the target changes, and its actions go on
     /// acting on the real state: without the repair neither the step into nor the step out of such a row
     /// is one that the physics could make. Rewards are left as recorded (they belong to the repeated
-    /// observation). Repairing twice changes nothing, and nothing is done to other data: to episodes that end at
+    /// observation). Where observations are the simulator's positions alone, the few that come a row late are replaced
+    /// (`positions.rs`). Repairing twice changes nothing, and nothing is done to other data: to episodes that end at
     /// their time-outs, and where no simulator state of half the observation's width was recorded (windows leave
     /// repeated rows out then).
     ///
@@ -20,6 +21,10 @@ impl Dataset {
     /// `infos/qvel` elsewhere than after a time-out. The data are untouched then.
     pub fn repair_stale_observations(&mut self) -> Result<usize, EnvError> {
         self.check()?;
+        let late = self.put_late_right();
+        if late > 0 {
+            return Ok(late);
+        }
         let width = self.observation_dim;
         let Some(simulator) = self.simulator.as_ref().filter(|s| s.dim.checked_mul(2) == Some(width)) else {
             return Ok(0);

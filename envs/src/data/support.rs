@@ -27,6 +27,9 @@ pub struct Support {
     shape: Vec<usize>,
     /// One bit per cell, the last entry running fastest, 32 in a word.
     visited: Vec<u32>,
+    /// See [`Self::pace`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pace: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -37,36 +40,39 @@ struct Stored {
     cell: Vec<f64>,
     shape: Vec<usize>,
     visited: Vec<u32>,
+    #[serde(default)]
+    pace: Option<f64>,
 }
 
 impl TryFrom<Stored> for Support {
     type Error = EnvError;
 
     fn try_from(stored: Stored) -> Result<Self, EnvError> {
-        let Stored { entries, low, cell, shape, visited } = stored;
+        let Stored { entries, low, cell, shape, visited, pace } = stored;
         let cells = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
         let filled = cells.is_some_and(|cells| cells <= MOST_CELLS && cells.div_ceil(32) == visited.len());
         let sound = !entries.is_empty()
             && [low.len(), cell.len(), shape.len()] == [entries.len(); 3]
             && low.iter().all(|low| low.is_finite())
             && cell.iter().all(|cell| cell.is_finite() && *cell > 0.0)
+            && pace.is_none_or(|pace| pace.is_finite() && pace > 0.0)
             && filled;
         if sound {
-            Ok(Self { entries, low, cell, shape, visited })
+            Ok(Self { entries, low, cell, shape, visited, pace })
         } else {
-            let cure =
-                "its `shape`, `low` and `cell` must fit its `entries` and its `visited` cells; train again";
+            let cure = "its `shape`, `low` and `cell` must fit its `entries` and its `visited` cells, and its `pace` be \
+                        positive; train again";
             Err(EnvError::Mismatch(format!("a support of the data that contradicts itself: {cure}")))
         }
     }
 }
 
 impl Support {
-    /// Support of these entries of the observations of `dataset`.
+    /// Support of these entries of the observations of `dataset`, whose pace is told over `frames` rows.
     ///
     /// # Errors
     /// [`EnvError::Data`] when the data fail [`Dataset::check`], and where the grid would be too fine to be filled.
-    pub fn fit(dataset: &Dataset, entries: &[usize]) -> Result<Self, EnvError> {
+    pub fn fit(dataset: &Dataset, entries: &[usize], frames: usize) -> Result<Self, EnvError> {
         dataset.check()?;
         let columns = dataset.summary().observations;
         let known = entries.iter().filter_map(|&entry| columns.get(entry));
@@ -85,9 +91,10 @@ impl Support {
                 dataset.problem(format!("a grid of {shape:?} cells is too fine to learn a support on"))
             );
         };
-        let mut support =
-            Self { entries: entries.to_vec(), low, cell, shape, visited: vec![0; cells.div_ceil(32)] };
-        let mut place = vec![0; entries.len()];
+        let (entries, visited) = (entries.to_vec(), vec![0; cells.div_ceil(32)]);
+        let pace = pace(dataset, &entries, frames.max(1));
+        let mut support = Self { entries, low, cell, shape, visited, pace };
+        let mut place = vec![0; support.entries.len()];
         for observation in dataset.observations.chunks_exact(dataset.observation_dim) {
             let value = |entry: usize| f64::from(observation[entry]);
             if support.place(&value, &mut place) {
@@ -104,19 +111,100 @@ impl Support {
 
     /// Whether the data have been at the position of `observation`, to within a cell or two.
     pub fn holds(&self, observation: &[f64]) -> bool {
+        // An observation without the entry is nowhere.
+        let value = |&entry: &usize| observation.get(entry).copied().unwrap_or(f64::NAN);
+        self.index(self.entries.iter().map(value)).is_some_and(|cell| self.visited(cell))
+    }
+
+    /// Cell of a position, where the grid has one.
+    fn index(&self, position: impl Iterator<Item = f64>) -> Option<usize> {
         let mut index = 0;
-        for (((&entry, low), cell), &cells) in
-            self.entries.iter().zip(&self.low).zip(&self.cell).zip(&self.shape)
-        {
-            // An observation without the entry is nowhere.
-            let Some(value) = observation.get(entry) else { return false };
+        for (((value, low), cell), &cells) in position.zip(&self.low).zip(&self.cell).zip(&self.shape) {
             let at = ((value - low) / cell).floor();
             if !(0.0..cells as f64).contains(&at) {
-                return false;
+                return None;
             }
             index = index * cells + at as usize;
         }
-        self.visited.get(index / 32).is_some_and(|word| word >> (index % 32) & 1 == 1)
+        Some(index)
+    }
+
+    /// How far the data get in one step when they get on: what nine of ten stretches of a chunk's length do not exceed, in
+    /// units of positions. None where it was not recorded, and where nothing moves.
+    pub fn pace(&self) -> Option<f64> {
+        self.pace
+    }
+
+    /// Number of cells.
+    pub(super) fn cells(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether the data have been in a cell, or next to it.
+    pub(super) fn visited(&self, cell: usize) -> bool {
+        self.visited.get(cell / 32).is_some_and(|word| word >> (cell % 32) & 1 == 1)
+    }
+
+    /// Middle of a cell.
+    pub(super) fn middle(&self, cell: usize) -> Vec<f64> {
+        let place = self.place_of(cell);
+        let along = place.iter().zip(&self.low).zip(&self.cell);
+        along.map(|((&at, low), size)| low + (at as f64 + 0.5) * size).collect()
+    }
+
+    /// The visited cell nearest to where an observation is, and how far off its middle is; `None` for an observation without
+    /// the entries, and for a support of nothing.
+    pub(super) fn nearest_of(&self, observation: &[f64]) -> Option<(usize, f64)> {
+        let values: Option<Vec<f64>> =
+            self.entries.iter().map(|&entry| observation.get(entry).copied()).collect();
+        self.nearest(&values?)
+    }
+
+    /// The same for a position, one number per entry.
+    pub(super) fn nearest(&self, position: &[f64]) -> Option<(usize, f64)> {
+        if position.len() != self.entries.len() || !position.iter().all(|value| value.is_finite()) {
+            return None;
+        }
+        let away = |cell: usize| -> f64 {
+            let offsets = self.middle(cell).into_iter().zip(position).map(|(middle, value)| middle - value);
+            offsets.map(|offset| offset * offset).sum::<f64>().sqrt()
+        };
+        let own = self.index(position.iter().copied()).filter(|&cell| self.visited(cell));
+        let cells = own.map_or(0..self.cells(), |cell| cell..cell + 1);
+        let visited = cells.filter(|&cell| self.visited(cell));
+        visited.map(|cell| (cell, away(cell))).min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// The shortest step from a cell to the next.
+    pub(super) fn shortest(&self) -> f64 {
+        self.cell.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// The cells around one, diagonal ones too, and how far their middles are.
+    pub(super) fn around(&self, cell: usize) -> Vec<(usize, f64)> {
+        let place = self.place_of(cell);
+        let mut around = vec![(0, 0.0)];
+        for ((&at, &cells), size) in place.iter().zip(&self.shape).zip(&self.cell) {
+            let near = at.saturating_sub(1)..=(at + 1).min(cells - 1);
+            let further = |&(index, square): &(usize, f64)| {
+                let near = near.clone();
+                near.map(move |to| (index * cells + to, square + if to == at { 0.0 } else { size * size }))
+            };
+            around = around.iter().flat_map(further).collect();
+        }
+        around.into_iter().filter(|(to, _)| *to != cell).map(|(to, square)| (to, square.sqrt())).collect()
+    }
+
+    fn place_of(&self, cell: usize) -> Vec<usize> {
+        let mut rest = cell;
+        let digit = |&cells: &usize| {
+            let at = rest % cells.max(1);
+            rest /= cells.max(1);
+            at
+        };
+        let mut place: Vec<usize> = self.shape.iter().rev().map(digit).collect();
+        place.reverse();
+        place
     }
 
     /// Writes the cell of a position; whether there is one.
@@ -143,6 +231,24 @@ impl Support {
         }
         place[axis] = at;
     }
+}
+
+/// Share of the stretches of data that get no further than their pace.
+const PACE: f64 = 0.9;
+
+/// See [`Support::pace`].
+fn pace(dataset: &Dataset, entries: &[usize], frames: usize) -> Option<f64> {
+    let mut moved = Vec::new();
+    for trajectory in dataset.trajectories(true) {
+        for row in (trajectory.start..trajectory.end.saturating_sub(frames)).step_by(frames) {
+            let (from, to) = (dataset.observation(row)?, dataset.observation(row + frames)?);
+            let offset = |&entry: &usize| f64::from(to[entry]) - f64::from(from[entry]);
+            moved.push(entries.iter().map(offset).map(|offset| offset * offset).sum::<f64>().sqrt());
+        }
+    }
+    let nth = ((PACE * moved.len() as f64) as usize).min(moved.len().checked_sub(1)?);
+    let pace = *moved.select_nth_unstable_by(nth, f64::total_cmp).1;
+    (pace > 0.0).then_some(pace / frames as f64)
 }
 
 #[cfg(test)]
@@ -174,7 +280,7 @@ mod tests {
 
     #[test]
     fn it_holds_where_the_data_have_been_and_nowhere_else() {
-        let support = Support::fit(&corner(), &[0, 2]).unwrap();
+        let support = Support::fit(&corner(), &[0, 2], 10).unwrap();
         for i in 0..=100 {
             let along = f64::from(i) / 10.0;
             assert!(support.holds(&[along, 0.0, 0.0]) && support.holds(&[10.0, -3.0, along]), "{along}");
@@ -195,6 +301,7 @@ mod tests {
             ("low", serde_json::json!([0.0])),
             ("cell", serde_json::json!([0.0, 1.0])),
             ("entries", serde_json::json!([])),
+            ("pace", serde_json::json!(-1.0)),
         ] {
             let mut bad = sound.clone();
             bad[field] = value;
@@ -204,12 +311,12 @@ mod tests {
 
     #[test]
     fn data_without_spread_and_grids_beyond_all_bounds_are_refused() {
-        let message = Support::fit(&corner(), &[1]).unwrap_err().to_string();
+        let message = Support::fit(&corner(), &[1], 10).unwrap_err().to_string();
         assert!(message.contains("no spread"), "{message}");
-        assert!(Support::fit(&corner(), &[]).is_err());
+        assert!(Support::fit(&corner(), &[], 10).is_err());
         let options = GenerateOptions { rows: 20_000, ..GenerateOptions::default() };
         let data = generate("maze2d-umaze-v1", &options, &mut |_, _| ()).unwrap();
-        let message = Support::fit(&data, &[0, 1, 2, 3]).unwrap_err().to_string();
+        let message = Support::fit(&data, &[0, 1, 2, 3], 10).unwrap_err().to_string();
         assert!(message.contains("too fine"), "{message}");
     }
 
@@ -217,7 +324,7 @@ mod tests {
     fn a_drive_through_the_maze_leaves_its_walls_out() {
         let options = GenerateOptions { rows: 100_000, ..GenerateOptions::default() };
         let data = generate("maze2d-umaze-v1", &options, &mut |_, _| ()).unwrap();
-        let support = Support::fit(&data, &[0, 1]).unwrap();
+        let support = Support::fit(&data, &[0, 1], 10).unwrap();
         for (free, x, y) in
             [(true, 1.0, 1.0), (true, 3.0, 2.0), (true, 1.0, 3.0), (false, 2.0, 1.5), (false, 1.8, 1.2)]
         {

@@ -244,7 +244,7 @@ impl Environment for MazeEnv {
         self.physics.step(&mut self.state, [action[0], action[1]]);
         let success = self.goal_distance() <= self.rules.goal_radius;
         let reward = self.rules.reward([self.state[0], self.state[1]], self.goal);
-        Ok(Transition { reward, success, terminated: false, truncated: false })
+        Ok(Transition { reward, success, terminated: false, truncated: false, chance: false })
     }
 
     fn observation(&self) -> &[f64] {

@@ -47,7 +47,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',',
         help = format!("Settings to vary, by name, separated by commas: {}", variants::preset_names()))]
     pub preset: Vec<String>,
-    /// Episodes of each variant. Default: 100; 64 where settings are varied; 4 with --quick.
+    /// Episodes of each variant. Default: 100, or what the suite's protocol says; 64 where settings are varied; 4 with --quick.
     #[arg(long, value_name = "N")]
     pub episodes: Option<usize>,
     /// Seed of the first episode; the others follow. Default: 0; 1000 where settings are varied, so that the seeds

@@ -38,7 +38,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     } else if varied {
         64
     } else {
-        100
+        suite.episodes.unwrap_or(100)
     };
     let first_seed = args.seed.unwrap_or(if varied { 1000 } else { 0 });
     let episodes = Episodes::new(first_seed, args.episodes.unwrap_or(count))?;

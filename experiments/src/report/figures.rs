@@ -36,6 +36,8 @@ pub struct Figures {
     pub success_interval: Interval,
     /// Whether the benchmark gives them numbered tasks: its score is the share of successes, over all tasks.
     pub numbered: bool,
+    /// Episodes in which something happened that is left to chance.
+    pub met_chance: usize,
     /// Mean steps to success, of the episodes that had it.
     pub steps_to_arrive: Option<f64>,
     /// What planning took, many episodes together.
@@ -57,6 +59,12 @@ impl<'a> Sheet<'a> {
     /// Figures of a variant in an environment.
     pub fn get(&self, environment: &str, variant: &str) -> Option<&Figures> {
         self.figures.iter().find(|one| one.environment == environment && one.variant == variant)
+    }
+
+    /// What is shown of each variant, most important first.
+    pub fn measures(&self) -> impl Iterator<Item = &'static Measure> + use<> {
+        let chance = self.figures.iter().any(|figures| figures.met_chance > 0);
+        MEASURES.iter().chain(std::iter::once(&CHANCE).filter(move |_| chance))
     }
 
     /// All figures.
@@ -101,6 +109,11 @@ impl Figures {
             successes,
             success_interval: statistics::wilson_interval(successes, scores.len())?,
             numbered: record.episodes.iter().any(|episode| episode.task.is_some()),
+            met_chance: record
+                .episodes
+                .iter()
+                .filter(|episode| episode.chances.is_some_and(|n| n > 0))
+                .count(),
             steps_to_arrive: (!steps.is_empty()).then(|| steps.iter().sum::<f64>() / steps.len() as f64),
             planning: record.planning,
             times: record.times.clone(),
@@ -136,7 +149,7 @@ pub struct Measure {
 }
 
 /// What is shown of each variant, most important first.
-pub const MEASURES: [Measure; 6] = [
+const MEASURES: [Measure; 6] = [
     Measure {
         title: "Score: mean [95 % bootstrap interval]",
         column: "score [95 % interval]",
@@ -170,6 +183,16 @@ pub const MEASURES: [Measure; 6] = [
         cell: |figures| figures.steps_to_arrive.map(|steps| format!("{steps:.0}")),
     },
 ];
+
+/// Shown where there is chance.
+const CHANCE: Measure = Measure {
+    title: "Episodes in which something happened that is left to chance",
+    column: "met chance",
+    cell: |figures| {
+        let share = 100.0 * figures.met_chance as f64 / figures.score.count as f64;
+        (figures.met_chance > 0).then(|| format!("{share:.1} %"))
+    },
+};
 
 /// What planning took, as columns.
 pub const PLANNING: [Measure; 2] = [

@@ -1,14 +1,14 @@
 //! Varied settings: a table and a plot for each.
 
-use super::figures::{Figures, MEASURES, Measure, PLANNING, Sheet, cell};
+use super::figures::{Figures, Measure, PLANNING, Sheet, cell};
 use crate::picture::{self, Picture, Response};
 use crate::resolve::{file_stem, short};
 use crate::results::{Arm, Group};
 use crate::table::{Table, numbers, words};
 
 /// Columns after the value's.
-pub fn measures() -> impl Iterator<Item = &'static Measure> {
-    MEASURES.iter().chain(&PLANNING)
+pub fn measures(sheet: &Sheet<'_>) -> impl Iterator<Item = &'static Measure> + use<> {
+    sheet.measures().chain(&PLANNING)
 }
 
 /// All tables, one below the other.
@@ -20,11 +20,12 @@ pub fn text(sheet: &Sheet<'_>) -> String {
             if rows.is_empty() {
                 continue;
             }
-            let columns = measures().map(|measure| numbers(measure.column));
+            let columns = measures(sheet).map(|measure| numbers(measure.column));
             let mut table = Table::new([words(&group.axis)].into_iter().chain(columns).collect::<Vec<_>>());
             for (label, figures) in rows {
-                table
-                    .row([label].into_iter().chain(measures().map(|m| cell(m, figures))).collect::<Vec<_>>());
+                table.row(
+                    [label].into_iter().chain(measures(sheet).map(|m| cell(m, figures))).collect::<Vec<_>>(),
+                );
             }
             let about = if group.about.is_empty() { String::new() } else { format!(": {}", group.about) };
             tables.push(format!("{}: {}{about}\n\n{table}", short(environment), group.name));

@@ -1,6 +1,6 @@
 //! The report as one HTML file that loads nothing.
 
-use super::figures::{Figures, MEASURES, Measure, PLANNING, Sheet, cell};
+use super::figures::{Figures, Measure, PLANNING, Sheet, cell};
 use super::{groups, rows, times};
 use crate::document::{self, escape_lines};
 use crate::failure::Failure;
@@ -55,7 +55,7 @@ fn overview(sheet: &Sheet<'_>, names: &[&str]) -> String {
     let shorts: Vec<String> = ids.iter().map(|id| short(id)).collect();
     let headings: Vec<&str> = ["variant"].into_iter().chain(shorts.iter().map(String::as_str)).collect();
     let text = |figures: &Figures| {
-        let shown = MEASURES[..3].iter().filter_map(|measure| (measure.cell)(figures));
+        let shown = sheet.measures().take(3).filter_map(|measure| (measure.cell)(figures));
         shown.collect::<Vec<_>>().join("\n")
     };
     let row = |name: &&str| {
@@ -75,7 +75,7 @@ fn detail(sheet: &Sheet<'_>, id: &str, names: &[&str]) -> String {
         there.iter().map(|(name, record, _)| (*name, record.scores())).collect();
     let curves: Vec<Curve<'_>> = scores.iter().map(|(name, scores)| Curve { name, scores }).collect();
     html += &picture::profile(&short(id), &curves).text;
-    let measures = || MEASURES.iter().chain([&IMPROVEMENT]).chain(&PLANNING);
+    let measures = || sheet.measures().chain([&IMPROVEMENT]).chain(&PLANNING);
     let headings: Vec<&str> =
         ["variant"].into_iter().chain(measures().map(|measure| measure.column)).collect();
     let row = |(name, _, figures): &(&str, &Record, &Figures)| {
@@ -97,10 +97,13 @@ fn varied(sheet: &Sheet<'_>) -> String {
             html += &format!("<p>{}</p>\n{}", escape(&group.about), picture.text);
             let headings: Vec<&str> = [group.axis.as_str()]
                 .into_iter()
-                .chain(groups::measures().map(|measure| measure.column))
+                .chain(groups::measures(sheet).map(|measure| measure.column))
                 .collect();
             let row = |(label, figures): (String, &Figures)| {
-                [label].into_iter().chain(groups::measures().map(|measure| cell(measure, figures))).collect()
+                [label]
+                    .into_iter()
+                    .chain(groups::measures(sheet).map(|measure| cell(measure, figures)))
+                    .collect()
             };
             html += &document::table(&headings, &rows.into_iter().map(row).collect::<Vec<_>>());
         }

@@ -1,6 +1,6 @@
 //! Variants as rows: one table of one environment, or one table of each measure for many.
 
-use super::figures::{MEASURES, Measure, PLANNING, Sheet, cell};
+use super::figures::{Measure, PLANNING, Sheet, cell};
 use crate::resolve::short;
 use crate::table::{Table, numbers, words};
 
@@ -14,8 +14,8 @@ pub fn text(sheet: &Sheet<'_>) -> String {
     match environments.as_slice() {
         [one] => single(sheet, one, &names),
         many => {
-            let tables: Vec<String> = MEASURES
-                .iter()
+            let tables: Vec<String> = sheet
+                .measures()
                 .map(|measure| format!("{}\n\n{}", measure.title, table(sheet, many, &names, measure)))
                 .collect();
             tables.join("\n")
@@ -36,7 +36,7 @@ pub fn starred(sheet: &Sheet<'_>, name: &str) -> String {
 }
 
 fn single(sheet: &Sheet<'_>, environment: &str, names: &[&str]) -> String {
-    let measures = || MEASURES.iter().chain(&PLANNING);
+    let measures = || sheet.measures().chain(&PLANNING);
     let columns = [words("variant")].into_iter().chain(measures().map(|measure| numbers(measure.column)));
     let mut table = Table::new(columns.collect::<Vec<_>>());
     for name in names {

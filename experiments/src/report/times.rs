@@ -1,6 +1,6 @@
 //! Score against planning time, where times were taken.
 
-use super::figures::{Figures, MEASURES, Sheet, cell};
+use super::figures::{Figures, Sheet, cell};
 use super::rows::starred;
 use crate::picture::{self, Frontier, Level, Picture, Place};
 use crate::resolve::{file_stem, short};
@@ -81,7 +81,7 @@ fn table(sheet: &Sheet<'_>, environment: &str, points: &[Point<'_>]) -> String {
         numbers("rows, replan / first"),
         numbers("load"),
     ];
-    let columns = own.into_iter().chain(MEASURES.iter().map(|measure| numbers(measure.column)));
+    let columns = own.into_iter().chain(sheet.measures().map(|measure| numbers(measure.column)));
     let mut table = Table::new(columns.collect::<Vec<_>>());
     for Point { name, figures, on_front, .. } in points {
         let ms = |ms: Option<f64>| ms.map_or("-".into(), |ms| format!("{ms:.2}"));
@@ -98,7 +98,7 @@ fn table(sheet: &Sheet<'_>, environment: &str, points: &[Point<'_>]) -> String {
         let own =
             [name, front.into(), ms(figures.replan_ms()), ms(figures.cold_ms()), rows.join(" / "), load];
         table.row(
-            own.into_iter().chain(MEASURES.iter().map(|measure| cell(measure, figures))).collect::<Vec<_>>(),
+            own.into_iter().chain(sheet.measures().map(|measure| cell(measure, figures))).collect::<Vec<_>>(),
         );
     }
     let mut text = format!(

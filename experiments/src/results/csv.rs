@@ -5,11 +5,11 @@ use super::Episode;
 /// The columns that all have.
 pub const HEADER: &str = "environment,variant,seed,start,goal,return,score,return_if_stayed,score_if_stayed,success,steps_to_arrival,plans";
 
-/// The column behind them, in files with episodes of numbered tasks.
-pub const TASK: &str = ",task";
+/// The columns behind them, in files with episodes of numbered tasks.
+pub const NUMBERED: &str = ",task,chances";
 
-/// The line of an episode. Entries of a vector are separated by spaces; what there is not is left empty. The number of a
-/// task stands behind the rest, so that lines of benchmarks without numbers are what they were.
+/// The line of an episode. Entries of a vector are separated by spaces; what there is not is left empty. What
+/// goes with numbered tasks stands behind the rest, so that lines of benchmarks without numbers are what they were.
 pub fn line(environment: &str, variant: &str, episode: &Episode) -> String {
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     let vector = |entries: &[f64]| entries.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
@@ -27,19 +27,24 @@ pub fn line(environment: &str, variant: &str, episode: &Episode) -> String {
         episode.steps_to_arrival.map_or(String::new(), |steps| steps.to_string()),
         episode.plans.to_string(),
     ];
-    let task = episode.task.map_or(String::new(), |number| format!(",{number}"));
-    fields.join(",") + &task
+    let numbered = episode.task.map_or(String::new(), |task| {
+        format!(",{task},{}", episode.chances.map_or(String::new(), |chances| chances.to_string()))
+    });
+    fields.join(",") + &numbered
 }
 
 /// Environment, variant and episode of a line that [`line`] wrote; `Err` says what is wrong with it.
 pub fn parse(text: &str) -> Result<(String, String, Episode), String> {
     let mut fields = split(text)?;
-    let task = if fields.len() > 12 { fields.pop().unwrap_or_default() } else { String::new() };
+    let numbered = if fields.len() > 12 { fields.split_off(12) } else { vec![String::new(); 2] };
+    let [task, chances] = <[String; 2]>::try_from(numbered)
+        .map_err(|more| format!("{} fields instead of 12 or 14", 12 + more.len()))?;
     let [environment, variant, seed, start, goal, total, score, stayed, score_stayed, success, steps, plans] =
         <[String; 12]>::try_from(fields).map_err(|fields| format!("{} fields instead of 12", fields.len()))?;
     let episode = Episode {
         seed: number("seed", &seed)?,
         task: optional("task", &task, number)?,
+        chances: optional("chances", &chances, number)?,
         start: vector("start", &start)?,
         goal: optional("goal", &goal, vector)?,
         episode_return: number("return", &total)?,
@@ -109,12 +114,13 @@ mod tests {
             goal in prop::option::of(prop::collection::vec(-1e3..1e3f64, 1..3)),
             returns in prop::array::uniform2(-1e9..1e9f64),
             scores in prop::array::uniform2(prop::option::of(-1e3..1e3f64)),
-            numbers in prop::array::uniform2(prop::option::of(any::<usize>())),
+            numbers in prop::array::uniform3(prop::option::of(any::<usize>())),
             variant in "[ -~]*",
         ) {
-            let [steps, task] = numbers;
+            let [steps, task, chances] = numbers;
+            let chances = chances.filter(|_| task.is_some());
             let episode = Episode {
-                seed, task, start, goal, episode_return: returns[0], score: scores[0], return_if_stayed: returns[1],
+                seed, task, chances, start, goal, episode_return: returns[0], score: scores[0], return_if_stayed: returns[1],
                 score_if_stayed: scores[1], success: steps.is_some(), steps_to_arrival: steps, plans: 3,
             };
             let (environment, name, found) = parse(&line("maze, a", &variant, &episode)).unwrap();
@@ -123,7 +129,7 @@ mod tests {
             assert_eq!(bits(&found.start), bits(&episode.start));
             assert_eq!(found, episode);
             // Beside episodes of numbered tasks, one without has an empty field.
-            let beside = line("maze, a", "b", &episode) + if task.is_none() { "," } else { "" };
+            let beside = line("maze, a", "b", &episode) + if task.is_none() { ",," } else { "" };
             assert_eq!(parse(&beside).unwrap().2, episode);
         }
     }
@@ -134,8 +140,9 @@ mod tests {
         for (bad, says) in [
             (good.replacen("a,b,0", "a,b,x", 1), "seed is `x`"),
             ("1,2".to_owned(), "2 fields"),
-            (format!("{good},x"), "task is `x`"),
-            (format!("{good},1,2"), "13 fields"),
+            (format!("{good},x,"), "task is `x`"),
+            (format!("{good},1,x"), "chances is `x`"),
+            (format!("{good},1"), "13 fields"),
             (good.replacen('b', "\"b", 1), "quote"),
         ] {
             let error = parse(&bad).unwrap_err();

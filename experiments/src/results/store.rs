@@ -164,7 +164,7 @@ fn episodes(path: &Path) -> Result<BTreeMap<(String, String), Vec<Episode>>, Fai
         Err(error) => return Err(refused(path, &format!("cannot be read ({error})"))),
     };
     let mut lines = text.lines();
-    let header = lines.next().map(|header| header.strip_suffix(csv::TASK).unwrap_or(header));
+    let header = lines.next().map(|header| header.strip_suffix(csv::NUMBERED).unwrap_or(header));
     if header != Some(csv::HEADER) {
         return Err(damaged(path, &format!("its first line is not `{}`", csv::HEADER)));
     }
@@ -226,7 +226,7 @@ fn damaged(path: &Path, why: &str) -> Failure {
 /// Those of the folder.
 pub fn write(out: &OutputDir, results: &Results) -> Result<(), Failure> {
     let numbered = results.records.iter().flat_map(|record| &record.episodes).any(|one| one.task.is_some());
-    let mut text = String::from(csv::HEADER) + if numbered { csv::TASK } else { "" } + "\n";
+    let mut text = String::from(csv::HEADER) + if numbered { csv::NUMBERED } else { "" } + "\n";
     let mut environments: BTreeMap<String, Place> = BTreeMap::new();
     let mut variants = Vec::new();
     // What is the same as another comes behind it.
@@ -243,7 +243,7 @@ pub fn write(out: &OutputDir, results: &Results) -> Result<(), Failure> {
             None => {
                 for episode in &record.episodes {
                     text += &csv::line(&made.environment, &record.variant, episode);
-                    text += if numbered && episode.task.is_none() { ",\n" } else { "\n" };
+                    text += if numbered && episode.task.is_none() { ",,\n" } else { "\n" };
                 }
                 Content::Own(Box::new(Own::of(record, place)))
             }

@@ -62,6 +62,28 @@ impl Horizons {
         }
     }
 
+    /// Lengths for a place that the data get to in `chunks` chunks: these or one more.
+    pub fn around(config: &HorizonConfig, layout: &TokenLayout, chunks: usize) -> Self {
+        let first = chunks.clamp(1, layout.chunks);
+        let bound = (first..=(first + 1).min(layout.chunks)).collect();
+        Self { bound, open: lengths(&config.lengths, layout.chunks, true), due: None }
+    }
+
+    /// These lengths without those in which not even the data get there, `chunks` being the fewest in which they do. Asked
+    /// for a way that is too long for it, a sequence is like none that the network has seen, and leads anywhere.
+    pub fn at_least(mut self, chunks: usize, longest: usize) -> Self {
+        let chunks = chunks.min(longest);
+        for lengths in [&mut self.bound, &mut self.open] {
+            let some = !lengths.is_empty();
+            lengths.retain(|length| *length >= chunks);
+            if some && lengths.is_empty() {
+                lengths.push(chunks);
+            }
+        }
+        self.due = self.due.filter(|(_, due)| *due >= chunks);
+        self
+    }
+
     /// Lengths tried first.
     pub fn bound(&self) -> &[usize] {
         &self.bound
@@ -117,7 +139,7 @@ mod tests {
     }
 
     fn config() -> HorizonConfig {
-        HorizonConfig { lengths: Lengths::These(vec![2, 4, 8]), shrink: 0, terminal_chunks: 3 }
+        HorizonConfig { lengths: Lengths::These(vec![2, 4, 8]), shrink: 0, terminal_chunks: 3, reach: 0.0 }
     }
 
     /// A plan of 40 frames, due after `due` of them.

@@ -14,6 +14,8 @@ pub(super) struct Notes {
     pub ends: bool,
     /// Frames after which it is to have arrived, for the length of the plans after it.
     pub due: Option<usize>,
+    /// Whether it leads to a place on the way, and not yet to the goal.
+    pub leg: bool,
 }
 
 /// Notes on one of this planner's plans.

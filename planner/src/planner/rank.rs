@@ -75,7 +75,7 @@ impl DiffusionPlanner {
 
     /// Where the data have been, if leaving it costs anything.
     fn held_against(&self) -> Option<&Support> {
-        self.support.as_ref().filter(|_| self.config.rank.ood_penalty > 0.0)
+        self.support.as_deref().filter(|_| self.config.rank.ood_penalty > 0.0)
     }
 
     /// Of the frames by which a plan arrives `late`, those at positions where the data have never been. They lie on the

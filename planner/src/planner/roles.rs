@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::DiffusionPlanner;
+use super::legs::Leg;
 use super::situation::Situation;
 use crate::denoiser::on_pool;
 use crate::error::{check_finite, check_len};
@@ -54,7 +55,8 @@ impl DiffusionPlanner {
         role.check(&layout)?;
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
-            let situation = Situation::new(request, &self.config, &layout, &self.normalizer, &self.limits)?;
+            let situation =
+                Situation::new(&Leg::direct(request), &self.config, &layout, &self.normalizer, &self.limits)?;
             let mut x = self.questions(0..1, layout.chunks, request.seed, situation.kind.shown);
             let (x_td, _) = x.sequence_mut(0);
             let width = layout.width();

@@ -3,6 +3,7 @@
 use forethought_envs::data::DatasetNormalizer;
 
 use super::horizon::Horizons;
+use super::legs::Leg;
 use super::notes::{notes, rest};
 use crate::checkpoint::SlotLimits;
 use crate::error::{check_finite, check_len};
@@ -33,6 +34,8 @@ pub(super) struct Kind {
 pub(super) struct Situation<'a> {
     pub request: Request<'a>,
     pub kind: Kind,
+    /// Whether it is asked for a place on the way, and not yet for the goal.
+    pub leg: bool,
     /// Lengths to try.
     pub horizons: Horizons,
     /// Frames of the plan in force that lie behind, and the distance from it, where positions tell.
@@ -52,12 +55,13 @@ impl<'a> Situation<'a> {
     /// [`PlannerError::Length`] and [`PlannerError::NonFinite`] for a malformed request, [`PlannerError::Setting`] for
     /// a task that the network cannot be shown, [`PlannerError::OutOfData`] where that is to be refused.
     pub fn new(
-        request: &Request<'a>,
+        leg: &Leg<'a>,
         config: &PlanConfig,
         layout: &TokenLayout,
         normalizer: &DatasetNormalizer,
         limits: &SlotLimits,
     ) -> Result<Self, PlannerError> {
+        let request = &leg.request;
         check_len("observation", layout.observation, request.observation.len())?;
         check_finite("observation", request.observation)?;
         if request.task.needs_rewards() && !layout.reward {
@@ -94,9 +98,23 @@ impl<'a> Situation<'a> {
             let along = request.task.progress(now.plan.frames(1.0), request.observation);
             along.map_or((now.executed, 0.0), |progress| (progress.behind, progress.off))
         });
-        let horizons = Horizons::new(&config.horizon, layout, request.in_force, (shown, there), progress.0);
+        let horizons = if leg.on_the_way && shown {
+            Horizons::around(&config.horizon, layout, leg.chunks)
+        } else {
+            let all = Horizons::new(&config.horizon, layout, request.in_force, (shown, there), progress.0);
+            if shown && !there { all.at_least(leg.chunks, layout.chunks) } else { all }
+        };
         let kind = Kind { warm, shown, staying };
-        Ok(Self { request: *request, kind, horizons, progress, out_of_data, observation, condition })
+        Ok(Self {
+            request: *request,
+            kind,
+            leg: leg.on_the_way,
+            horizons,
+            progress,
+            out_of_data,
+            observation,
+            condition,
+        })
     }
 
     /// Whether its plans are pulled towards what the task wants. Where the network is shown the goal, it leads.

@@ -274,7 +274,7 @@ fn describe(
     let support = match layout.condition.is_empty() {
         // Without goals there are no positions that it could speak of.
         true => None,
-        false => Support::fit(dataset, &layout.condition)
+        false => Support::fit(dataset, &layout.condition, layout.frames_per_token)
             .map_err(|error| missing("no support, so plans that leave the data are not told", error))
             .ok(),
     };

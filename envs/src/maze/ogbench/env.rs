@@ -120,9 +120,10 @@ impl OgBenchEnv {
         self.jumps
     }
 
-    /// Puts a ball that stands at an entrance to one of the exits.
-    fn jump(&mut self) {
-        if self.geometry.jumps_from(self.position) {
+    /// Puts a ball that stands at an entrance to one of the exits; whether it does.
+    fn jump(&mut self) -> bool {
+        let jumps = self.geometry.jumps_from(self.position);
+        if jumps {
             self.jumps = self.jumps.saturating_add(1);
             let mut rng = stream(self.seed, self.number, self.jumps);
             let exits = self.geometry.exits();
@@ -130,6 +131,7 @@ impl OgBenchEnv {
                 self.position = *exit;
             }
         }
+        jumps
     }
 }
 
@@ -199,9 +201,9 @@ impl Environment for OgBenchEnv {
         if success {
             self.phase = Phase::Over;
         }
-        self.jump();
+        let chance = self.jump();
         let reward = if success { 1.0 } else { 0.0 };
-        Ok(Transition { reward, success, terminated: success, truncated: false })
+        Ok(Transition { reward, success, terminated: success, truncated: false, chance })
     }
 
     fn observation(&self) -> &[f64] {

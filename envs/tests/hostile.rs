@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use forethought_envs::data::{
-    DataDescription, DataReport, Dataset, DatasetMetadata, InverseModel, Normalizer, NormalizerKind,
+    DataDescription, DataReport, Dataset, DatasetMetadata, InverseModel, Normalizer, NormalizerKind, Padding,
     SimulatorState, Support, Trajectory, Window, WindowIndex, WindowOptions, check_inside,
 };
 use forethought_envs::maze::{Cell, GenerateOptions, MazeLayout, generate};
@@ -12,6 +12,10 @@ use forethought_envs::{
     make,
 };
 use proptest::prelude::*;
+
+fn padding() -> impl Strategy<Value = Padding> {
+    prop_oneof![Just(Padding::None), count().prop_map(Padding::Short), count().prop_map(Padding::Ends)]
+}
 
 /// Counts as they are, and as they wrap round.
 fn count() -> impl Strategy<Value = usize> {
@@ -89,7 +93,7 @@ proptest! {
     fn data_of_any_arrays_are_refused_or_used(
         data in any_dataset(),
         len in count(),
-        padded in prop::option::of(count()),
+        padded in padding(),
         trajectory in (count(), count()),
         row in count(),
     ) {
@@ -99,12 +103,12 @@ proptest! {
         let _ = (data.summary(), data.trajectories(true), data.observation(row), data.action(row), data.goal(row));
         let _ = (data.step_reward(row), data.timeout_count());
         let _ = Normalizer::fit(NormalizerKind::MinMax, "x", &data.observations, data.observation_dim);
-        let _ = (InverseModel::fit(&data), Support::fit(&data, &[row, 0]));
+        let _ = (InverseModel::fit(&data), Support::fit(&data, &[row, 0], 3));
         let _ = check_inside(&data, make("maze2d-umaze-v1").unwrap().spec());
         let _ = DataDescription::default().spec("x", &data);
         let trajectory = Trajectory { start: trajectory.0, end: trajectory.1 };
         for index in [
-            WindowIndex::new(&data, len, WindowOptions { padded_from: padded, ..WindowOptions::default() }),
+            WindowIndex::new(&data, len, WindowOptions { padding: padded, ..WindowOptions::default() }),
             WindowIndex::over(&data, &[trajectory], len, padded),
         ] {
             let Ok(index) = index else { continue };

@@ -55,6 +55,10 @@ pub struct TrainConfig {
     /// Whether sequences end at a random chunk (variable horizon); otherwise all but those of world and inverse models have
     /// full length.
     pub random_ends: bool,
+    /// How much more often sequences with a goal are drawn that lead from where to where the data seldom lead: as a power of
+    /// how seldom, so that 1 makes all ways equally likely, up to a point. 0: as the data do, which for data that fill their
+    /// world and never rest is enough.
+    pub balance: f64,
     /// Seed of weights, data order and noise.
     pub seed: u64,
     /// Parts into which a batch is cut for CPU workers. A setting and not the number of cores, so that the
@@ -87,6 +91,7 @@ impl Default for TrainConfig {
             condition_dropout: 0.4,
             known_goal: 0.75,
             random_ends: true,
+            balance: 0.0,
             seed: 0,
             shards: 2,
             checkpoint_every: 500,
@@ -166,6 +171,7 @@ impl TrainConfig {
             ("train.condition_dropout", self.condition_dropout),
             ("train.known_goal", self.known_goal),
             ("train.known_level", self.known_level),
+            ("train.balance", self.balance),
         ] {
             if !(0.0..=1.0).contains(&value) {
                 return bad(name, value.to_string(), "give a number between 0 and 1");

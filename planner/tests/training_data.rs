@@ -133,11 +133,12 @@ proptest! {
         lengths in prop::collection::vec(1usize..14, 1..12),
         seed in 0u64..1000,
         random_ends in prop::bool::ANY,
+        balance in prop::sample::select(vec![0.0, 0.5, 1.0]),
         step in 0u64..5,
     ) {
         let (data, model) = (dataset(&lengths), model(false));
         let layout = model.layout(&spec()).unwrap();
-        let train = TrainConfig { seed, random_ends, ..train() };
+        let train = TrainConfig { seed, random_ends, balance, ..train() };
         let longest = lengths.iter().max().copied().unwrap_or(0);
         match BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train) {
             Err(error) => prop_assert!(longest < 3, "{}", error),
@@ -174,6 +175,82 @@ fn short_trajectories_are_padded_and_long_ones_keep_their_windows() {
     let lengths: Vec<usize> = sequences(&maker(&[6]), &layout, 0).iter().map(|s| s.frames.len()).collect();
     assert!(lengths.contains(&4) && lengths.contains(&2) && !lengths.contains(&6), "{lengths:?}");
     assert!(sequences(&maker(&[20]), &layout, 0).iter().all(|s| s.frames.len() == 6));
+}
+
+/// All sequences of some hundred batches.
+fn many(maker: &BatchMaker, layout: &TokenLayout) -> Vec<Sequence> {
+    (0..200).flat_map(|step| sequences(maker, layout, step)).collect()
+}
+
+#[test]
+fn sequences_with_random_ends_begin_anywhere_and_all_lengths_are_as_likely() {
+    for balance in [0.0, 1.0] {
+        sequences_begin_anywhere(&TrainConfig { balance, ..train() });
+    }
+}
+
+fn sequences_begin_anywhere(train: &TrainConfig) {
+    let model = model(false);
+    let layout = model.layout(&spec()).unwrap();
+    let all = |lengths: &[usize]| {
+        many(
+            &BatchMaker::new(&dataset(lengths), &unscaled(), None, &layout, &model, train).unwrap(),
+            &layout,
+        )
+    };
+    // Trajectories that hold a whole sequence and little more: most begin in the last rows.
+    let of_nine = all(&[9, 9]);
+    for frames in [2, 4, 6] {
+        let share = of_nine.iter().filter(|s| s.frames.len() == frames).count() as f64 / of_nine.len() as f64;
+        assert!((share - 1.0 / 3.0).abs() < 0.05, "{frames}: {share}");
+    }
+    for row in 0..18 {
+        let begins = of_nine.iter().any(|sequence| sequence.state == row);
+        assert_eq!(begins, row % 9 < 7, "{row}");
+    }
+    // Of data without a whole sequence the longest there is counts; one trajectory of a hundred is not drawn over and over.
+    assert!(
+        all(&[6, 5]).iter().any(|s| s.frames.len() == 4) && all(&[6, 5]).iter().all(|s| s.frames.len() <= 4)
+    );
+    let mut lengths = vec![4; 300];
+    lengths.push(7);
+    let long = all(&lengths).iter().filter(|s| s.state >= 1200).count();
+    assert!(long < 600, "{long} of 3200 begin in the last seven rows");
+}
+
+#[test]
+fn balance_draws_what_is_rare_and_without_places_it_is_refused() {
+    let (model, layout) = (model(false), model(false).layout(&spec()).unwrap());
+    // Two places, told by the row: 0 to 399, and 400 to 409, a thousand rows further.
+    let mut data = dataset(&[400, 10]);
+    data.observations.chunks_exact_mut(2).skip(400).for_each(|observation| observation[0] += 1000.0);
+    data.observations.chunks_exact_mut(2).take(400).for_each(|observation| observation[0] /= 400.0);
+    let maker = |balance: f64| {
+        let train = TrainConfig { balance, ..train() };
+        BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train)
+    };
+    let rare = |balance: f64| {
+        let batches = (0..50).map(|step| maker(balance).unwrap().batch(step));
+        let (mut rare, mut all) = (0, 0);
+        let (t, d) = (layout.tokens(layout.chunks), layout.width());
+        for batch in batches {
+            for b in 0..batch.chunks_b.len() {
+                all += 1;
+                let state = batch.clean_btd[(b * t + STATE) * d + layout.last_observation()];
+                rare += usize::from(state > 500.0);
+            }
+        }
+        rare as f64 / all as f64
+    };
+    let (as_they_are, balanced) = (rare(0.0), rare(1.0));
+    assert!(as_they_are < 0.05 && balanced > 3.0 * as_they_are, "{as_they_are} {balanced}");
+
+    let nowhere = EnvSpec { condition: Vec::new(), ..spec() };
+    let layout = model.layout(&nowhere).unwrap();
+    let train = TrainConfig { balance: 0.5, ..train() };
+    let refused =
+        BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train).err().unwrap().to_string();
+    assert!(refused.contains("train.balance") && refused.contains("position"), "{refused}");
 }
 
 #[test]
@@ -217,7 +294,7 @@ fn held_out_trajectories_are_measured_and_a_resumed_run_writes_the_same_bytes() 
     let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
     let mut run = trainer(&whole, &data, 0.25).unwrap();
     let counts = run.report().windows.unwrap();
-    assert_eq!((counts.used, counts.held_out, counts.windows), (20, 5, 15 * 3));
+    assert_eq!((counts.used, counts.held_out, counts.windows), (20, 5, 15 * 7));
     run.run(&|| 0.0, &mut |_| true).unwrap();
     let (bytes, rows) = metrics(&whole);
     assert_eq!(rows.len(), 6);
@@ -252,7 +329,7 @@ fn holding_out_everything_or_parts_of_trajectories_is_refused() {
     assert_eq!(counts(&data, 3.0).unwrap().held_out, 3);
     // One trajectory: its end.
     let one = counts(&dataset(&[100]), 0.2).unwrap();
-    assert_eq!((one.windows, one.held_out), (80 - 6, 1));
+    assert_eq!((one.windows, one.held_out), (80 - 2, 1));
     assert!(counts(&dataset(&[100]), 0.001).is_err());
 }
 

@@ -78,4 +78,4 @@ pub use report::{DataReport, Finding, FindingKind, WindowCounts};
 pub use statistics::{ColumnStatistics, DatasetSummary};
 pub use support::Support;
 pub use ways::Ways;
-pub use windows::{Trajectory, Window, WindowIndex, WindowOptions};
+pub use windows::{Padding, Trajectory, Window, WindowIndex, WindowOptions};

@@ -129,12 +129,15 @@ impl DataReport {
         let mut lines =
             vec![format!("{} rows, {trajectories}; time-outs {meaning}; rewards {rewards}", self.rows)];
         if self.put_back > 0 {
-            lines.push(format!("{} observations were recorded twice and are put back", self.put_back));
+            lines.push(format!(
+                "{} observations were recorded twice or late and are put right",
+                self.put_back
+            ));
         }
         if let Some(counts) = &self.windows {
             let used = counts.used.saturating_sub(counts.held_out);
             let mut line = format!(
-                "{} windows of {} rows from {used} trajector{}",
+                "{} windows of up to {} rows from {used} trajector{}",
                 counts.windows,
                 counts.window_rows,
                 if used == 1 { "y" } else { "ies" }

@@ -13,14 +13,27 @@ pub struct WindowOptions {
     /// Let windows run across goal switches of a continuous run ([`TimeoutMeaning::GoalSwitch`]).
     /// Time-outs that cut an episode end a window in any case.
     pub across_goal_switches: bool,
-    /// Pad the windows of trajectories that are shorter than one: each of their rows that has at least this many
-    /// rows from it on starts a window, whose `valid` says how many exist. `None`: they have no windows.
-    pub padded_from: Option<usize>,
+    /// Which windows may be padded.
+    pub padding: Padding,
+}
+
+/// Windows of which fewer rows exist than they are long: each row that has at least so many rows from it on starts one,
+/// whose `valid` says how many exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// There are none.
+    #[default]
+    None,
+    /// Those of trajectories that are shorter than a window.
+    Short(usize),
+    /// Those, and the ones at the end of every other trajectory.
+    Ends(usize),
 }
 
 impl Default for WindowOptions {
     fn default() -> Self {
-        Self { across_goal_switches: true, padded_from: None }
+        Self { across_goal_switches: true, padding: Padding::None }
     }
 }
 
@@ -75,11 +88,10 @@ impl WindowIndex {
     pub fn new(dataset: &Dataset, window_len: usize, options: WindowOptions) -> Result<Self, EnvError> {
         dataset.check()?;
         let trajectories = dataset.trajectories(options.across_goal_switches);
-        Self::over(dataset, &trajectories, window_len, options.padded_from)
+        Self::over(dataset, &trajectories, window_len, options.padding)
     }
 
-    /// Finds the windows of `window_len` rows of some trajectories of `dataset`; `padded_from` as in
-    /// [`WindowOptions`].
+    /// Finds the windows of `window_len` rows of some trajectories of `dataset`.
     ///
     /// # Errors
     /// [`EnvError::Data`] when `window_len` is 0, a trajectory lies outside the data, or there is no window.
@@ -87,7 +99,7 @@ impl WindowIndex {
         dataset: &Dataset,
         trajectories: &[Trajectory],
         window_len: usize,
-        padded_from: Option<usize>,
+        padding: Padding,
     ) -> Result<Self, EnvError> {
         if window_len == 0 {
             return Err(dataset.problem("windows of zero rows were asked for; ask for at least one".into()));
@@ -99,8 +111,9 @@ impl WindowIndex {
             }
             let rows = trajectory.len();
             longest = longest.max(rows);
-            let least = match padded_from {
-                Some(least) if rows < window_len => least.max(1),
+            let least = match padding {
+                Padding::Short(least) if rows < window_len => least.max(1),
+                Padding::Ends(least) => least.clamp(1, window_len),
                 _ => window_len,
             };
             let windows = rows.saturating_add(1).saturating_sub(least);
@@ -110,12 +123,12 @@ impl WindowIndex {
             }
         }
         if count == 0 {
-            return Err(dataset.problem(match padded_from {
-                Some(least) => format!(
+            return Err(dataset.problem(match padding {
+                Padding::Short(least) | Padding::Ends(least) => format!(
                     "no window of at least {least} rows: the longest trajectory has {longest}; use fewer frames per \
                      token, or longer trajectories"
                 ),
-                None => format!(
+                Padding::None => format!(
                     "no window of {window_len} rows: the longest run of rows without a break has {longest}; \
                      use shorter or padded windows, or put back repeated observations first"
                 ),
@@ -300,7 +313,7 @@ mod tests {
         let mut data = counter(9);
         data.terminals[2] = true;
         let windows = |len: usize, least: usize| -> Vec<(usize, usize)> {
-            let options = WindowOptions { padded_from: Some(least), ..WindowOptions::default() };
+            let options = WindowOptions { padding: Padding::Short(least), ..WindowOptions::default() };
             let index = WindowIndex::new(&data, len, options).unwrap();
             (0..index.len()).map(|i| index.window(i).unwrap()).map(|w| (w.start, w.valid)).collect()
         };
@@ -308,7 +321,7 @@ mod tests {
         assert_eq!(windows(6, 1), [(0, 3), (1, 2), (2, 1), (3, 6)]);
         assert_eq!(windows(7, 2), [(0, 3), (1, 2), (3, 6), (4, 5), (5, 4), (6, 3), (7, 2)]);
         assert_eq!(windows(7, 4), [(3, 6), (4, 5), (5, 4)]);
-        let options = WindowOptions { padded_from: Some(7), ..WindowOptions::default() };
+        let options = WindowOptions { padding: Padding::Short(7), ..WindowOptions::default() };
         let message = WindowIndex::new(&data, 8, options).unwrap_err().to_string();
         assert!(message.contains("at least 7") && message.contains("has 6"), "{message}");
 
@@ -321,6 +334,19 @@ mod tests {
         assert!(
             index.copy(&data, Window { start: 0, valid: 3 }, &mut obs[1..], &mut act, &mut mask).is_err()
         );
+    }
+
+    #[test]
+    fn every_row_with_enough_rows_from_it_on_starts_a_window_where_ends_are_padded() {
+        let mut data = counter(9);
+        data.terminals[2] = true;
+        let windows = |least: usize| -> Vec<(usize, usize)> {
+            let options = WindowOptions { padding: Padding::Ends(least), ..WindowOptions::default() };
+            let index = WindowIndex::new(&data, 4, options).unwrap();
+            (0..index.len()).map(|i| index.window(i).unwrap()).map(|w| (w.start, w.valid)).collect()
+        };
+        assert_eq!(windows(2), [(0, 3), (1, 2), (3, 4), (4, 4), (5, 4), (6, 3), (7, 2)]);
+        assert_eq!(windows(9), [(3, 4), (4, 4), (5, 4)], "no more than a window");
     }
 
     #[test]

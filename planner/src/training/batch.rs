@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use forethought_envs::data::{Dataset, DatasetNormalizer, RewardConvention, Trajectory, Window, WindowIndex};
+use forethought_envs::data::{
+    Dataset, DatasetNormalizer, Padding, RewardConvention, Trajectory, Window, WindowIndex,
+};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::balance::Balance;
 use super::data::{least_rows, window_rows};
 use super::rows::{Row, draw_levels};
 use crate::dynamics::LocalDynamics;
@@ -20,6 +23,15 @@ const DATA_STREAM: u64 = 1;
 /// Names the stream of the batch that held-out data are measured with.
 const VALIDATION_STREAM: u64 = 3;
 
+/// Names the stream of the sequences that tell how often the data lead where.
+const BALANCE_STREAM: u64 = 4;
+/// Number of these: a hundred or so for a way in a maze.
+const BALANCE_DRAWS: usize = 200_000;
+/// Draws of a window at most, until one holds the sequence asked for, and of such windows, until one is kept, of sixteen
+/// or so. Data of which not one window in so many is long enough give shorter sequences instead, as they should: few
+/// trajectories are not to be drawn over and over.
+const MOST_DRAWS: usize = 64;
+
 /// Numbers of a batch at most: 4 GiB for each of its three arrays.
 const MOST_NUMBERS: usize = 1 << 30;
 
@@ -27,6 +39,10 @@ const MOST_NUMBERS: usize = 1 << 30;
 pub struct BatchMaker {
     rows: Arc<Rows>,
     windows: WindowIndex,
+    /// Chunks of the longest sequence that the data hold, no more than the layout's.
+    longest: usize,
+    /// Where some sequences are drawn more often than others.
+    balance: Option<Arc<Balance>>,
     preconditioning: Preconditioning,
     train: TrainConfig,
 }
@@ -109,17 +125,29 @@ impl BatchMaker {
                 ),
             });
         }
-        let windows = windows(dataset, trajectories, layout)?;
+        if train.balance > 0.0 && layout.condition.is_empty() {
+            return Err(PlannerError::Setting {
+                name: "train.balance",
+                value: train.balance.to_string(),
+                remedy: "places are told by the entries that goals speak of, and there are none: set it to 0, or describe \
+                         features of kind `position`"
+                    .into(),
+            });
+        }
+        let windows = windows(dataset, trajectories, layout, train)?;
         let (mut observations, mut actions) = (dataset.observations.clone(), dataset.actions.clone());
         normalizer.observation.normalize_f32(&mut observations)?;
         normalizer.action.normalize_f32(&mut actions)?;
         let rewards = (0..dataset.len()).map(|row| dataset.step_reward(row).unwrap_or(0.0)).collect();
         Ok(Self {
             rows: Arc::new(Rows { observations, actions, rewards }),
+            balance: None,
+            longest: longest(&windows, layout),
             windows,
             preconditioning: model.preconditioning(layout, dynamics)?,
             train: train.clone(),
-        })
+        }
+        .balanced(dataset))
     }
 
     /// Batches from other trajectories of the same data.
@@ -131,9 +159,12 @@ impl BatchMaker {
         dataset: &Dataset,
         trajectories: &[Trajectory],
     ) -> Result<Self, PlannerError> {
+        let windows = windows(dataset, trajectories, self.layout(), &self.train)?;
         Ok(Self {
             rows: Arc::clone(&self.rows),
-            windows: windows(dataset, trajectories, self.layout())?,
+            longest: longest(&windows, self.layout()),
+            windows,
+            balance: self.balance.clone(),
             preconditioning: self.preconditioning.clone(),
             train: self.train.clone(),
         })
@@ -198,7 +229,7 @@ impl BatchMaker {
         batch: &mut TrainBatch,
     ) -> usize {
         let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
-        let drawn = self.train.random_ends.then(|| rng.random_range(1..=layout.chunks));
+        let drawn = self.train.random_ends.then(|| rng.random_range(1..=self.longest));
         let row = Row::draw(rng, &self.train, layout);
         let chunks = drawn.unwrap_or_else(|| match row {
             // What was done and what would happen is asked of sequences of any length.
@@ -207,7 +238,7 @@ impl BatchMaker {
         });
         let hidden = row.hides_goal(rng, &self.train);
         let goal = !layout.condition.is_empty() && !hidden;
-        let window = self.windows.sample(rng);
+        let window = self.window(rng, chunks, goal);
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
         let level_tp =
@@ -247,6 +278,53 @@ impl BatchMaker {
         existing
     }
 
+    /// Draws the window of a sequence of `chunks` chunks.
+    fn window(&self, rng: &mut ChaCha8Rng, chunks: usize, goal: bool) -> Window {
+        let mut window = self.long_enough(rng, chunks);
+        let Some(balance) = self.balance.as_deref().filter(|_| goal) else { return window };
+        for _ in 1..MOST_DRAWS {
+            if balance.keeps(rng, self.ends(window, chunks)) {
+                break;
+            }
+            window = self.long_enough(rng, chunks);
+        }
+        window
+    }
+
+    /// Draws a window that holds a sequence of `chunks` chunks, where ends are random.
+    fn long_enough(&self, rng: &mut ChaCha8Rng, chunks: usize) -> Window {
+        let mut window = self.windows.sample(rng);
+        for _ in 1..MOST_DRAWS {
+            if !self.train.random_ends || self.chunks_from(window) >= chunks {
+                break;
+            }
+            window = self.windows.sample(rng);
+        }
+        window
+    }
+
+    /// First and last row of a sequence in `window`, of `drawn` chunks.
+    fn ends(&self, window: Window, drawn: usize) -> [usize; 2] {
+        [window.start, window.start + self.chunks_in(window, drawn) * self.layout().frames_per_token]
+    }
+
+    /// Draws sequences as the data hold them, and balances by where they lead.
+    fn balanced(mut self, dataset: &Dataset) -> Self {
+        if self.train.balance > 0.0 {
+            let mut rng = random::stream(self.train.seed, &[BALANCE_STREAM]);
+            let drawn: Vec<[usize; 2]> = (0..BALANCE_DRAWS)
+                .map(|_| {
+                    let chunks = rng.random_range(1..=self.longest);
+                    self.ends(self.window(&mut rng, chunks, true), chunks)
+                })
+                .collect();
+            let entries = &self.layout().condition;
+            let balance = Balance::of(dataset, entries, self.train.balance, drawn.into_iter());
+            self.balance = Some(Arc::new(balance));
+        }
+        self
+    }
+
     /// Lays out the clean tokens of a sequence that exist, and noises each part of each to its level.
     fn noise(
         &self,
@@ -277,12 +355,19 @@ impl BatchMaker {
         }
     }
 
-    /// Chunks of a sequence in `window`, of `drawn` in a full one: a padded window has as many as exist, or the same
-    /// share of them.
+    /// Chunks that exist in a window.
+    fn chunks_from(&self, window: Window) -> usize {
+        chunks_from(window, self.layout())
+    }
+
+    /// Chunks of a sequence in `window`, of `drawn`: no more than exist. Where ends are not random, a padded window has the
+    /// same share of those that exist.
     fn chunks_in(&self, window: Window, drawn: usize) -> usize {
-        let most = self.layout().chunks;
-        let exist = (window.valid.saturating_sub(1) / self.layout().frames_per_token).clamp(1, most);
-        1 + (drawn - 1) * exist / most
+        let exist = self.chunks_from(window);
+        match self.train.random_ends {
+            true => drawn.min(exist),
+            false => 1 + (drawn - 1) * exist / self.layout().chunks,
+        }
     }
 
     /// Writes the clean token `token` of the window that starts at row `start`.
@@ -320,11 +405,24 @@ impl BatchMaker {
     }
 }
 
+/// Windows that sequences are cut from. Where ends are random, a sequence may begin at any row that a chunk follows: were
+/// it only those that a whole sequence follows, the ends of short trajectories would be seen from afar alone.
 fn windows(
     dataset: &Dataset,
     trajectories: &[Trajectory],
     layout: &TokenLayout,
+    train: &TrainConfig,
 ) -> Result<WindowIndex, PlannerError> {
-    let least = Some(least_rows(layout));
-    Ok(WindowIndex::over(dataset, trajectories, window_rows(layout), least)?)
+    let least = least_rows(layout);
+    let padding = if train.random_ends { Padding::Ends(least) } else { Padding::Short(least) };
+    Ok(WindowIndex::over(dataset, trajectories, window_rows(layout), padding)?)
+}
+
+fn chunks_from(window: Window, layout: &TokenLayout) -> usize {
+    (window.valid.saturating_sub(1) / layout.frames_per_token).clamp(1, layout.chunks)
+}
+
+fn longest(windows: &WindowIndex, layout: &TokenLayout) -> usize {
+    let longest = windows.segments().map(|(start, end)| end - start).max().unwrap_or_default();
+    chunks_from(Window { start: 0, valid: longest }, layout)
 }

@@ -3,6 +3,7 @@
 //! A loop of our own, because the state that makes a resumed run byte-identical (moving average, optimiser,
 //! step count, random streams) is one small, explicit thing here: see [`TrainState`](crate::checkpoint::TrainState).
 
+mod balance;
 mod batch;
 mod data;
 mod events;

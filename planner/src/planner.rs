@@ -24,7 +24,7 @@ mod situation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use forethought_envs::data::{DatasetNormalizer, Support};
+use forethought_envs::data::{DatasetNormalizer, Support, Ways};
 
 use crate::checkpoint::SlotLimits;
 use crate::denoiser::Denoiser;
@@ -52,6 +52,8 @@ pub struct DiffusionPlanner {
     high: Vec<f64>,
     config: PlanConfig,
     support: Option<Arc<Support>>,
+    /// Goals and the ways to them.
+    known_ways: Vec<(Vec<f64>, Arc<Ways>)>,
 }
 
 /// What has been found for one request.
@@ -139,6 +141,7 @@ impl DiffusionPlanner {
             high,
             config: PlanConfig::default(),
             support: support.map(Arc::new),
+            known_ways: Vec::new(),
         };
         planner.set_config(config)?;
         Ok(planner)

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use forethought_envs::GoalTask;
 use forethought_envs::data::{
     Dataset, DatasetMetadata, DatasetNormalizer, Normalizer, NormalizerKind, Support,
 };
+use forethought_envs::{GoalTask, Task};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
 use forethought_planner::{
@@ -35,6 +35,8 @@ struct Walks {
     layout: TokenLayout,
     schedule: NoiseSchedule,
     step: f64,
+    /// How far from the goal it ends, where the way is at least twice as long: what a network that hurries does.
+    short: f64,
 }
 
 impl Denoiser for Walks {
@@ -50,10 +52,15 @@ impl Denoiser for Walks {
         for (b, (x_td, x0_td)) in sequences.zip(answers).enumerate() {
             let n = batch.chunks_b[b];
             let level = |t: usize| usize::from(batch.level_btp[b * batch.tokens + t]);
+            let at = |t: usize, entry: usize| t * width + self.layout.last_observation() + entry;
+            let known = |t: usize, entry: usize| x_td[at(t, entry)] / self.schedule.abar(level(t)).sqrt();
+            let way = (0..2).map(|entry| known(GOAL, entry) - known(STATE, entry));
+            let distance = way.map(|along| along * along).sum::<f64>().sqrt();
+            let short = if distance > 0.0 { (self.short / distance).min(0.5) } else { 0.0 };
             for entry in 0..2 {
-                let slot = |t: usize| t * width + self.layout.last_observation() + entry;
-                let known = |t: usize| x_td[slot(t)] / self.schedule.abar(level(t)).sqrt();
-                let (from, to) = (known(STATE), known(GOAL));
+                let slot = |t: usize| at(t, entry);
+                let (from, goal) = (known(STATE, entry), known(GOAL, entry));
+                let to = goal + short * (from - goal);
                 // The end is known, so that frames before it are uncertain; it is a ten-thousandth uncertain itself.
                 let covariance = DMatrix::from_fn(n, n, |i, j| {
                     let (i, j) = ((i + 1) as f64, (j + 1) as f64);
@@ -135,12 +142,16 @@ fn three_sides() -> Support {
 }
 
 fn planner(support: Support, step: f64, config: PlanConfig) -> DiffusionPlanner {
+    planner_that_ends_short(support, step, 0.0, config)
+}
+
+fn planner_that_ends_short(support: Support, step: f64, short: f64, config: PlanConfig) -> DiffusionPlanner {
     let identity =
         |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
     let normalizer = DatasetNormalizer { observation: identity(2), action: identity(1) };
     let limits = SlotLimits { low: vec![-99.0; 3], high: vec![99.0; 3] };
     let schedule = NoiseSchedule::new(ScheduleKind::Cosine, 1000).unwrap();
-    let denoiser = Box::new(Walks { layout: layout(), schedule: schedule.clone(), step });
+    let denoiser = Box::new(Walks { layout: layout(), schedule: schedule.clone(), step, short });
     DiffusionPlanner::new(denoiser, schedule, normalizer, limits, config, Some(support)).unwrap()
 }
 
@@ -243,6 +254,41 @@ fn legs_lead_round_to_a_goal_that_no_sequence_reaches() {
         assert_eq!(last.observations.len() / 2, last.uncertainty.len());
         assert!(plan.trace.windows(2).all(|pair| pair[0].row <= pair[1].row));
     }
+}
+
+/// A sequence may end before the goal and count as arriving soon after. What follows begins where it ended, or the plan
+/// would leap, and have arrived where nobody was.
+#[test]
+fn a_leg_begins_where_the_one_before_ends_and_not_where_it_was_to_end() {
+    let task = goal([2.0, 19.0], 0.8);
+    let mut planner = planner_that_ends_short(three_sides(), 0.02, 1.2, config(0.3, 100.0));
+    let mut later = 0;
+    for seed in 0..10 {
+        let plan = planner.plan(&[Request::new(&[0.0, 0.0], &task, seed)], true).unwrap().remove(0);
+        let mut before = [0.0, 0.0];
+        for frame in 0..plan.frames {
+            let now = place(&plan, frame);
+            let step = (now[0] - before[0]).hypot(now[1] - before[1]);
+            assert!(step < 1.3, "seed {seed}, frame {frame} of {}: a step of {step}", plan.frames);
+            before = now;
+        }
+        assert!(task.reached(&before) && plan.arrival.is_some(), "{before:?}");
+        later += usize::from(plan.frames > 50);
+        for snapshot in &plan.trace {
+            assert_eq!(snapshot.observations.len() / 2, snapshot.uncertainty.len());
+        }
+    }
+    assert!(later > 0, "shorter legs are more");
+}
+
+#[test]
+fn a_place_that_is_reached_already_is_no_leg() {
+    // A goal as wide as three legs.
+    let task = goal([2.0, 19.0], 8.0);
+    let mut planner = planner(three_sides(), 0.02, config(0.3, 100.0));
+    let plan = planner.plan(&[Request::new(&[0.0, 0.0], &task, 1)], false).unwrap().remove(0);
+    let to_stay = PlanConfig::default().horizon.terminal_chunks;
+    assert!(plan.frames > to_stay, "{} frames, as to stay where one is", plan.frames);
 }
 
 #[test]

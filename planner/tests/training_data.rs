@@ -193,10 +193,7 @@ fn sequences_begin_anywhere(train: &TrainConfig) {
     let model = model(false);
     let layout = model.layout(&spec()).unwrap();
     let all = |lengths: &[usize]| {
-        many(
-            &BatchMaker::new(&dataset(lengths), &unscaled(), None, &layout, &model, train).unwrap(),
-            &layout,
-        )
+        many(&BatchMaker::new(&dataset(lengths), &unscaled(), None, &layout, &model, train).unwrap(), &layout)
     };
     // Trajectories that hold a whole sequence and little more: most begin in the last rows.
     let of_nine = all(&[9, 9]);

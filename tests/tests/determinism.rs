@@ -4,7 +4,8 @@
 
 use burn::tensor::Device;
 use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, PlanRecord, RolloutConfig, rollout};
-use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
+use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind, Support};
+use forethought_envs::maze::{GenerateOptions, generate};
 use forethought_envs::{EnvError, EnvSpec, Environment, SharedTask, Start, Transition, make};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
@@ -48,6 +49,13 @@ fn shipped() -> PlanConfig {
     PlanConfig { rank, ..PlanConfig::default() }
 }
 
+/// The same, where goals are further than one plan is to lead.
+fn in_legs() -> PlanConfig {
+    let mut config = shipped();
+    config.horizon.reach = 0.1;
+    config
+}
+
 /// A planner around an untrained network whose weights are all drawn, none left zero: the transformer in the
 /// engine, the recurrent network in Burn.
 fn planner(kind: NetworkKind, threads: usize, config: PlanConfig) -> DiffusionPlanner {
@@ -66,7 +74,7 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
         causal: kind == NetworkKind::Gru,
     };
     // Drawn weights say little beside dynamics: where every setting is to show, they speak alone.
-    let target = if config == shipped() { Target::Residual } else { Target::X0 };
+    let target = if [shipped(), in_legs()].contains(&config) { Target::Residual } else { Target::X0 };
     let model =
         ModelConfig { frames_per_token: 4, chunks: 5, levels: 50, target, network, ..ModelConfig::default() };
     let layout = model.layout(&spec).unwrap();
@@ -97,7 +105,11 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
         action: part(&[0.0, 0.0], &[0.6, 0.6]),
     };
     let limits = SlotLimits { low: vec![-2.0; 6], high: vec![2.0; 6] };
-    DiffusionPlanner::new(denoiser, schedule, normalizer, limits, config, None).unwrap()
+    // Knows ways, so that goals that are far are planned for in legs.
+    let options = GenerateOptions { rows: 20_000, ..GenerateOptions::default() };
+    let data = generate(MAZE, &options, &mut |_, _| ()).unwrap();
+    let support = Support::fit(&data, &layout.condition, layout.frames_per_token).unwrap();
+    DiffusionPlanner::new(denoiser, schedule, normalizer, limits, config, Some(support)).unwrap()
 }
 
 fn setup(seed: u64) -> EpisodeSetup {
@@ -138,7 +150,7 @@ fn same_for_any_threads(config: &PlanConfig) -> (DiffusionPlanner, Vec<EpisodeRe
 
 #[test]
 fn threads_and_company_change_nothing_with_the_transformer() {
-    for config in [busy(), shipped()] {
+    for config in [busy(), shipped(), in_legs()] {
         let (mut planner, five) = same_for_any_threads(&config);
         let alone = records(&mut planner, &[3]).remove(0);
         assert!(alone == five[3], "alone, episode 3 is another by {:e}", first_gap(&alone, &five[3]));
@@ -191,6 +203,9 @@ fn every_part_of_the_settings_does_something() {
     ] {
         assert!(of(config).observations != base.observations, "{name} changes nothing");
     }
+    let whole = changed(|c| c.goal_conditioning = true);
+    let in_legs = changed(|c| (c.goal_conditioning, c.horizon.reach) = (true, 0.1));
+    assert!(of(in_legs).observations != of(whole).observations, "horizon.reach changes nothing");
 }
 
 /// A maze whose observation holds NaN from some step on.

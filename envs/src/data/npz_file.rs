@@ -15,7 +15,7 @@ use crate::EnvError;
 /// any common size and kind. Other arrays are ignored. The result has passed [`Dataset::check`].
 ///
 /// OGBench's `terminals` are where the clock cut an episode: they become time-outs of the result, none of whose rows is
-/// terminal. Of `options` the environment's name, the limit and what rewards pay for are used. Where observations are
+/// terminal. Of `options` all but the switch to mend them are used. Where observations are
 /// late (the teleport maze), [`Dataset::repair_stale_observations`] puts the true ones in their place.
 ///
 /// # Errors

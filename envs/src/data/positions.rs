@@ -12,7 +12,8 @@ impl Dataset {
     ///
     /// In OGBench's teleport maze the observation after a jump still shows the place before it, while the actions already
     /// answer the place after it: what is to predict outcomes from actions must be trained on where the body was. An
-    /// observation is late where it is not its row's position and its neighbours are theirs, and only few are.
+    /// observation is late where it is not its row's position but nearer to the one before, and only few are, none after
+    /// another.
     pub(super) fn put_late_right(&mut self) -> usize {
         let width = self.observation_dim;
         let Some(simulator) = self.simulator.as_ref().filter(|simulator| simulator.dim == width) else {
@@ -24,8 +25,19 @@ impl Dataset {
             .filter(|(_, (seen, position))| !same(seen, *position))
             .map(|(row, _)| row)
             .collect();
+        let place = |row: usize| &simulator.positions[row * width..(row + 1) * width];
+        let off = |seen: &[f32], place: &[f32]| -> f32 {
+            seen.iter().zip(place).map(|(seen, place)| (seen - place).powi(2)).sum()
+        };
+        let behind = |&row: &usize| {
+            let seen = &self.observations[row * width..(row + 1) * width];
+            row > 0 && off(seen, place(row - 1)) < off(seen, place(row))
+        };
         let in_a_row = late.windows(2).any(|pair| pair[0] + 1 == pair[1]);
-        if in_a_row || late.len().saturating_mul(RARE) > self.observations.len() / width {
+        if in_a_row
+            || !late.iter().all(behind)
+            || late.len().saturating_mul(RARE) > self.observations.len() / width
+        {
             return 0;
         }
         for row in &late {

@@ -12,6 +12,8 @@ use super::Support;
 const EDGE: u64 = 100;
 /// Units of cost in the shortest step.
 const UNITS: f64 = 1000.0;
+/// Longest step, in shortest ones, that costs what it is long: no sum of costs is too large for its type.
+const LONGEST: f64 = 1e6;
 
 /// Shortest ways to one place through the cells of a [`Support`], from each of its cells.
 ///
@@ -30,11 +32,13 @@ impl Ways {
     pub fn to(support: &Arc<Support>, goal: &[f64]) -> Option<Self> {
         let (goal, _) = support.nearest(goal)?;
         let shortest = support.shortest();
-        let inner = |cell: usize| support.around(cell).iter().all(|(beside, _)| support.visited(*beside));
+        let surrounded = |cell| support.around(cell).iter().all(|(beside, _)| support.visited(*beside));
+        let inner: Vec<bool> =
+            (0..support.cells()).map(|cell| support.visited(cell) && surrounded(cell)).collect();
         let outwards = |&cell: &usize| -> Vec<(usize, u64)> {
             let free = support.around(cell).into_iter().filter(|(beside, _)| support.visited(*beside));
-            let cost = |length: f64| (length / shortest * UNITS) as u64;
-            free.map(|(beside, length)| (beside, cost(length) * if inner(beside) { 1 } else { EDGE }))
+            let cost = |length: f64| ((length / shortest).min(LONGEST) * UNITS) as u64;
+            free.map(|(beside, length)| (beside, cost(length) * if inner[beside] { 1 } else { EDGE }))
                 .collect()
         };
         let found = dijkstra_all(&goal, outwards);

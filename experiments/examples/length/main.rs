@@ -62,7 +62,7 @@ struct Results {
     plans: u64,
     rows: Vec<Row>,
     /// Least-squares slope of the logarithm of time over that of chunks.
-    exponent: f64,
+    exponent: Option<f64>,
 }
 
 fn main() -> ExitCode {
@@ -149,12 +149,13 @@ fn run(arguments: &Arguments, options: &Options) -> Result<Results, Failure> {
 }
 
 /// Slope of the logarithms.
-fn slope(rows: &[Row]) -> f64 {
+fn slope(rows: &[Row]) -> Option<f64> {
     let points: Vec<(f64, f64)> = rows.iter().map(|row| (row.chunks.ln(), row.ms[1].ln())).collect();
     let n = points.len() as f64;
     let mean = |of: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / n;
     let (x, y) = (mean(&|p| p.0), mean(&|p| p.1));
-    mean(&|p| (p.0 - x) * (p.1 - y)) / mean(&|p| (p.0 - x).powi(2))
+    let slope = mean(&|p| (p.0 - x) * (p.1 - y)) / mean(&|p| (p.0 - x).powi(2));
+    slope.is_finite().then_some(slope)
 }
 
 fn table(results: &Results) -> String {
@@ -177,9 +178,12 @@ fn table(results: &Results) -> String {
             row.peak_mb.map_or("-".into(), |mb| format!("{mb:.0}")),
         ]);
     }
+    let fitted = results
+        .exponent
+        .map_or(String::new(), |power| format!("\ntime grows as chunks to the power of {power:.2}\n"));
     format!(
-        "First plans in {}, one at a time, {} for each goal.\n\n{table}\ntime grows as chunks to the power of {:.2}\n",
-        results.environment, results.plans, results.exponent
+        "First plans in {}, one at a time, {} for each goal.\n\n{table}{fitted}",
+        results.environment, results.plans
     )
 }
 

@@ -190,7 +190,7 @@ const CHANCE: Measure = Measure {
     column: "met chance",
     cell: |figures| {
         let share = 100.0 * figures.met_chance as f64 / figures.score.count as f64;
-        (figures.met_chance > 0).then(|| format!("{share:.1} %"))
+        Some(format!("{share:.1} %"))
     },
 };
 

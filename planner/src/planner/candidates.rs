@@ -76,8 +76,8 @@ impl DiffusionPlanner {
                 let mut plan = decode(&layout, normalizer, x0_cd)?;
                 (plan.stats.rows, plan.trace, plan.out_of_data) = (rows, trace, of.out_of_data);
                 let due = kind.shown.then(|| of.horizons.due(chunks, layout.frames_per_token));
-                let mut notes =
-                    Notes { x0_cd: x0_cd.to_vec(), staying: kind.staying, ends: false, due, leg: of.leg };
+                let (x0_cd, staying, leg) = (x0_cd.to_vec(), kind.staying, of.leg);
+                let mut notes = Notes { x0_cd, staying, leg, due, ..Notes::default() };
                 let mut plan = self.rank(plan, &mut notes, of, objective, x0_td, chunks);
                 plan.memory = Memory::new(notes);
                 Ok(plan)

@@ -64,20 +64,26 @@ impl Horizons {
 
     /// Lengths for a place that the data get to in `chunks` chunks: these or one more.
     pub fn around(config: &HorizonConfig, layout: &TokenLayout, chunks: usize) -> Self {
+        let open = lengths(&config.lengths, layout.chunks, true);
         let first = chunks.clamp(1, layout.chunks);
-        let bound = (first..=(first + 1).min(layout.chunks)).collect();
-        Self { bound, open: lengths(&config.lengths, layout.chunks, true), due: None }
+        let bound = match &config.lengths {
+            Lengths::Auto => (first..=(first + 1).min(layout.chunks)).collect(),
+            Lengths::These(_) => open.clone(),
+        };
+        Self { bound, open, due: None }.at_least(chunks)
     }
 
-    /// These lengths without those in which not even the data get there, `chunks` being the fewest in which they do. Asked
-    /// for a way that is too long for it, a sequence is like none that the network has seen, and leads anywhere.
-    pub fn at_least(mut self, chunks: usize, longest: usize) -> Self {
-        let chunks = chunks.min(longest);
+    /// These lengths without those in which not even the data get there, which take `chunks` whole chunks; the longest stays
+    /// in any case. Asked for a way that is too long for it, a sequence is like none that the network has seen, and leads
+    /// anywhere.
+    pub fn at_least(mut self, chunks: usize) -> Self {
+        let enough = self.open().iter().find(|length| **length >= chunks);
+        let first = enough.or(self.open().last()).copied().unwrap_or(chunks);
         for lengths in [&mut self.bound, &mut self.open] {
             let some = !lengths.is_empty();
             lengths.retain(|length| *length >= chunks);
             if some && lengths.is_empty() {
-                lengths.push(chunks);
+                lengths.push(first);
             }
         }
         self.due = self.due.filter(|(_, due)| *due >= chunks);
@@ -184,6 +190,28 @@ mod tests {
         let (config, plan) = (config(), plan(Some(40)));
         assert_eq!(horizons(&config, Some(&plan), 25, (true, false)).due, Some((15, 2)));
         assert_eq!(horizons(&config, Some(&plan), 2, (true, false)).due, Some((38, 4)));
+    }
+
+    #[test]
+    fn no_plan_is_shorter_than_the_data_take() {
+        let (config, plan) = (config(), plan(Some(40)));
+        let free = |chunks| horizons(&config, None, 0, (true, false)).at_least(chunks);
+        assert_eq!((free(1).bound, free(3).bound, free(9).bound), (vec![2, 4, 8], vec![4, 8], vec![8]));
+        // Frames that are left of the plan in force bind no longer where they are too few.
+        let bound = |chunks| horizons(&config, Some(&plan), 25, (true, false)).at_least(chunks);
+        assert_eq!((bound(2).bound, bound(2).due), (vec![2], Some((15, 2))));
+        assert_eq!((bound(3).bound, bound(3).due, bound(3).open), (vec![4], None, vec![4, 8]));
+        assert_eq!(bound(3).due(4, 10), 40);
+    }
+
+    #[test]
+    fn a_place_on_the_way_is_asked_for_in_the_time_that_the_data_take_or_a_chunk_more() {
+        let around = |lengths, chunks| {
+            let config = HorizonConfig { lengths, ..config() };
+            Horizons::around(&config, &layout(), chunks).bound
+        };
+        assert_eq!((around(Lengths::Auto, 3), around(Lengths::Auto, 12)), (vec![3, 4], vec![8]));
+        assert_eq!(around(Lengths::These(vec![2, 4, 8]), 3), [4, 8], "lengths that were named are kept to");
     }
 
     #[test]

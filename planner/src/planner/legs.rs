@@ -9,8 +9,10 @@
 //!
 //! A first plan goes all the way. A later one is a leg long: what comes after is planned when it is near.
 
-use forethought_envs::GoalTask;
+use std::sync::Arc;
+
 use forethought_envs::data::Ways;
+use forethought_envs::{GoalTask, Task};
 
 use super::DiffusionPlanner;
 use super::notes::notes;
@@ -19,15 +21,17 @@ use crate::{PlannerError, random};
 
 /// Names the randomness of legs after the first.
 const LEG_STREAM: u64 = 2;
-/// Most legs of a plan: where tolerance is as wide as a leg is long, none would get on.
+/// Most legs of a plan: where none gets on, they end some time.
 const MOST_LEGS: u64 = 256;
+/// Goals to which ways are kept, those asked for last: finding them takes as long as a plan does.
+const MOST_KNOWN: usize = 64;
 
 /// What is asked for in one go.
 pub(super) struct Leg<'a> {
     pub request: Request<'a>,
     /// Whether it is for a place on the way, and not yet for the goal.
     pub on_the_way: bool,
-    /// Chunks in which the data get there at their pace; one where they do not say.
+    /// Whole chunks that the data take to get there at their pace; one where they do not say.
     pub chunks: usize,
 }
 
@@ -40,7 +44,7 @@ impl<'a> Leg<'a> {
 
 /// A plan in the making.
 struct Journey {
-    ways: Option<Ways>,
+    ways: Option<Arc<Ways>>,
     plan: Option<Plan>,
     /// Legs so far.
     legs: u64,
@@ -83,15 +87,31 @@ impl DiffusionPlanner {
                 journeys[i].go_on(plan, next.stop.is_some(), all_the_way);
             }
         }
-        Ok(journeys.into_iter().filter_map(|journey| journey.plan).collect())
+        let plans = journeys.into_iter().filter_map(|journey| {
+            let plan = journey.plan?;
+            // Frames were cut off.
+            Some(if journey.legs > 1 { self.charge(plan) } else { plan })
+        });
+        Ok(plans.collect())
     }
 
     /// Ways to the request's goal, where plans may be made in legs.
-    fn ways(&self, request: &Request<'_>) -> Option<Ways> {
+    fn ways(&mut self, request: &Request<'_>) -> Option<Arc<Ways>> {
         let support = self.support.as_ref().filter(|support| support.pace().is_some())?;
         let condition = request.condition().filter(|_| self.config.goal_conditioning)?;
         let speaks = support.fits(condition.entries, self.layout().observation);
-        (speaks && self.config.horizon.reach > 0.0).then(|| Ways::to(support, condition.values))?
+        if !speaks || self.config.horizon.reach <= 0.0 {
+            return None;
+        }
+        if let Some((_, ways)) = self.known_ways.iter().find(|(goal, _)| goal == condition.values) {
+            return Some(Arc::clone(ways));
+        }
+        let ways = Arc::new(Ways::to(support, condition.values)?);
+        if self.known_ways.len() == MOST_KNOWN {
+            self.known_ways.remove(0);
+        }
+        self.known_ways.push((condition.values.to_vec(), Arc::clone(&ways)));
+        Some(ways)
     }
 
     /// Where the next leg leads, from `from`.
@@ -103,14 +123,13 @@ impl DiffusionPlanner {
         let chunk = self.layout().frames_per_token as f64 * pace;
         let reach = self.config.horizon.reach * self.layout().chunks as f64;
         let tolerance = request.task.tolerance();
-        match ways.ahead(from, reach * chunk) {
-            Some(values) => {
-                let stop = GoalTask::new(condition.entries, &values, tolerance);
-                Next { stop: Some(stop), chunks: reach.ceil() as usize }
-            }
+        let stop = ways.ahead(from, reach * chunk).map(|at| GoalTask::new(condition.entries, &at, tolerance));
+        // One that is reached from here, round a thin wall or where nearly nothing moves, leads nowhere.
+        match stop.filter(|stop| !stop.reached(from)) {
+            Some(stop) => Next { stop: Some(stop), chunks: reach.ceil() as usize },
             None => {
                 let left = ways.length(from).map_or(0.0, |length| length - tolerance);
-                Next { stop: None, chunks: (left / chunk).ceil().max(1.0) as usize }
+                Next { stop: None, chunks: (left / chunk).max(1.0) as usize }
             }
         }
     }
@@ -148,8 +167,11 @@ impl Journey {
         let further = on || (arrived.is_none() && self.ways.is_some());
         self.legs += 1;
         self.done = !(further && ends && all_the_way) || self.legs == MOST_LEGS;
-        if let (true, false, Some(arrived)) = (on, self.done, arrived) {
-            cut(&mut leg, arrived + 1);
+        match arrived {
+            Some(arrived) if on && !self.done => cut(&mut leg, arrived + 1),
+            // What follows begins where it does end.
+            None if !self.done => unpin(&mut leg),
+            _ => {}
         }
         self.plan = Some(match self.plan.take() {
             None => leg,
@@ -165,6 +187,17 @@ fn cut(plan: &mut Plan, frames: usize) {
     plan.frames = plan.frames.min(frames);
     plan.observations.truncate(plan.frames * observation);
     plan.actions.truncate(plan.frames * action);
+    for snapshot in &mut plan.trace {
+        snapshot.uncertainty.truncate(plan.frames);
+        snapshot.observations.truncate(plan.frames * observation);
+    }
+}
+
+/// Lets a plan end where it was sampled to.
+fn unpin(plan: &mut Plan) {
+    let Some(end) = notes(plan).map(|notes| notes.end.clone()) else { return };
+    let from = plan.observations.len().saturating_sub(end.len());
+    plan.observations.splice(from.., end);
 }
 
 /// A plan and the leg that begins where it ends. It was begun as the first of them was.

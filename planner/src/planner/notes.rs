@@ -16,6 +16,8 @@ pub(super) struct Notes {
     pub due: Option<usize>,
     /// Whether it leads to a place on the way, and not yet to the goal.
     pub leg: bool,
+    /// Its last observation as it was sampled, before it was made to end where it was to.
+    pub end: Vec<f64>,
 }
 
 /// Notes on one of this planner's plans.

@@ -48,7 +48,7 @@ impl DiffusionPlanner {
                 if notes.ends {
                     plan.unsupported += self.beyond(&plan, situation, late, 1.0 - task.tolerance() / end);
                 }
-                self.pin(&mut plan, situation);
+                self.pin(&mut plan, notes, situation);
                 if notes.ends { left - late } else { -end }
             } else {
                 let frames = distances.iter().filter(|distance| inside(distance)).count() as f64;
@@ -100,9 +100,10 @@ impl DiffusionPlanner {
     }
 
     /// Lets a plan that was shown the goal end exactly there.
-    fn pin(&self, plan: &mut Plan, situation: &Situation<'_>) {
+    fn pin(&self, plan: &mut Plan, notes: &mut Notes, situation: &Situation<'_>) {
         let Some(condition) = situation.request.condition() else { return };
         if let Some(last) = plan.observations.rchunks_exact_mut(self.layout().observation).next() {
+            notes.end = last.to_vec();
             condition.entries.iter().zip(condition.values).for_each(|(&i, &value)| last[i] = value);
         }
     }

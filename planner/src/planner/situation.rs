@@ -102,7 +102,7 @@ impl<'a> Situation<'a> {
             Horizons::around(&config.horizon, layout, leg.chunks)
         } else {
             let all = Horizons::new(&config.horizon, layout, request.in_force, (shown, there), progress.0);
-            if shown && !there { all.at_least(leg.chunks, layout.chunks) } else { all }
+            if shown && !there { all.at_least(leg.chunks) } else { all }
         };
         let kind = Kind { warm, shown, staying };
         Ok(Self {

@@ -83,7 +83,9 @@ pub struct HorizonConfig {
     pub terminal_chunks: usize,
     /// How far ahead a plan may be asked to get, as a share of what the longest sequence covers at the pace of the data.
     /// Where the way to the goal is longer, the plan is made in legs, each to a place on the way that is so far ahead; 0
-    /// asks for the goal, however far it is. Has no effect where the checkpoint does not say where the data have been.
+    /// asks for the goal, however far it is. Has no effect where the checkpoint does not say where the data have been. 0.3:
+    /// in OGBench's giant maze, with data of short episodes, all episodes arrive, 4 % earlier than with 0.45; with 0.6 a
+    /// third do, since hardly any of the data get so far in one sequence.
     pub reach: f64,
 }
 
@@ -190,7 +192,7 @@ impl Default for GuidanceConfig {
 
 impl Default for HorizonConfig {
     fn default() -> Self {
-        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 2, reach: 0.6 }
+        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 2, reach: 0.3 }
     }
 }
 

@@ -76,7 +76,8 @@ impl BatchMaker {
     ///
     /// # Errors
     /// [`PlannerError::Env`] when no trajectory holds a single chunk, or the data do not fit the layout;
-    /// [`PlannerError::Setting`] when rewards are to be planned and the data record none.
+    /// [`PlannerError::Setting`] when rewards are to be planned and the data record none, when ways are to be balanced and
+    /// goals speak of no entries, and for batches that are too large.
     pub fn new(
         dataset: &Dataset,
         normalizer: &DatasetNormalizer,

@@ -183,7 +183,8 @@ fn table(results: &Results) -> String {
         .map_or(String::new(), |power| format!("\ntime grows as chunks to the power of {power:.2}\n"));
     format!(
         "First plans in {}, one at a time, {} for each goal.\n\n{table}{fitted}",
-        results.environment, results.plans
+        resolve::short(&results.environment),
+        results.plans
     )
 }
 
@@ -198,11 +199,11 @@ fn figure(results: &Results) -> Picture {
         percent: false,
         scale: Scale::Linear,
         lines: vec![Line {
-            name: &results.environment,
+            name: "median and quartiles",
             colour: 0,
             dashed: false,
             points: results.rows.iter().map(|row| [row.chunks, row.ms[0], row.ms[1], row.ms[2]]).collect(),
         }],
     };
-    lines("What a plan costs against its length", "medians and quartiles", &[panel])
+    lines("What a plan costs against its length", "one at a time", &[panel])
 }

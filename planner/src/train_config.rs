@@ -56,8 +56,9 @@ pub struct TrainConfig {
     /// full length.
     pub random_ends: bool,
     /// How much more often sequences with a goal are drawn that lead from where to where the data seldom lead: as a power of
-    /// how seldom, so that 1 makes all ways equally likely, up to a point. 0: as the data do, which for data that fill their
-    /// world and never rest is enough.
+    /// how seldom, so that 1 makes all ways equally likely, up to a point. With random ends, sequences then begin at any row
+    /// that a chunk follows; else at those that a whole sequence follows, and ends of short trajectories are seen from afar
+    /// alone. 0: as the data do, which for data that fill their world and never rest is enough.
     pub balance: f64,
     /// Seed of weights, data order and noise.
     pub seed: u64,
@@ -101,6 +102,11 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// Whether sequences begin at any row that a chunk follows. Without balance, those that rest would be most.
+    pub(crate) fn begins_anywhere(&self) -> bool {
+        self.random_ends && self.balance > 0.0
+    }
+
     /// Refuses shares of rows that are more than all of them. Without blocks of levels only pyramids are drawn.
     ///
     /// # Errors

@@ -230,7 +230,8 @@ impl BatchMaker {
         batch: &mut TrainBatch,
     ) -> usize {
         let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
-        let drawn = self.train.random_ends.then(|| rng.random_range(1..=self.longest));
+        let longest = if self.train.begins_anywhere() { self.longest } else { layout.chunks };
+        let drawn = self.train.random_ends.then(|| rng.random_range(1..=longest));
         let row = Row::draw(rng, &self.train, layout);
         let chunks = drawn.unwrap_or_else(|| match row {
             // What was done and what would happen is asked of sequences of any length.
@@ -292,11 +293,11 @@ impl BatchMaker {
         window
     }
 
-    /// Draws a window that holds a sequence of `chunks` chunks, where ends are random.
+    /// Draws a window that holds a sequence of `chunks` chunks, where sequences begin anywhere.
     fn long_enough(&self, rng: &mut ChaCha8Rng, chunks: usize) -> Window {
         let mut window = self.windows.sample(rng);
         for _ in 1..MOST_DRAWS {
-            if !self.train.random_ends || self.chunks_from(window) >= chunks {
+            if !self.train.begins_anywhere() || self.chunks_from(window) >= chunks {
                 break;
             }
             window = self.windows.sample(rng);
@@ -361,11 +362,11 @@ impl BatchMaker {
         chunks_from(window, self.layout())
     }
 
-    /// Chunks of a sequence in `window`, of `drawn`: no more than exist. Where ends are not random, a padded window has the
-    /// same share of those that exist.
+    /// Chunks of a sequence in `window`, of `drawn`: no more than exist, where sequences begin anywhere. Else a padded window
+    /// has the same share of those that exist.
     fn chunks_in(&self, window: Window, drawn: usize) -> usize {
         let exist = self.chunks_from(window);
-        match self.train.random_ends {
+        match self.train.begins_anywhere() {
             true => drawn.min(exist),
             false => 1 + (drawn - 1) * exist / self.layout().chunks,
         }
@@ -406,8 +407,7 @@ impl BatchMaker {
     }
 }
 
-/// Windows that sequences are cut from. Where ends are random, a sequence may begin at any row that a chunk follows: were
-/// it only those that a whole sequence follows, the ends of short trajectories would be seen from afar alone.
+/// Windows that sequences are cut from.
 fn windows(
     dataset: &Dataset,
     trajectories: &[Trajectory],
@@ -415,7 +415,7 @@ fn windows(
     train: &TrainConfig,
 ) -> Result<WindowIndex, PlannerError> {
     let least = least_rows(layout);
-    let padding = if train.random_ends { Padding::Ends(least) } else { Padding::Short(least) };
+    let padding = if train.begins_anywhere() { Padding::Ends(least) } else { Padding::Short(least) };
     Ok(WindowIndex::over(dataset, trajectories, window_rows(layout), padding)?)
 }
 

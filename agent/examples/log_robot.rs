@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use forethought_envs::data::{Dataset, DatasetMetadata, WriteOptions, write_hdf5};
+use forethought_envs::data::{Dataset, WriteOptions, write_hdf5};
 use forethought_planner::random;
 
 const DESCRIPTION: &str = r#"environment = "robot"
@@ -25,7 +25,6 @@ const STEPS: usize = 80;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = PathBuf::from(std::env::args().nth(1).ok_or("usage: log_robot DATA.hdf5")?);
-    let rows = TRAJECTORIES as usize * STEPS;
     let (mut observations, mut actions, mut timeouts) = (Vec::new(), Vec::new(), Vec::new());
     for trajectory in 0..TRAJECTORIES {
         let mut draws = vec![0.0; 6 + 3 * STEPS];
@@ -45,20 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             timeouts.push(step + 1 == STEPS);
         }
     }
-    let dataset = Dataset {
-        env_id: "robot".into(),
-        observation_dim: 6,
-        action_dim: 3,
-        goal_dim: 0,
-        observations,
-        actions,
-        rewards: vec![0.0; rows],
-        terminals: vec![false; rows],
-        timeouts,
-        goals: None,
-        simulator: None,
-        metadata: DatasetMetadata::default(),
-    };
+    let dataset = Dataset { timeouts, ..Dataset::of_rows("robot", [6, 3], observations, actions) };
     write_hdf5(&dataset, &path, WriteOptions { overwrite: true, ..WriteOptions::default() })?;
     std::fs::write(path.with_extension("toml"), DESCRIPTION)?;
     Ok(())

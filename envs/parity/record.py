@@ -17,10 +17,10 @@ at its default tolerance MuJoCo stops early on rare steps, which are then off by
 import gzip
 import json
 import struct
-import subprocess
 import sys
-import venv
 from pathlib import Path
+
+import package
 
 HERE = Path(__file__).resolve().parent
 RELEASES = {"mujoco2": ("2.3.7", 10800), "mujoco30": ("3.3.0", 3600), "mujoco3": ("3.17.0", 10800)}
@@ -138,12 +138,8 @@ def record(profile):
 
 def main(work):
     for profile, (release, _) in RELEASES.items():
-        folder = Path(work) / f"mujoco-{release}"
-        python = folder / "bin" / "python"
-        if not python.exists():
-            venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", f"mujoco=={release}", "numpy"], check=True)
-        subprocess.run([python, __file__, "--profile", profile], check=True)
+        packages = [f"mujoco=={release}", "numpy"]
+        package.run(Path(work) / f"mujoco-{release}", packages, __file__, "--profile", profile)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ tolerance 0: at its default tolerance MuJoCo stops early on rare steps.
 import gzip
 import json
 import struct
-import subprocess
 import sys
-import venv
 from pathlib import Path
+
+import package
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = ["ogbench==1.2.2", "mujoco==3.17.0"]
@@ -89,19 +89,10 @@ def record():
     print(f"{path.name}: MuJoCo {mujoco.__version__}, {sum(m['steps'] for m in mazes)} steps, {path.stat().st_size} bytes")
 
 
-def main(work):
-    folder = Path(work) / "ogbench-parity"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-    subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    subprocess.run([python, __file__, "--record"], check=True)
-
-
 if __name__ == "__main__":
     if sys.argv[1:] == ["--record"]:
         record()
     elif len(sys.argv) == 2:
-        main(sys.argv[1])
+        package.run(Path(sys.argv[1]) / "ogbench-parity", PACKAGES, __file__, "--record")
     else:
         sys.exit(__doc__)

@@ -11,11 +11,11 @@ Each statistic is taken per episode; the file holds the mean over episodes and i
 independent, so that two data sets agree where their means differ by a few standard errors at most.
 """
 import json
-import subprocess
 import sys
-import venv
 from collections import deque
 from pathlib import Path
+
+import package
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = ["ogbench==1.2.2", "mujoco==3.17.0"]
@@ -117,19 +117,10 @@ def record():
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def main(work):
-    folder = Path(work) / "ogbench-parity"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-    subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    subprocess.run([python, __file__, "--record"], check=True)
-
-
 if __name__ == "__main__":
     if sys.argv[1:] == ["--record"]:
         record()
     elif len(sys.argv) == 2:
-        main(sys.argv[1])
+        package.run(Path(sys.argv[1]) / "ogbench-parity", PACKAGES, __file__, "--record")
     else:
         sys.exit(__doc__)

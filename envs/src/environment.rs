@@ -215,6 +215,19 @@ pub struct Snapshot {
     pub words: Vec<u64>,
 }
 
+impl Snapshot {
+    /// Refuses a snapshot of another environment than `id`, and one with numbers that are none.
+    pub(crate) fn check_from(&self, id: &str) -> Result<(), EnvError> {
+        if self.env_id != id {
+            return Err(EnvError::Mismatch(format!(
+                "snapshot was taken in `{}`, not in `{id}`",
+                self.env_id
+            )));
+        }
+        check_finite("snapshot state", &self.state)
+    }
+}
+
 /// A sequential decision problem with continuous observations and actions: a simulator's or a real robot's.
 ///
 /// State is `f64`. `reset` takes the whole of the randomness as one 64-bit seed, so that a simulated episode is

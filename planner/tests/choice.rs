@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use forethought_envs::GoalTask;
-use forethought_envs::data::{
-    Dataset, DatasetMetadata, DatasetNormalizer, Normalizer, NormalizerKind, Support,
-};
+use forethought_envs::data::{Dataset, DatasetNormalizer, Normalizer, NormalizerKind, Support};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
 use forethought_planner::{
@@ -94,20 +92,7 @@ fn support(been: &dyn Fn([f32; 2]) -> bool) -> Support {
         (0..=100).flat_map(|i| (0..=80).map(move |j| [0.05 * (i - 20) as f32, 0.05 * (j - 40) as f32]));
     let observations: Vec<f32> = raster.filter(|&position| been(position)).flatten().collect();
     let rows = observations.len() / 2;
-    let dataset = Dataset {
-        env_id: "half plane".into(),
-        observation_dim: 2,
-        action_dim: 1,
-        goal_dim: 0,
-        observations,
-        actions: vec![0.0; rows],
-        rewards: vec![0.0; rows],
-        terminals: vec![false; rows],
-        timeouts: vec![false; rows],
-        goals: None,
-        simulator: None,
-        metadata: DatasetMetadata::default(),
-    };
+    let dataset = Dataset::of_rows("half plane", [2, 1], observations, vec![0.0; rows]);
     Support::fit(&dataset, &[0, 1], 1).unwrap()
 }
 

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use forethought_envs::data::{
-    Dataset, DatasetMetadata, DatasetNormalizer, Normalizer, NormalizerKind, Support,
-};
+use forethought_envs::data::{Dataset, DatasetNormalizer, Normalizer, NormalizerKind, Support};
 use forethought_envs::{GoalTask, Task};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
@@ -108,21 +106,8 @@ fn support(polygons: &[Vec<[f32; 2]>]) -> Support {
         }
         *timeouts.last_mut().unwrap() = true;
     }
-    let rows = timeouts.len();
-    let dataset = Dataset {
-        env_id: "drives".into(),
-        observation_dim: 2,
-        action_dim: 1,
-        goal_dim: 0,
-        observations,
-        actions: vec![0.0; rows],
-        rewards: vec![0.0; rows],
-        terminals: vec![false; rows],
-        timeouts,
-        goals: None,
-        simulator: None,
-        metadata: DatasetMetadata::default(),
-    };
+    let actions = vec![0.0; timeouts.len()];
+    let dataset = Dataset { timeouts, ..Dataset::of_rows("drives", [2, 1], observations, actions) };
     Support::fit(&dataset, &[0, 1], 1).unwrap()
 }
 

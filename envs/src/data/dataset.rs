@@ -97,6 +97,31 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Observations `[rows x observation_dim]` and actions `[rows x action_dim]` alone, one after the other: nothing is paid,
+    /// nothing ends, there are no goals and no simulator. Set the fields that say otherwise.
+    pub fn of_rows(
+        env_id: &str,
+        [observation_dim, action_dim]: [usize; 2],
+        observations: Vec<f32>,
+        actions: Vec<f32>,
+    ) -> Self {
+        let rows = observations.len().checked_div(observation_dim).unwrap_or(0);
+        Self {
+            env_id: env_id.into(),
+            observation_dim,
+            action_dim,
+            goal_dim: 0,
+            observations,
+            actions,
+            rewards: vec![0.0; rows],
+            terminals: vec![false; rows],
+            timeouts: vec![false; rows],
+            goals: None,
+            simulator: None,
+            metadata: DatasetMetadata::default(),
+        }
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.rewards.len()
@@ -217,20 +242,8 @@ pub(super) mod tests {
 
     /// A small valid data set: position of a counter, `o' = o + a`.
     pub(crate) fn counter(rows: usize) -> Dataset {
-        Dataset {
-            env_id: "counter".into(),
-            observation_dim: 2,
-            action_dim: 1,
-            goal_dim: 0,
-            observations: (0..rows).flat_map(|t| [t as f32, 0.5]).collect(),
-            actions: vec![1.0; rows],
-            rewards: vec![0.0; rows],
-            terminals: vec![false; rows],
-            timeouts: vec![false; rows],
-            goals: None,
-            simulator: None,
-            metadata: DatasetMetadata::default(),
-        }
+        let observations = (0..rows).flat_map(|t| [t as f32, 0.5]).collect();
+        Dataset::of_rows("counter", [2, 1], observations, vec![1.0; rows])
     }
 
     #[test]

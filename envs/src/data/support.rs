@@ -254,7 +254,6 @@ fn pace(dataset: &Dataset, entries: &[usize], frames: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::DatasetMetadata;
     use crate::maze::{GenerateOptions, generate};
 
     /// A drive along the first entry from 0 to 10, then along the third one; the second stands still.
@@ -262,20 +261,7 @@ mod tests {
         let along = (0..=4000).map(|i| i as f32 / 200.0);
         let observations: Vec<f32> = along.flat_map(|s| [s.min(10.0), 7.0, (s - 10.0).max(0.0)]).collect();
         let rows = observations.len() / 3;
-        Dataset {
-            env_id: "corner".into(),
-            observation_dim: 3,
-            action_dim: 1,
-            goal_dim: 0,
-            observations,
-            actions: vec![0.0; rows],
-            rewards: vec![0.0; rows],
-            terminals: vec![false; rows],
-            timeouts: vec![false; rows],
-            goals: None,
-            simulator: None,
-            metadata: DatasetMetadata::default(),
-        }
+        Dataset::of_rows("corner", [3, 1], observations, vec![0.0; rows])
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Ways {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Dataset, DatasetMetadata};
+    use crate::data::Dataset;
 
     /// Drives along three sides of a square of side 10, from (0, 0) by (10, 0) and (10, 10) to (0, 10).
     fn three_sides() -> Dataset {
@@ -100,20 +100,7 @@ mod tests {
 
     fn drive(observations: Vec<f32>) -> Dataset {
         let rows = observations.len() / 2;
-        Dataset {
-            env_id: "drive".into(),
-            observation_dim: 2,
-            action_dim: 1,
-            goal_dim: 0,
-            observations,
-            actions: vec![0.0; rows],
-            rewards: vec![0.0; rows],
-            terminals: vec![false; rows],
-            timeouts: vec![false; rows],
-            goals: None,
-            simulator: None,
-            metadata: DatasetMetadata::default(),
-        }
+        Dataset::of_rows("drive", [2, 1], observations, vec![0.0; rows])
     }
 
     #[test]

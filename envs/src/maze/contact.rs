@@ -6,7 +6,7 @@ use crate::maze::ball::{BALL_RADIUS, MASS, STEP_SECONDS};
 pub(super) const HALF: f64 = 0.5;
 /// MuJoCo's default `solimp`: impedance grows from 0.9 to 0.95 over 1 mm of depth.
 const IMP_MIN: f64 = 0.9;
-const IMP_MAX: f64 = 0.95;
+pub(super) const IMP_MAX: f64 = 0.95;
 const IMP_WIDTH: f64 = 0.001;
 /// Default `solref` time constant; MuJoCo keeps it at least twice the step.
 const TIME_CONST: f64 = 0.02_f64.max(2.0 * STEP_SECONDS);
@@ -61,7 +61,7 @@ pub(super) fn sphere_box(relative: [f64; 2]) -> ([f64; 2], f64) {
 
 /// MuJoCo's impedance at `depth` = distance minus margin, default `solimp`.
 #[inline]
-fn impedance(depth: f64) -> f64 {
+pub(super) fn impedance(depth: f64) -> f64 {
     let t = depth.abs() / IMP_WIDTH;
     if t >= 1.0 {
         return IMP_MAX;

@@ -26,6 +26,26 @@ const START_CLEARANCE: f64 = 0.025;
 /// Observation entries of the position: what goals speak of.
 pub(super) const POSITION: [usize; 2] = [0, 1];
 
+/// Position that a task asks for.
+///
+/// # Errors
+/// [`EnvError::Mismatch`] for a task that asks for none, in the name of the policy that needs it.
+pub(super) fn goal_position(policy: &str, task: &SharedTask) -> Result<[f64; 2], EnvError> {
+    let goal = task.condition().and_then(|goal| {
+        let value = |entry| {
+            let at = goal.entries.iter().position(|known| *known == entry)?;
+            goal.values.get(at).copied()
+        };
+        let [x, y] = POSITION.map(value);
+        Some([x?, y?])
+    });
+    goal.ok_or_else(|| {
+        EnvError::Mismatch(format!(
+            "policy `{policy}` drives to a goal position, and the task has none: choose another policy"
+        ))
+    })
+}
+
 /// A point-mass maze: observation (x, y, vx, vy), action (ux, uy) clipped to +-1, goal (x, y).
 ///
 /// The episode never ends by itself, in either suite: wrap it in [`crate::TimeLimit`], as
@@ -281,13 +301,7 @@ impl Simulator for MazeEnv {
                 snapshot.words.len()
             )));
         };
-        if snapshot.env_id != self.spec.id {
-            return Err(EnvError::Mismatch(format!(
-                "snapshot was taken in `{}`, not in `{}`",
-                snapshot.env_id, self.spec.id
-            )));
-        }
-        check_finite("snapshot state", &snapshot.state)?;
+        snapshot.check_from(&self.spec.id)?;
         self.state = [x, y, vx, vy];
         self.goal = [gx, gy];
         self.started = started != 0;

@@ -9,7 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::EnvError;
-use crate::data::{Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
+use crate::data::{Dataset, DatasetMetadata, RewardConvention, TimeoutMeaning};
+use crate::maze::columns::{Columns, Row};
 use crate::maze::{
     MazeEnv, MazeFrame, MazeGeometry, MazeName, PhysicsProfile, WaypointAim, WaypointController,
     WaypointMemory, WaypointOptions, WaypointStatus,
@@ -79,7 +80,7 @@ pub fn generate(
     }
     let (rules, maze, physics) = (env.rules(), env.geometry(), env.physics());
     let d4rl = maze.frame() == MazeFrame::D4rl;
-    let mut rows = Rows::with_capacity(env_id, options.rows)?;
+    let mut columns = Columns::with_capacity(env_id, 4, options.rows)?;
     let mut controller = WaypointController::new(maze, waypoint_options(maze.frame(), options.seed))?;
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
 
@@ -102,7 +103,16 @@ pub fn generate(
         } else {
             rules.reward([state[0], state[1]], target)
         };
-        rows.push(&observation, &action, reward, done, &target, &before);
+        let [x, y, vx, vy] = before;
+        columns.push(&Row {
+            observation: &observation,
+            action,
+            reward,
+            timeout: done,
+            goal: target,
+            position: [x, y],
+            velocity: [vx, vy],
+        });
 
         steps_to_target += 1;
         if done {
@@ -119,7 +129,7 @@ pub fn generate(
             progress(row + 1, options.rows);
         }
     }
-    Ok(rows.finish(&env, options.seed))
+    Ok(columns.finish(&env.rules().id, metadata(&env, options.seed)))
 }
 
 /// How the controller drives in the data of each suite. D4RL's heads for the middle of the target's cell;
@@ -132,89 +142,20 @@ fn waypoint_options(frame: MazeFrame, seed: u64) -> WaypointOptions {
     WaypointOptions { memory: WaypointMemory::Stale, aim, seed, ..WaypointOptions::default() }
 }
 
-/// Columns under construction.
-#[derive(Default)]
-struct Rows {
-    observations: Vec<f32>,
-    actions: Vec<f32>,
-    rewards: Vec<f32>,
-    timeouts: Vec<bool>,
-    goals: Vec<f32>,
-    positions: Vec<f32>,
-    velocities: Vec<f32>,
-}
-
-impl Rows {
-    fn with_capacity(env_id: &str, rows: usize) -> Result<Self, EnvError> {
-        let refuse = |problem: String| EnvError::Data { path: env_id.into(), problem };
-        if rows == 0 {
-            return Err(refuse("zero rows were asked for; ask for at least one".into()));
-        }
-        let mut new = Self::default();
-        let reserve = |values: &mut Vec<f32>, width: usize| {
-            let len = rows.saturating_mul(width);
-            values
-                .try_reserve_exact(len)
-                .map_err(|_| refuse(format!("{rows} rows do not fit into memory; ask for fewer")))
-        };
-        reserve(&mut new.observations, 4)?;
-        for pair in [&mut new.actions, &mut new.goals, &mut new.positions, &mut new.velocities] {
-            reserve(pair, 2)?;
-        }
-        reserve(&mut new.rewards, 1)?;
-        Ok(new)
-    }
-
-    fn push(
-        &mut self,
-        observation: &[f64; 4],
-        action: &[f64; 2],
-        reward: f64,
-        timeout: bool,
-        goal: &[f64; 2],
-        state: &[f64; 4],
-    ) {
-        let [x, y, vx, vy] = state.map(|v| v as f32);
-        self.observations.extend(observation.map(|v| v as f32));
-        self.actions.extend(action.map(|v| v as f32));
-        self.rewards.push(reward as f32);
-        self.timeouts.push(timeout);
-        self.goals.extend(goal.map(|v| v as f32));
-        self.positions.extend([x, y]);
-        self.velocities.extend([vx, vy]);
-    }
-
-    fn finish(self, env: &MazeEnv, seed: u64) -> Dataset {
-        let (generator, rewards) = match env.geometry().frame() {
-            MazeFrame::D4rl => (MAZE2D_GENERATOR, RewardConvention::OfObservation),
-            MazeFrame::Centred => (POINT_MAZE_GENERATOR, RewardConvention::OfAction),
-        };
-        Dataset {
-            env_id: env.rules().id.clone(),
-            observation_dim: 4,
-            action_dim: 2,
-            goal_dim: 2,
-            terminals: vec![false; self.rewards.len()],
-            observations: self.observations,
-            actions: self.actions,
-            rewards: self.rewards,
-            timeouts: self.timeouts,
-            goals: Some(self.goals),
-            simulator: Some(SimulatorState {
-                dim: 2,
-                positions: self.positions,
-                velocities: self.velocities,
-            }),
-            metadata: DatasetMetadata {
-                seed: Some(seed),
-                generator: Some(generator.into()),
-                generator_version: Some(GENERATOR_VERSION),
-                layout_hash: Some(env.geometry().layout().hash(env.physics().profile())),
-                timeouts: TimeoutMeaning::GoalSwitch,
-                rewards,
-                ..DatasetMetadata::default()
-            },
-        }
+/// Where the data come from.
+fn metadata(env: &MazeEnv, seed: u64) -> DatasetMetadata {
+    let (generator, rewards) = match env.geometry().frame() {
+        MazeFrame::D4rl => (MAZE2D_GENERATOR, RewardConvention::OfObservation),
+        MazeFrame::Centred => (POINT_MAZE_GENERATOR, RewardConvention::OfAction),
+    };
+    DatasetMetadata {
+        seed: Some(seed),
+        generator: Some(generator.into()),
+        generator_version: Some(GENERATOR_VERSION),
+        layout_hash: Some(env.geometry().layout().hash(env.physics().profile())),
+        timeouts: TimeoutMeaning::GoalSwitch,
+        rewards,
+        ..DatasetMetadata::default()
     }
 }
 

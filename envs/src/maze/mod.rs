@@ -7,6 +7,7 @@
 //! OGBench's point mazes have a ball and a protocol of their own: names that begin with `OgBench`.
 
 mod ball;
+mod columns;
 mod contact;
 mod env;
 mod family;

@@ -1,5 +1,6 @@
 //! The waypoint controller as a reference policy.
 
+use crate::maze::env;
 use crate::maze::{MazeGeometry, WaypointController, WaypointMemory, WaypointOptions};
 use crate::{EnvError, Policy, SharedTask};
 
@@ -36,20 +37,7 @@ impl Policy for WaypointPolicy {
     }
 
     fn reset(&mut self, seed: u64, task: &SharedTask) -> Result<(), EnvError> {
-        let goal = task.condition().and_then(|goal| {
-            let value = |entry| {
-                let at = goal.entries.iter().position(|known| *known == entry)?;
-                goal.values.get(at).copied()
-            };
-            let [x, y] = super::env::POSITION.map(value);
-            Some([x?, y?])
-        });
-        let goal = goal.ok_or_else(|| {
-            EnvError::Mismatch(format!(
-                "policy `{}` drives to a goal position, and the task has none: choose another policy",
-                self.name()
-            ))
-        })?;
+        let goal = env::goal_position(self.name(), task)?;
         let mut controller = match (self.memory, self.controller.take()) {
             (WaypointMemory::Stale, Some(controller)) => controller,
             (memory, _) => {

@@ -70,7 +70,6 @@ impl Balance {
 
 #[cfg(test)]
 mod tests {
-    use forethought_envs::data::DatasetMetadata;
 
     use super::*;
 
@@ -78,20 +77,7 @@ mod tests {
     fn two_places() -> Dataset {
         let observations: Vec<f32> =
             (0..1010).flat_map(|row| [if row < 1000 { 0.0 } else { 9.0 }, 5.0]).collect();
-        Dataset {
-            env_id: "places".into(),
-            observation_dim: 2,
-            action_dim: 1,
-            goal_dim: 0,
-            observations,
-            actions: vec![0.0; 1010],
-            rewards: vec![0.0; 1010],
-            terminals: vec![false; 1010],
-            timeouts: vec![false; 1010],
-            goals: None,
-            simulator: None,
-            metadata: DatasetMetadata::default(),
-        }
+        Dataset::of_rows("places", [2, 1], observations, vec![0.0; 1010])
     }
 
     /// Share of rare ones among the sequences kept, of a thousand that stay at one place and ten that stay at the other.

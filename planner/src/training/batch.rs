@@ -39,7 +39,7 @@ const MOST_NUMBERS: usize = 1 << 30;
 pub struct BatchMaker {
     rows: Arc<Rows>,
     windows: WindowIndex,
-    /// Chunks of the longest sequence that the data hold, no more than the layout's.
+    /// Chunks of the longest sequence that is drawn: the layout's, or where sequences begin anywhere what the data hold of it.
     longest: usize,
     /// Where some sequences are drawn more often than others.
     balance: Option<Arc<Balance>>,
@@ -143,7 +143,7 @@ impl BatchMaker {
         Ok(Self {
             rows: Arc::new(Rows { observations, actions, rewards }),
             balance: None,
-            longest: longest(&windows, layout),
+            longest: longest(&windows, layout, train),
             windows,
             preconditioning: model.preconditioning(layout, dynamics)?,
             train: train.clone(),
@@ -163,7 +163,7 @@ impl BatchMaker {
         let windows = windows(dataset, trajectories, self.layout(), &self.train)?;
         Ok(Self {
             rows: Arc::clone(&self.rows),
-            longest: longest(&windows, self.layout()),
+            longest: longest(&windows, self.layout(), &self.train),
             windows,
             balance: self.balance.clone(),
             preconditioning: self.preconditioning.clone(),
@@ -230,8 +230,7 @@ impl BatchMaker {
         batch: &mut TrainBatch,
     ) -> usize {
         let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
-        let longest = if self.train.begins_anywhere() { self.longest } else { layout.chunks };
-        let drawn = self.train.random_ends.then(|| rng.random_range(1..=longest));
+        let drawn = self.train.random_ends.then(|| rng.random_range(1..=self.longest));
         let row = Row::draw(rng, &self.train, layout);
         let chunks = drawn.unwrap_or_else(|| match row {
             // What was done and what would happen is asked of sequences of any length.
@@ -297,7 +296,7 @@ impl BatchMaker {
     fn long_enough(&self, rng: &mut ChaCha8Rng, chunks: usize) -> Window {
         let mut window = self.windows.sample(rng);
         for _ in 1..MOST_DRAWS {
-            if !self.train.begins_anywhere() || self.chunks_from(window) >= chunks {
+            if !self.train.begins_anywhere() || chunks_from(window, self.layout()) >= chunks {
                 break;
             }
             window = self.windows.sample(rng);
@@ -357,15 +356,10 @@ impl BatchMaker {
         }
     }
 
-    /// Chunks that exist in a window.
-    fn chunks_from(&self, window: Window) -> usize {
-        chunks_from(window, self.layout())
-    }
-
     /// Chunks of a sequence in `window`, of `drawn`: no more than exist, where sequences begin anywhere. Else a padded window
     /// has the same share of those that exist.
     fn chunks_in(&self, window: Window, drawn: usize) -> usize {
-        let exist = self.chunks_from(window);
+        let exist = chunks_from(window, self.layout());
         match self.train.begins_anywhere() {
             true => drawn.min(exist),
             false => 1 + (drawn - 1) * exist / self.layout().chunks,
@@ -419,11 +413,16 @@ fn windows(
     Ok(WindowIndex::over(dataset, trajectories, window_rows(layout), padding)?)
 }
 
+/// Chunks that exist in a window.
 fn chunks_from(window: Window, layout: &TokenLayout) -> usize {
     (window.valid.saturating_sub(1) / layout.frames_per_token).clamp(1, layout.chunks)
 }
 
-fn longest(windows: &WindowIndex, layout: &TokenLayout) -> usize {
+/// See [`BatchMaker::longest`].
+fn longest(windows: &WindowIndex, layout: &TokenLayout, train: &TrainConfig) -> usize {
+    if !train.begins_anywhere() {
+        return layout.chunks;
+    }
     let longest = windows.segments().map(|(start, end)| end - start).max().unwrap_or_default();
     chunks_from(Window { start: 0, valid: longest }, layout)
 }

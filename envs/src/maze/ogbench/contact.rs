@@ -3,15 +3,12 @@
 //! A contact pushes along its normal and holds along its tangent; the friction cone is a pyramid, whose edges are the
 //! rows below. Friction is 1, so that an edge is normal plus or minus tangent.
 
+use crate::maze::contact::{IMP_MAX, impedance};
 use crate::maze::ogbench::ball::{INVERSE_MASS, MASS, TIME_STEP};
 use crate::maze::ogbench::geometry::SIDE;
 
 /// Half the side of a wall box.
 pub(super) const HALF: f64 = 0.5 * SIDE;
-/// MuJoCo's default `solimp`: impedance grows from 0.9 to 0.95 over 1 mm of depth.
-const IMP_MIN: f64 = 0.9;
-const IMP_MAX: f64 = 0.95;
-const IMP_WIDTH: f64 = 0.001;
 /// Default `solref` time constant 0.02, which MuJoCo keeps at least twice the step.
 const TIME_CONST: f64 = 0.02_f64.max(2.0 * TIME_STEP);
 /// Stiffness and damping of a row's reference acceleration.
@@ -122,17 +119,6 @@ pub(super) fn ball_box(relative: [f64; 2], radius: f64) -> ([f64; 2], f64) {
 #[inline]
 const fn weight(imp: f64) -> f64 {
     imp / ((1.0 - imp) * 4.0 * INVERSE_WEIGHT)
-}
-
-/// MuJoCo's impedance at a depth, default `solimp`.
-#[inline]
-fn impedance(depth: f64) -> f64 {
-    let t = depth.abs() / IMP_WIDTH;
-    if t >= 1.0 {
-        return IMP_MAX;
-    }
-    let y = if t <= 0.5 { 2.0 * t * t } else { 1.0 - 2.0 * (1.0 - t) * (1.0 - t) };
-    IMP_MIN + (IMP_MAX - IMP_MIN) * y
 }
 
 /// Bit set of the rows that acceleration `a` violates.

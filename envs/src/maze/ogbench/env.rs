@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::environment::{check_action, check_finite};
+use crate::environment::check_action;
+use crate::maze::env::POSITION;
 use crate::maze::ogbench::place::Places;
 use crate::maze::ogbench::{OGBENCH_STEP_SECONDS, OGBENCH_TASKS, OgBenchBall, OgBenchGeometry, OgBenchMaze};
 use crate::maze::rules::distance;
@@ -20,8 +21,6 @@ pub(super) const GOAL_RADIUS: f64 = 1.0;
 pub(super) const CELL_NOISE: f64 = 1.0;
 /// Steps of an episode.
 pub(super) const EPISODE_STEPS: usize = 1000;
-/// Observation entries of the position, which are all of them.
-pub(super) const POSITION: [usize; 2] = [0, 1];
 
 /// Where an episode stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,13 +246,7 @@ impl Simulator for OgBenchEnv {
                 snapshot.words.len()
             )));
         };
-        if snapshot.env_id != self.spec.id {
-            return Err(EnvError::Mismatch(format!(
-                "snapshot was taken in `{}`, not in `{}`",
-                snapshot.env_id, self.spec.id
-            )));
-        }
-        check_finite("snapshot state", &snapshot.state)?;
+        snapshot.check_from(&self.spec.id)?;
         let phase = match phase {
             0 => Phase::Before,
             1 => Phase::Running,

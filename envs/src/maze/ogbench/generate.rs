@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::EnvError;
-use crate::data::Dataset;
-use crate::maze::ogbench::columns::{Columns, Row};
+use crate::data::{Dataset, DatasetMetadata, RewardConvention, TimeoutMeaning};
+use crate::maze::columns::{Columns, Row};
 use crate::maze::ogbench::env::{GOAL_RADIUS, noisy};
 use crate::maze::ogbench::policy::{direction, towards};
 use crate::maze::ogbench::route::{Routes, cells_at};
@@ -67,7 +67,7 @@ pub fn generate_ogbench(
     let Some(name) = OgBenchName::find(id) else {
         return Err(EnvError::unknown(id, OgBenchName::all().map(OgBenchName::id).collect(), &[]));
     };
-    let mut columns = Columns::with_capacity(id, options.rows)?;
+    let mut columns = Columns::with_capacity(id, 2, options.rows)?;
     let driver = Driver::new(name)?;
     let length = name.data.episode_rows(name.maze);
     let mut episode = 0;
@@ -79,7 +79,16 @@ pub fn generate_ogbench(
         episode += 1;
         progress(columns.len(), options.rows);
     }
-    Ok(columns.finish(id, name.maze, options.seed))
+    let metadata = DatasetMetadata {
+        seed: Some(options.seed),
+        generator: Some(OGBENCH_GENERATOR.into()),
+        generator_version: Some(OGBENCH_GENERATOR_VERSION),
+        layout_hash: Some(name.maze.hash()),
+        timeouts: TimeoutMeaning::Truncation,
+        rewards: RewardConvention::OfAction,
+        ..DatasetMetadata::default()
+    };
+    Ok(columns.finish(id, metadata))
 }
 
 /// What all episodes share.
@@ -126,10 +135,10 @@ impl Driver {
                 position = pick(self.geometry.exits(), rng);
             }
             columns.push(&Row {
-                observation: if stale { seen } else { before },
+                observation: if stale { &seen } else { &before },
                 action,
-                reached: success,
-                last: row + 1 == rows,
+                reward: if success { 1.0 } else { 0.0 },
+                timeout: row + 1 == rows,
                 goal,
                 position: before,
                 velocity: speed,

@@ -8,7 +8,6 @@
 //! against it, `envs/parity/record_ogbench_statistics.py` the data.
 
 mod ball;
-mod columns;
 mod contact;
 mod env;
 mod generate;

@@ -1,8 +1,8 @@
 //! What drove the data, without its noise, as a reference policy.
 
-use crate::maze::Cell;
+use crate::maze::ogbench::OgBenchGeometry;
 use crate::maze::ogbench::route::Routes;
-use crate::maze::ogbench::{OgBenchGeometry, env};
+use crate::maze::{Cell, env};
 use crate::{EnvError, Policy, SharedTask};
 
 /// Keeps a direction of no length finite, as the package does.
@@ -36,21 +36,8 @@ impl Policy for OgBenchOracle {
     }
 
     fn reset(&mut self, _seed: u64, task: &SharedTask) -> Result<(), EnvError> {
-        let goal = task.condition().and_then(|goal| {
-            let value = |entry| {
-                let at = goal.entries.iter().position(|known| *known == entry)?;
-                goal.values.get(at).copied()
-            };
-            let [x, y] = env::POSITION.map(value);
-            Some([x?, y?])
-        });
-        self.goal = goal;
-        if goal.is_none() {
-            return Err(EnvError::Mismatch(format!(
-                "policy `{}` drives to a goal position, and the task has none: choose another policy",
-                self.name()
-            )));
-        }
+        self.goal = None;
+        self.goal = Some(env::goal_position(self.name(), task)?);
         Ok(())
     }
 

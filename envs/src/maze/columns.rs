@@ -1,15 +1,14 @@
-//! Columns of a data set of the point mazes under construction.
+//! Columns of a maze's data set under construction.
 
 use crate::EnvError;
-use crate::data::{Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
-use crate::maze::ogbench::{OGBENCH_GENERATOR, OGBENCH_GENERATOR_VERSION, OgBenchMaze};
+use crate::data::{Dataset, DatasetMetadata, SimulatorState};
 
 /// One row.
-pub(super) struct Row {
-    pub observation: [f64; 2],
+pub(super) struct Row<'a> {
+    pub observation: &'a [f64],
     pub action: [f64; 2],
-    pub reached: bool,
-    pub last: bool,
+    pub reward: f64,
+    pub timeout: bool,
     pub goal: [f64; 2],
     pub position: [f64; 2],
     pub velocity: [f64; 2],
@@ -17,6 +16,7 @@ pub(super) struct Row {
 
 #[derive(Default)]
 pub(super) struct Columns {
+    observation_dim: usize,
     observations: Vec<f32>,
     actions: Vec<f32>,
     rewards: Vec<f32>,
@@ -27,16 +27,15 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub fn with_capacity(id: &str, rows: usize) -> Result<Self, EnvError> {
+    pub fn with_capacity(id: &str, observation_dim: usize, rows: usize) -> Result<Self, EnvError> {
         let refuse = |problem: String| EnvError::Data { path: id.into(), problem };
         if rows == 0 {
             return Err(refuse("zero rows were asked for; ask for at least one".into()));
         }
-        let mut new = Self::default();
+        let mut new = Self { observation_dim, ..Self::default() };
         let full = |_| refuse(format!("{rows} rows do not fit into memory; ask for fewer"));
-        for pair in
-            [&mut new.observations, &mut new.actions, &mut new.goals, &mut new.positions, &mut new.velocities]
-        {
+        new.observations.try_reserve_exact(rows.saturating_mul(observation_dim)).map_err(full)?;
+        for pair in [&mut new.actions, &mut new.goals, &mut new.positions, &mut new.velocities] {
             pair.try_reserve_exact(rows.saturating_mul(2)).map_err(full)?;
         }
         new.rewards.try_reserve_exact(rows).map_err(full)?;
@@ -48,21 +47,21 @@ impl Columns {
         self.rewards.len()
     }
 
-    pub fn push(&mut self, row: &Row) {
+    pub fn push(&mut self, row: &Row<'_>) {
         let single = |pair: [f64; 2]| pair.map(|value| value as f32);
-        self.observations.extend(single(row.observation));
+        self.observations.extend(row.observation.iter().map(|value| *value as f32));
         self.actions.extend(single(row.action));
-        self.rewards.push(if row.reached { 1.0 } else { 0.0 });
-        self.timeouts.push(row.last);
+        self.rewards.push(row.reward as f32);
+        self.timeouts.push(row.timeout);
         self.goals.extend(single(row.goal));
         self.positions.extend(single(row.position));
         self.velocities.extend(single(row.velocity));
     }
 
-    pub fn finish(self, id: &str, maze: OgBenchMaze, seed: u64) -> Dataset {
+    pub fn finish(self, id: &str, metadata: DatasetMetadata) -> Dataset {
         Dataset {
             env_id: id.to_owned(),
-            observation_dim: 2,
+            observation_dim: self.observation_dim,
             action_dim: 2,
             goal_dim: 2,
             observations: self.observations,
@@ -76,15 +75,7 @@ impl Columns {
                 positions: self.positions,
                 velocities: self.velocities,
             }),
-            metadata: DatasetMetadata {
-                seed: Some(seed),
-                generator: Some(OGBENCH_GENERATOR.into()),
-                generator_version: Some(OGBENCH_GENERATOR_VERSION),
-                layout_hash: Some(maze.hash()),
-                timeouts: TimeoutMeaning::Truncation,
-                rewards: RewardConvention::OfAction,
-                ..DatasetMetadata::default()
-            },
+            metadata,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing in this crate knows of a planner. It holds the [`Environment`] trait that the rest of the
 //! workspace steps, a registry of environments by name, the point-mass mazes in pure Rust (exact against
-//! MuJoCo) with their data generators, the HDF5 layout of D4RL and the `.npz` layout of OGBench, and what a sequence model trains on: windows and
+//! MuJoCo) and a toy car with their data generators, the HDF5 layout of D4RL and the `.npz` layout of OGBench, and what a sequence model trains on: windows and
 //! a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
@@ -24,6 +24,7 @@ mod suite;
 mod task;
 mod task_config;
 mod time_limit;
+pub mod toy_car;
 mod vector;
 
 pub use entry::Entry;

@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 use crate::data::{DataLayout, Dataset};
 use crate::maze::{Mazes, OgBenchMazes};
 use crate::suite::Suite;
+use crate::toy_car::ToyCars;
 use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
 
 /// Every suite, in the order in which names are listed.
-const SUITES: [&dyn Suite; 2] = [&Mazes, &OgBenchMazes];
+const SUITES: [&dyn Suite; 3] = [&Mazes, &OgBenchMazes, &ToyCars];
 /// Longer names are shortened where they become names of files.
 const MAX_FILE_NAME: usize = 64;
 

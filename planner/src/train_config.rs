@@ -55,6 +55,10 @@ pub struct TrainConfig {
     /// Whether sequences end at a random chunk (variable horizon); otherwise all but those of world and inverse models have
     /// full length.
     pub random_ends: bool,
+    /// Whether sequences begin at any row that a chunk follows, and not at those alone that a whole sequence follows; acts with
+    /// random ends, and [`Self::balance`] implies it. False: of data that rest at their goals, sequences that rest would be
+    /// most. True for episodes that are hardly longer than a sequence: else all sequences begin where episodes do.
+    pub begin_anywhere: bool,
     /// How much more often sequences with a goal are drawn that lead from where to where the data seldom lead: as a power of
     /// how seldom, so that 1 makes all ways equally likely, up to a point. With random ends, sequences then begin at any row
     /// that a chunk follows; else at those that a whole sequence follows, and ends of short trajectories are seen from afar
@@ -92,6 +96,7 @@ impl Default for TrainConfig {
             condition_dropout: 0.4,
             known_goal: 0.75,
             random_ends: true,
+            begin_anywhere: false,
             balance: 0.0,
             seed: 0,
             shards: 2,
@@ -102,9 +107,9 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Whether sequences begin at any row that a chunk follows. Without balance, those that rest would be most.
+    /// Whether sequences begin at any row that a chunk follows.
     pub(crate) fn begins_anywhere(&self) -> bool {
-        self.random_ends && self.balance > 0.0
+        self.random_ends && (self.begin_anywhere || self.balance > 0.0)
     }
 
     /// Refuses shares of rows that are more than all of them. Without blocks of levels only pyramids are drawn.

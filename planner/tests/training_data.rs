@@ -133,12 +133,13 @@ proptest! {
         lengths in prop::collection::vec(1usize..14, 1..12),
         seed in 0u64..1000,
         random_ends in prop::bool::ANY,
+        begin_anywhere in prop::bool::ANY,
         balance in prop::sample::select(vec![0.0, 0.5, 1.0]),
         step in 0u64..5,
     ) {
         let (data, model) = (dataset(&lengths), model(false));
         let layout = model.layout(&spec()).unwrap();
-        let train = TrainConfig { seed, random_ends, balance, ..train() };
+        let train = TrainConfig { seed, random_ends, begin_anywhere, balance, ..train() };
         let longest = lengths.iter().max().copied().unwrap_or(0);
         match BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train) {
             Err(error) => prop_assert!(longest < 3, "{}", error),
@@ -187,6 +188,11 @@ fn balanced_sequences_begin_anywhere_and_all_lengths_are_as_likely() {
     for balance in [1e-9, 1.0] {
         sequences_begin_anywhere(&TrainConfig { balance, ..train() });
     }
+}
+
+#[test]
+fn sequences_begin_anywhere_without_balance_where_that_is_asked_for() {
+    sequences_begin_anywhere(&TrainConfig { begin_anywhere: true, ..train() });
 }
 
 fn sequences_begin_anywhere(train: &TrainConfig) {

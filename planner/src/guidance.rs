@@ -18,45 +18,46 @@ pub trait Objective: Send + Sync {
     fn value_and_gradient(&self, x0_td: &[f64], chunks: usize, gradient_td: &mut [f64]) -> f64;
 }
 
-/// A task's score of the frames of a sequence, in the environment's units; less what it costs a plan to begin
-/// elsewhere than in the present: `J = J' - weight / 2 |o_1 - o_0|^2`, normalised, with `o_1` the first planned
-/// observation and `o_0` the present one.
-///
-/// Guidance pulls all of a plan towards the goal, its beginning included, and the plan's own actions are then those of
-/// a robot that is elsewhere. The motion of one step, which this neglects, is small beside that.
-pub struct TaskObjective<'a> {
+/// A task's score of normalised frames `[action, observation, reward?]`, one behind the other; the task sees them in the
+/// environment's units, each weighed by one over the frames of a token.
+pub(crate) struct FrameScore<'a> {
     task: &'a dyn Task,
     layout: &'a TokenLayout,
-    /// Shift and scale of one frame `[action, observation, reward?]`.
+    /// Shift and scale of one frame.
     shift: Vec<f64>,
     scale: Vec<f64>,
-    start_weight: f64,
-    /// Frames in the environment's units and the gradient with respect to them: kept, so that a row allocates nothing.
-    buffers: Mutex<(Vec<f64>, Vec<f64>)>,
 }
 
-impl<'a> TaskObjective<'a> {
-    /// Objective of a task with sequences of this layout and scaling; `start_weight` is zero or more.
-    pub fn new(
+/// Frames in the environment's units and the gradient with respect to them: kept, so that a score allocates nothing.
+#[derive(Default)]
+pub(crate) struct ScoreRoom {
+    values: Vec<f64>,
+    slopes: Vec<f64>,
+}
+
+impl ScoreRoom {
+    /// Room for frames of so many numbers in all.
+    pub(crate) fn new(numbers: usize) -> Self {
+        Self { values: vec![0.0; numbers], slopes: vec![0.0; numbers] }
+    }
+}
+
+impl<'a> FrameScore<'a> {
+    pub(crate) fn new(
         task: &'a dyn Task,
         layout: &'a TokenLayout,
         normalizer: &DatasetNormalizer,
-        start_weight: f64,
-    ) -> Self {
+    ) -> FrameScore<'a> {
         let frame = |of_action: &[f64], of_observation: &[f64], of_reward: f64| {
             let reward = layout.reward.then_some(of_reward);
             of_action.iter().chain(of_observation).copied().chain(reward).collect()
         };
         let (action, observation) = (&normalizer.action, &normalizer.observation);
-        // Nothing is laid out for a layout that no sequence has.
-        let most = if layout.check().is_ok() { layout.chunks.saturating_mul(layout.width()) } else { 0 };
         Self {
             task,
             layout,
             shift: frame(action.shift(), observation.shift(), 0.0),
             scale: frame(action.scale(), observation.scale(), 1.0),
-            start_weight,
-            buffers: Mutex::new((vec![0.0; most], vec![0.0; most])),
         }
     }
 
@@ -73,13 +74,68 @@ impl<'a> TaskObjective<'a> {
         }
     }
 
+    /// The score, and where it is asked for its gradient with respect to the normalised frames; not a number where the
+    /// room is too small.
+    pub(crate) fn score(
+        &self,
+        normalised: &[f64],
+        gradient: Option<&mut [f64]>,
+        room: &mut ScoreRoom,
+    ) -> f64 {
+        let (layout, n) = (self.layout, normalised.len());
+        let (Some(values), Some(slopes)) = (room.values.get_mut(..n), room.slopes.get_mut(..n)) else {
+            return f64::NAN;
+        };
+        let scaling = || self.shift.iter().zip(&self.scale).cycle();
+        for ((value, x0), (shift, scale)) in values.iter_mut().zip(normalised).zip(scaling()) {
+            *value = x0 * scale + shift;
+        }
+        let frames = self.frames(values);
+        let Some(gradient) = gradient else { return self.task.score(frames, None) };
+        slopes.fill(0.0);
+        let mut of_frames = FramesGradient::new(slopes, layout.frame(), layout.action, layout.observation);
+        let score = self.task.score(frames, Some(&mut of_frames));
+        for ((slot, slope), (_, scale)) in gradient.iter_mut().zip(&*slopes).zip(scaling()) {
+            *slot = slope * scale;
+        }
+        score
+    }
+}
+
+/// A task's score of the frames of a sequence, in the environment's units; less what it costs a plan to begin
+/// elsewhere than in the present: `J = J' - weight / 2 |o_1 - o_0|^2`, normalised, with `o_1` the first planned
+/// observation and `o_0` the present one.
+///
+/// Guidance pulls all of a plan towards the goal, its beginning included, and the plan's own actions are then those of
+/// a robot that is elsewhere. The motion of one step, which this neglects, is small beside that.
+pub struct TaskObjective<'a> {
+    of_frames: FrameScore<'a>,
+    layout: &'a TokenLayout,
+    start_weight: f64,
+    room: Mutex<ScoreRoom>,
+}
+
+impl<'a> TaskObjective<'a> {
+    /// Objective of a task with sequences of this layout and scaling; `start_weight` is zero or more.
+    pub fn new(
+        task: &'a dyn Task,
+        layout: &'a TokenLayout,
+        normalizer: &DatasetNormalizer,
+        start_weight: f64,
+    ) -> Self {
+        // Nothing is laid out for a layout that no sequence has.
+        let most = if layout.check().is_ok() { layout.chunks.saturating_mul(layout.width()) } else { 0 };
+        let of_frames = FrameScore::new(task, layout, normalizer);
+        Self { of_frames, layout, start_weight, room: Mutex::new(ScoreRoom::new(most)) }
+    }
+
     /// The score alone; not a number where the arrays do not fit the layout.
     pub fn value(&self, x0_td: &[f64], chunks: usize) -> f64 {
         self.score(x0_td, chunks, None)
     }
 
     fn score(&self, x0_td: &[f64], chunks: usize, gradient_td: Option<&mut [f64]>) -> f64 {
-        let (layout, width) = (self.layout, self.layout.width());
+        let width = self.layout.width();
         let end = FIRST_CHUNK.saturating_add(chunks).saturating_mul(width);
         let chunks_at = FIRST_CHUNK.saturating_mul(width)..end;
         let short = |values: &[f64]| values.len() < end;
@@ -87,25 +143,9 @@ impl<'a> TaskObjective<'a> {
             return f64::NAN;
         }
         // A lock that a panic poisoned guards plain numbers, which are written before they are read.
-        let mut buffers = self.buffers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (values, slopes) = &mut *buffers;
-        let scaling = || self.shift.iter().zip(&self.scale).cycle();
-        for ((value, x0), (shift, scale)) in values.iter_mut().zip(&x0_td[chunks_at.clone()]).zip(scaling()) {
-            *value = x0 * scale + shift;
-        }
-        if values.len() < chunks_at.len() {
-            return f64::NAN;
-        }
-        let frames = self.frames(&values[..chunks_at.len()]);
-        let Some(gradient_td) = gradient_td else { return self.task.score(frames, None) };
-        let slopes = &mut slopes[..chunks_at.len()];
-        slopes.fill(0.0);
-        let mut gradient = FramesGradient::new(slopes, layout.frame(), layout.action, layout.observation);
-        let score = self.task.score(frames, Some(&mut gradient));
-        for ((slot, slope), (_, scale)) in gradient_td[chunks_at].iter_mut().zip(&*slopes).zip(scaling()) {
-            *slot = slope * scale;
-        }
-        score
+        let mut room = self.room.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let gradient = gradient_td.map(|gradient_td| &mut gradient_td[chunks_at.clone()]);
+        self.of_frames.score(&x0_td[chunks_at], gradient, &mut room)
     }
 }
 

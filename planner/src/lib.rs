@@ -56,7 +56,7 @@ pub use plan::{InForce, Memory, Plan, PlanStats, Planner, Request, Snapshot};
 pub use plan_config::{
     GuidanceConfig, HorizonConfig, Lengths, OutOfData, PlanConfig, RankConfig, SamplerConfig,
 };
-pub use planner::{Decisions, DiffusionPlanner, Outcomes};
+pub use planner::{DecisionGradient, Decisions, DiffusionPlanner, Outcomes};
 pub use preconditioning::Preconditioning;
 pub use prepared::PreparedBatch;
 pub use role::Role;

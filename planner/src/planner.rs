@@ -14,7 +14,9 @@
 //! Where the way to the goal is longer than a sequence, all this is done leg by leg (`planner/legs.rs`).
 
 mod candidates;
+mod decision_gradient;
 mod horizon;
+mod imagine;
 mod legs;
 mod notes;
 mod rank;
@@ -33,9 +35,10 @@ use crate::noise::NoiseSchedule;
 use crate::plan::{Plan, Planner, Request};
 use crate::plan_config::PlanConfig;
 use crate::{PlannerError, TokenLayout};
+pub use decision_gradient::DecisionGradient;
+pub use imagine::{Decisions, Outcomes};
 use legs::Leg;
 use notes::{notes, will_do};
-pub use roles::{Decisions, Outcomes};
 use situation::{Kind, Situation};
 
 /// Numbers of a batch of candidates at most: 2 GiB for each of its arrays.

@@ -9,6 +9,8 @@
 //! 4. the [`Solver`] takes each part of a token that moves from its level to its next one; a part whose level does not
 //!    change is left exactly as it is.
 
+mod pullback;
+
 use std::ops::Range;
 
 use crate::denoiser::{Denoiser, NoisyBatch};
@@ -19,6 +21,7 @@ use crate::monte_carlo::{Guidance, Guide};
 use crate::noise::NoiseSchedule;
 use crate::tokens::Parts;
 use crate::{PlannerError, SchedulingMatrix, Solver, Tokens};
+pub(crate) use pullback::Walked;
 
 /// What a sampling run needs to know besides the tokens.
 pub struct Sampler<'a> {

@@ -49,6 +49,11 @@ impl Step {
     pub(crate) fn apply(self, x: f64, x0: f64, previous: f64) -> f64 {
         self.on_x * x + self.on_x0 * x0 + self.on_previous * previous
     }
+
+    /// Gradients at `x`, `x0` and `x0_previous`, given that at the entry after the step.
+    pub(crate) fn pull(self, gradient: f64) -> [f64; 3] {
+        [self.on_x * gradient, self.on_x0 * gradient, self.on_previous * gradient]
+    }
 }
 
 #[cfg(test)]

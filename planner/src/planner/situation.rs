@@ -1,5 +1,6 @@
 //! A request, read once: everything that planning for it depends on.
 
+use forethought_envs::Task;
 use forethought_envs::data::DatasetNormalizer;
 
 use super::horizon::Horizons;
@@ -64,13 +65,7 @@ impl<'a> Situation<'a> {
         let request = &leg.request;
         check_len("observation", layout.observation, request.observation.len())?;
         check_finite("observation", request.observation)?;
-        if request.task.needs_rewards() && !layout.reward {
-            return Err(PlannerError::Setting {
-                name: "task",
-                value: "return".into(),
-                remedy: "this checkpoint's tokens carry no reward: train with model.reward = true".into(),
-            });
-        }
+        check_rewards(request.task, layout)?;
         let mut observation = request.observation.to_vec();
         normalizer.observation.normalize(&mut observation)?;
         let condition = condition(request, layout, normalizer)?;
@@ -154,6 +149,18 @@ fn condition(
     }
     let (shift, scale) = (normalizer.observation.shift(), normalizer.observation.scale());
     Ok(layout.condition.iter().zip(condition.values).map(|(&i, v)| (v - shift[i]) / scale[i]).collect())
+}
+
+/// Refuses a task that speaks of rewards where tokens carry none.
+pub(super) fn check_rewards(task: &dyn Task, layout: &TokenLayout) -> Result<(), PlannerError> {
+    if layout.reward || !task.needs_rewards() {
+        return Ok(());
+    }
+    Err(PlannerError::Setting {
+        name: "task",
+        value: "return".into(),
+        remedy: "this checkpoint's tokens carry no reward: train with model.reward = true".into(),
+    })
 }
 
 /// First entry of a normalised observation that lies far outside the range of the data.

@@ -199,16 +199,29 @@ fn planner() -> (DiffusionPlanner, GaussianDenoiser) {
     (DiffusionPlanner::new(Box::new(denoiser), schedule, normalizer, limits, config, None).unwrap(), known)
 }
 
-/// Whether the means of draws `[draws, n]` in the environment's units are these, within their standard errors.
-fn agrees(draws: &[f64], want: &DVector<f64>) {
-    let n = want.len();
-    let count = (draws.len() / n) as f64;
-    for (i, want) in want.iter().enumerate() {
-        let of = || draws.iter().skip(i).step_by(n).map(|x| (x - 1.0) / 2.0);
-        let mean = of().sum::<f64>() / count;
-        let deviation = (of().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
-        assert!(deviation > 0.05, "slot {i}: answers are drawn");
-        assert!((mean - want).abs() < 4.0 * deviation / count.sqrt() + 0.02, "slot {i}: {mean} for {want}");
+/// Whether draws `[draws, n]` in the environment's units have this mean and covariance, within their standard errors.
+fn agrees(draws: &[f64], (mean, covariance): &(DVector<f64>, DMatrix<f64>)) {
+    let n = mean.len();
+    let draws: Vec<DVector<f64>> =
+        draws.chunks_exact(n).map(|x| DVector::from_fn(n, |i, _| (x[i] - 1.0) / 2.0)).collect();
+    let count = draws.len() as f64;
+    let average = draws.iter().sum::<DVector<f64>>() / count;
+    for i in 0..n {
+        let error = (covariance[(i, i)] / count).sqrt();
+        assert!(
+            (average[i] - mean[i]).abs() < 4.0 * error + 0.02,
+            "slot {i}: {} for {}",
+            average[i],
+            mean[i]
+        );
+        for j in 0..=i {
+            let found = draws.iter().map(|x| (x[i] - average[i]) * (x[j] - average[j])).sum::<f64>() / count;
+            let square = covariance[(i, i)] * covariance[(j, j)] + covariance[(i, j)].powi(2);
+            // Of the covariance 200 steps of first order miss about a fiftieth.
+            let most = 4.5 * (square / count).sqrt() + 0.03;
+            let want = covariance[(i, j)];
+            assert!((found - want).abs() < most, "slots {i} and {j}: {found} for {want}");
+        }
     }
 }
 
@@ -227,7 +240,7 @@ fn decisions_are_drawn_as_in_the_data() {
     let requests: Vec<_> = (0..DRAWS as u64).map(|seed| Request::new(&[1.0, 1.0], &task, seed)).collect();
     let actions = planner.act(&requests).unwrap().concat();
     let asked = slots(&denoiser.layout, Half::Action, 0..FRAMES);
-    agrees(&actions, &conditional(&denoiser, &asked, &[], &[]).0);
+    agrees(&actions, &conditional(&denoiser, &asked, &[], &[]));
 }
 
 #[test]
@@ -243,13 +256,27 @@ fn outcomes_are_imagined_from_decisions_up_to_their_own_time() {
             .map(|(half, frames)| slots(layout, half, frames));
     let mut known = vec![0.0; denoiser.size()];
     actions.iter().zip(decided).for_each(|(&slot, action)| known[slot] = action);
-    // The first block knows the first block's decisions; the second follows from both blocks', and from the first outcome,
-    // whose mean stands for it: everything is linear.
-    let of_first = conditional(&denoiser, &first, &actions[..2], &known).0;
+    // The first block knows the first block's decisions; the second follows from both blocks', and from the first outcome.
+    // Everything is linear: its mean moves by `gain` with that outcome, whose spread it inherits.
+    let (of_first, spread) = conditional(&denoiser, &first, &actions[..2], &known);
     first.iter().zip(&of_first).for_each(|(&slot, mean)| known[slot] = *mean);
-    let of_second = conditional(&denoiser, &second, &[actions, first].concat(), &known).0;
-    let want: Vec<f64> = of_first.iter().chain(&of_second).copied().collect();
-    agrees(&outcomes.observations, &DVector::from_vec(want));
+    let given = [actions, first.clone()].concat();
+    let (of_second, own) = conditional(&denoiser, &second, &given, &known);
+    let mut gain = DMatrix::zeros(second.len(), first.len());
+    for (j, &slot) in first.iter().enumerate() {
+        let mut moved = known.clone();
+        moved[slot] += 1.0;
+        gain.set_column(j, &(conditional(&denoiser, &second, &given, &moved).0 - &of_second));
+    }
+    let (k, n) = (first.len(), first.len() + second.len());
+    let mean = DVector::from_iterator(n, of_first.iter().chain(&of_second).copied());
+    let mut covariance = DMatrix::zeros(n, n);
+    let both = &gain * &spread;
+    covariance.view_mut((0, 0), (k, k)).copy_from(&spread);
+    covariance.view_mut((k, 0), (n - k, k)).copy_from(&both);
+    covariance.view_mut((0, k), (k, n - k)).copy_from(&both.transpose());
+    covariance.view_mut((k, k), (n - k, n - k)).copy_from(&(own + &both * gain.transpose()));
+    agrees(&outcomes.observations, &(mean, covariance));
 }
 
 #[test]
@@ -265,7 +292,7 @@ fn actions_are_inferred_from_what_they_led_to() {
     let [asked, seen] = [Half::Action, Half::Outcome].map(|half| slots(layout, half, 0..FRAMES));
     let mut known = vec![0.0; denoiser.size()];
     seen.iter().zip(outcomes).for_each(|(&slot, outcome)| known[slot] = outcome);
-    agrees(&draws, &conditional(&denoiser, &asked, &seen, &known).0);
+    agrees(&draws, &conditional(&denoiser, &asked, &seen, &known));
     assert!(planner.infer_actions(&observations, &[1.0], 0).is_err(), "these tokens carry no rewards");
     assert!(planner.infer_actions(&[], &[], 0).unwrap().is_empty());
 }

@@ -3,12 +3,15 @@
 //! Data: all slots of all chunk tokens jointly `x0 ~ N(mu, Sigma)`. With per-token levels the noisy tokens
 //! are `x = A x0 + S e`, `A` and `S` diagonal, and the clean estimate is the posterior mean
 //! `E[x0 | x] = mu + G (x - A mu)`, `G = Sigma A W^-1`, `W = A Sigma A + S^2`; its pullback is `G^T`.
+//! Data may begin with the present observation; the state token then holds it. Shorter sequences have the law of their chunks.
 #![allow(dead_code)]
+
+pub mod linear;
 
 use forethought_planner::guidance::Objective;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
 use forethought_planner::{
-    Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, Sampler,
+    Cotangent, Denoiser, FIRST_CHUNK, Guidance, MatrixKind, NoisyBatch, PlannerError, STATE, Sampler,
     SchedulingMatrix, Solver, TokenLayout, Tokens, random,
 };
 use nalgebra::{DMatrix, DVector};
@@ -44,13 +47,15 @@ pub fn schedule(levels: usize) -> NoiseSchedule {
 /// What is done with each sequence: its index, its posterior mean, and the Jacobian of that mean.
 type Act<'a> = dyn FnMut(usize, DVector<f64>, &DMatrix<f64>) + 'a;
 
-/// See the file's heading. Known tokens are ignored.
+/// See the file's heading. Known tokens are ignored, but for the state where data begin with one.
 #[derive(Clone)]
 pub struct GaussianDenoiser {
     pub layout: TokenLayout,
     pub schedule: NoiseSchedule,
     pub mean: DVector<f64>,
     pub covariance: DMatrix<f64>,
+    /// Entries with which data begin before the first chunk: those of the present observation, or none.
+    pub state: usize,
     /// Solver that [`walk`] takes.
     pub solver: Solver,
     /// Levels and gain of the latest sequence: all sequences of a row share them.
@@ -71,11 +76,23 @@ impl GaussianDenoiser {
             0.8f64.powi((i / width).abs_diff(j / width) as i32) * slots[(i % width, j % width)]
         });
         let mean = DVector::from_column_slice(&draws[width * width..]);
-        Self { layout, schedule: schedule.clone(), mean, covariance, solver: Solver::Ddim, gain: None }
+        Self::of(layout, schedule, mean, covariance, 0)
+    }
+
+    /// Data of this law, of which the first `state` entries are the present observation.
+    pub fn of(
+        layout: TokenLayout,
+        schedule: &NoiseSchedule,
+        mean: DVector<f64>,
+        covariance: DMatrix<f64>,
+        state: usize,
+    ) -> Self {
+        let (schedule, solver) = (schedule.clone(), Solver::Ddim);
+        Self { layout, schedule, mean, covariance, state, solver, gain: None }
     }
 
     pub fn size(&self) -> usize {
-        self.mean.len()
+        self.mean.len() - self.state
     }
 
     /// The same data in tokens whose parts have levels of their own.
@@ -84,11 +101,24 @@ impl GaussianDenoiser {
         self
     }
 
-    /// Signal amplitude of every slot.
+    /// Where entry `i` of the data stands in a sequence.
+    fn slot(&self, i: usize) -> usize {
+        let first = FIRST_CHUNK * self.layout.width();
+        i.checked_sub(self.state)
+            .map_or(STATE * self.layout.width() + self.layout.last_observation() + i, |i| first + i)
+    }
+
+    fn slots(&self) -> Vec<usize> {
+        (0..self.mean.len()).map(|i| self.slot(i)).collect()
+    }
+
+    /// Signal amplitude of every entry of a sequence of so many tokens.
     fn signal(&self, level_tp: &[u16]) -> DVector<f64> {
         let (width, parts, part_of) = (self.layout.width(), self.layout.parts(), self.layout.part_of_slots());
-        DVector::from_fn(self.size(), |i, _| {
-            let column = (FIRST_CHUNK + i / width) * parts + part_of[i % width];
+        let entries = self.state + (level_tp.len() / parts - FIRST_CHUNK) * width;
+        DVector::from_fn(entries, |i, _| {
+            let slot = self.slot(i);
+            let column = slot / width * parts + part_of[slot % width];
             self.schedule.abar(usize::from(level_tp[column])).sqrt()
         })
     }
@@ -108,17 +138,17 @@ impl GaussianDenoiser {
     }
 
     fn each(&mut self, batch: &NoisyBatch<'_>, act: &mut Act<'_>) {
-        let width = self.layout.width();
-        let (per, known) = (batch.tokens * width, FIRST_CHUNK * width);
-        assert_eq!(per, known + self.size(), "all chunks are sampled");
+        let per = batch.tokens * self.layout.width();
+        let columns = batch.tokens * self.layout.parts();
         for b in 0..batch.batch {
-            let columns = batch.tokens * self.layout.parts();
             let level_t = &batch.level_btp[b * columns..(b + 1) * columns];
             self.prepare(level_t);
-            let x = DVector::from_column_slice(&batch.x_btd[b * per + known..(b + 1) * per]);
             let gain = &self.gain.as_ref().unwrap().1;
-            let centred = x - self.signal(level_t).component_mul(&self.mean);
-            act(b, &self.mean + gain * centred, gain);
+            let x_td = &batch.x_btd[b * per..(b + 1) * per];
+            let x = DVector::from_fn(gain.nrows(), |i, _| x_td[self.slot(i)]);
+            let mean = self.mean.rows(0, x.len());
+            let centred = x - self.signal(level_t).component_mul(&mean);
+            act(b, mean + gain * centred, gain);
         }
     }
 }
@@ -129,9 +159,9 @@ impl Denoiser for GaussianDenoiser {
     }
 
     fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError> {
-        let (per, known) = (batch.tokens * self.layout.width(), FIRST_CHUNK * self.layout.width());
+        let (per, slots) = (batch.tokens * self.layout.width(), self.slots());
         self.each(batch, &mut |b, x0, _| {
-            x0_btd[b * per + known..(b + 1) * per].copy_from_slice(x0.as_slice())
+            x0.iter().zip(&slots).for_each(|(x0, slot)| x0_btd[b * per + slot] = *x0);
         });
         Ok(())
     }
@@ -143,14 +173,14 @@ impl Denoiser for GaussianDenoiser {
         cotangent: &Cotangent<'_>,
         pulled_btd: &mut [f64],
     ) -> Result<(), PlannerError> {
-        let (per, known) = (batch.tokens * self.layout.width(), FIRST_CHUNK * self.layout.width());
+        let (per, slots) = (batch.tokens * self.layout.width(), self.slots());
         pulled_btd.fill(0.0);
         self.each(batch, &mut |b, x0, gain| {
-            x0_btd[b * per + known..(b + 1) * per].copy_from_slice(x0.as_slice());
+            x0.iter().zip(&slots).for_each(|(x0, slot)| x0_btd[b * per + slot] = *x0);
             let mut gradient = vec![0.0; per];
             cotangent(b, &x0_btd[b * per..(b + 1) * per], &mut gradient);
-            let pulled = gain.tr_mul(&DVector::from_column_slice(&gradient[known..]));
-            pulled_btd[b * per + known..(b + 1) * per].copy_from_slice(pulled.as_slice());
+            let pulled = gain.tr_mul(&DVector::from_fn(x0.len(), |i, _| gradient[slots[i]]));
+            pulled.iter().zip(&slots).for_each(|(pulled, slot)| pulled_btd[b * per + slot] = *pulled);
         });
         Ok(())
     }

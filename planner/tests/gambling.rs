@@ -1,0 +1,223 @@
+//! Gambling: one decision, `a0` earns +5 or -15, `a1` +1 or -6, `a2` +1, each outcome of a decision as often as the other.
+//! In the mean -5, -2.5 and +1. Whoever plans decisions and outcomes together and takes the plan that promises most takes
+//! `a0`, and guidance that pushes both goes there; whoever draws what each decision leads to takes `a2`.
+//!
+//! The denoiser is the optimal one of the mixture, in closed form: narrow Gaussians at the five cases, seen at the levels of
+//! decision and outcome.
+#![allow(clippy::float_cmp, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::schedule;
+use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
+use forethought_envs::{Frames, FramesGradient, ScoreTask};
+use forethought_planner::checkpoint::SlotLimits;
+use forethought_planner::noise::NoiseSchedule;
+use forethought_planner::{
+    Cotangent, Decisions, Denoiser, DiffusionPlanner, FIRST_CHUNK, NoisyBatch, PlanConfig, Planner,
+    PlannerError, Request, TokenLayout,
+};
+
+/// Decision, payoff and weight of each case: all three decisions are as frequent.
+const CASES: [(f64, f64, f64); 5] =
+    [(-1.0, 5.0, 1.0), (-1.0, -15.0, 1.0), (0.0, 1.0, 1.0), (0.0, -6.0, 1.0), (1.0, 1.0, 2.0)];
+const MEANS: [f64; 3] = [-5.0, -2.5, 1.0];
+/// Payoffs are planned as observations, in this unit.
+const UNIT: f64 = 7.0;
+/// Variance of each case in normalised units.
+const NARROW: f64 = 4e-4;
+
+/// See the file's heading. One chunk of one frame `[decision, payoff]`.
+struct Mixture {
+    layout: TokenLayout,
+    schedule: NoiseSchedule,
+}
+
+impl Mixture {
+    fn new() -> Self {
+        let layout = TokenLayout {
+            observation: 1,
+            action: 1,
+            reward: false,
+            frames_per_token: 1,
+            chunks: 1,
+            condition: vec![],
+            level_blocks: 1,
+        };
+        Self { layout, schedule: schedule(1000) }
+    }
+
+    /// Posterior mean of decision and payoff, and its Jacobian.
+    fn posterior(&self, x: &[f64], levels: &[u16]) -> ([f64; 2], [[f64; 2]; 2]) {
+        let abar = [0, 1].map(|s| self.schedule.abar(usize::from(levels[s])));
+        let variance = [0, 1].map(|s| abar[s] * NARROW + 1.0 - abar[s]);
+        let cases = CASES.map(|(decision, payoff, weight)| {
+            let centre = [decision, payoff / UNIT];
+            let off = [0, 1].map(|s| x[s] - abar[s].sqrt() * centre[s]);
+            let log = f64::ln(weight) - (0..2).map(|s| 0.5 * off[s] * off[s] / variance[s]).sum::<f64>();
+            let mean = [0, 1].map(|s| centre[s] + abar[s].sqrt() * NARROW / variance[s] * off[s]);
+            (log, mean, [0, 1].map(|s| -off[s] / variance[s]))
+        });
+        let most = cases.iter().fold(f64::NEG_INFINITY, |most, case| most.max(case.0));
+        let odds = cases.map(|(log, ..)| (log - most).exp());
+        let total: f64 = odds.iter().sum();
+        let share = odds.map(|odds| odds / total);
+        let over = |value: &dyn Fn(usize) -> f64| (0..5).map(|c| share[c] * value(c)).sum::<f64>();
+        let mean = [0, 1].map(|s| over(&|c| cases[c].1[s]));
+        let slope = [0, 1].map(|t| over(&|c| cases[c].2[t]));
+        let jacobian = [0, 1].map(|s| {
+            [0, 1].map(|t| {
+                let own = if s == t { abar[s].sqrt() * NARROW / variance[s] } else { 0.0 };
+                own + over(&|c| cases[c].1[s] * (cases[c].2[t] - slope[t]))
+            })
+        });
+        (mean, jacobian)
+    }
+}
+
+impl Denoiser for Mixture {
+    fn layout(&self) -> &TokenLayout {
+        &self.layout
+    }
+
+    fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError> {
+        let mut pulled_btd = vec![0.0; x0_btd.len()];
+        self.denoise_vjp(batch, x0_btd, &|_, _, _| {}, &mut pulled_btd)
+    }
+
+    fn denoise_vjp(
+        &mut self,
+        batch: &NoisyBatch<'_>,
+        x0_btd: &mut [f64],
+        cotangent: &Cotangent<'_>,
+        pulled_btd: &mut [f64],
+    ) -> Result<(), PlannerError> {
+        pulled_btd.fill(0.0);
+        let (per, at) = (batch.tokens * 2, FIRST_CHUNK * 2);
+        for b in 0..batch.batch {
+            let own = b * per..(b + 1) * per;
+            let x_td = &batch.x_btd[own.clone()];
+            let (mean, jacobian) = self.posterior(&x_td[at..], &batch.level_btp[b * per + at..][..2]);
+            x0_btd[own.clone()][at..at + 2].copy_from_slice(&mean);
+            let mut g = vec![0.0; per];
+            cotangent(b, &x0_btd[own.clone()], &mut g);
+            for t in 0..2 {
+                pulled_btd[own.start + at + t] = (0..2).map(|s| jacobian[s][t] * g[at + s]).sum();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn payoff(frames: Frames<'_>, mut gradient: Option<&mut FramesGradient<'_>>) -> f64 {
+    if let Some(gradient) = gradient.as_mut() {
+        (0..frames.len).for_each(|i| gradient.observation(i)[0] += frames.weight);
+    }
+    (0..frames.len).map(|i| frames.weight * frames.observations.get(i)[0]).sum()
+}
+
+fn planner(candidates: usize, scale: f64) -> DiffusionPlanner {
+    let of = |scale: f64| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0], vec![scale]).unwrap();
+    let normalizer = DatasetNormalizer { observation: of(UNIT), action: of(1.0) };
+    let limits = SlotLimits { low: vec![-1.1, -16.0 / UNIT], high: vec![1.1, 6.0 / UNIT] };
+    let mut config = PlanConfig::default();
+    (config.sampler.steps, config.sampler.stabilization_level) = (60, 0);
+    (config.rank.ood_penalty, config.rank.candidates) = (0.0, candidates);
+    (config.guidance.scale, config.guidance.end, config.guidance.start_weight) = (scale, 0.0, 0.0);
+    DiffusionPlanner::new(Box::new(Mixture::new()), schedule(1000), normalizer, limits, config, None).unwrap()
+}
+
+/// Draws of what a decision leads to.
+fn outcomes(planner: &mut DiffusionPlanner, action: f64, samples: usize, seed: u64) -> Vec<f64> {
+    let asked = Decisions { observation: &[0.0], actions: &[action], samples, history: 0, seed };
+    planner.imagine(&asked).unwrap().observations
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Shares of plans that take each decision, and what these plans promise themselves in the mean; one plan a seed.
+fn plans(candidates: usize, scale: f64, count: u64) -> ([f64; 3], f64) {
+    let mut planner = planner(candidates, scale);
+    let task = ScoreTask(payoff);
+    let requests: Vec<Request<'_>> = (0..count).map(|seed| Request::new(&[0.0], &task, seed)).collect();
+    let plans = planner.plan(&requests, false).unwrap();
+    let share = |decision: f64| {
+        plans.iter().filter(|plan| (plan.actions[0] - decision).abs() < 0.5).count() as f64 / count as f64
+    };
+    ([-1.0, 0.0, 1.0].map(share), mean(&plans.iter().map(|plan| plan.score).collect::<Vec<_>>()))
+}
+
+#[test]
+fn drawn_outcomes_of_each_decision_pick_the_one_that_earns_most_in_the_mean() {
+    const DRAWS: usize = 2000;
+    let mut planner = planner(1, 0.0);
+    for (action, want) in [-1.0, 0.0, 1.0].into_iter().zip(MEANS) {
+        let drawn = outcomes(&mut planner, action, DRAWS, 4);
+        let deviation = mean(&drawn.iter().map(|r| (r - want).powi(2)).collect::<Vec<_>>()).sqrt();
+        println!("a {action}: mean {:.3} for {want}, deviation {deviation:.3}", mean(&drawn));
+        // Four standard errors, and what a narrow case has of width.
+        assert!((mean(&drawn) - want).abs() < 4.0 * deviation / (DRAWS as f64).sqrt() + 0.05);
+        let cases = CASES.iter().filter(|case| case.0 == action).count() as f64;
+        for (_, payoff, _) in CASES.iter().filter(|case| case.0 == action) {
+            let share = drawn.iter().filter(|r| (*r - payoff).abs() < 1.0).count() as f64 / DRAWS as f64;
+            assert!(
+                (share - 1.0 / cases).abs() < 4.0 * (0.25 / DRAWS as f64).sqrt(),
+                "{action}: {payoff} {share}"
+            );
+        }
+    }
+    // And so few that every seed is a decision of its own: 64 are enough for all, 8 for most.
+    let mut picks = |samples: usize| {
+        (0..50)
+            .filter(|&seed| {
+                let [a0, a1, a2] = [-1.0, 0.0, 1.0].map(|a| mean(&outcomes(&mut planner, a, samples, seed)));
+                a2 > a0 && a2 > a1
+            })
+            .count()
+    };
+    let found = [1, 8, 64].map(&mut picks);
+    println!("picks of a2 in 50 with 1, 8 and 64 draws: {found:?}");
+    assert!(found[2] == 50 && found[1] >= 40 && found[0] < 40, "{found:?}");
+}
+
+#[test]
+fn the_best_of_several_plans_by_their_own_value_gambles_and_the_more_the_surer() {
+    let found = [1, 4, 16].map(|candidates| plans(candidates, 0.0, 300));
+    println!("best of 1, 4, 16 plans: shares of a0, a1, a2 and own value {found:.2?}");
+    let [one, few, many] = found;
+    // A plan promises +5 with probability 1/6: one of four does in 52 %, one of sixteen in 95 %.
+    assert!((one.0[0] - 1.0 / 3.0).abs() < 4.0 * (0.22_f64 / 300.0).sqrt(), "{one:?}");
+    assert!(few.0[0] > 0.4 && many.0[0] > 0.9, "{few:?} {many:?}");
+    assert!(many.1 > 4.0, "and promises itself {} where -5 is to be had", many.1);
+}
+
+#[test]
+fn guidance_on_decisions_and_outcomes_gambles() {
+    let found = [0.0, 0.2, 0.5].map(|scale| plans(1, scale, 600));
+    println!("guided by 0, 0.2, 0.5: shares of a0, a1, a2 and own value {found:.2?}");
+    let error = (0.25_f64 / 600.0).sqrt();
+    assert!(found[2].0[0] > found[0].0[0] + 5.0 * error, "{found:?}");
+    assert!(found[2].1 > found[0].1 + 2.0, "{found:?}");
+}
+
+/// What the gradient is blind to: each outcome stays what it is when the decision moves a little, so no draw says that
+/// another decision has better odds. The values do.
+#[test]
+fn the_gradient_does_not_see_odds_and_the_values_do() {
+    let mut planner = planner(1, 0.0);
+    let mut of = |action: f64| {
+        let asked = Decisions { observation: &[0.0], actions: &[action], samples: 400, history: 0, seed: 2 };
+        planner.decision_gradient(&asked, &ScoreTask(payoff)).unwrap()
+    };
+    let (gamble, sure) = (of(-1.0), of(1.0));
+    let steepest = gamble.gradients.iter().fold(0.0f64, |most, g| most.max(g.abs()));
+    println!(
+        "gamble {:.2} +- {:.2}, steepest draw {steepest:.1e}; sure {:.2}",
+        gamble.value, gamble.value_error, sure.value
+    );
+    // Six to be had over two units of action.
+    assert!(steepest < 0.1, "{steepest}");
+    assert!(sure.value > gamble.value + 5.0 * gamble.value_error);
+}

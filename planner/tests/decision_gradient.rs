@@ -280,12 +280,13 @@ fn the_slope_at_the_mean_outcome_does_not_give_it() {
     assert!((naive - want).abs() > 15.0 * error, "{naive} {want} {error}");
 }
 
-/// Curved in outcomes and decisions, both together, across frames.
+/// Curved in outcomes, rewards where there are any, and decisions, all together.
 fn waves(frames: Frames<'_>, mut gradient: Option<&mut FramesGradient<'_>>) -> f64 {
     let mut score = 0.0;
     for i in 0..frames.len {
         let (o, a) = (frames.observations.get(i), frames.actions.get(i)[0]);
-        let phase = 0.7 * o[0] - 0.5 * o[1] + 0.3 * a * o[0] + i as f64;
+        let earned = frames.rewards.get(i).iter().sum::<f64>();
+        let phase = 0.7 * o[0] - 0.5 * o[1] + 0.3 * a * o[0] + 0.6 * earned + i as f64;
         score += frames.weight * phase.sin();
         if let Some(gradient) = gradient.as_mut() {
             let slope = frames.weight * phase.cos();
@@ -293,6 +294,7 @@ fn waves(frames: Frames<'_>, mut gradient: Option<&mut FramesGradient<'_>>) -> f
             let of_o = gradient.observation(i);
             of_o[0] += slope * (0.7 + 0.3 * a);
             of_o[1] -= slope * 0.5;
+            gradient.reward(i).iter_mut().for_each(|g| *g += slope * 0.6);
         }
     }
     score
@@ -342,8 +344,8 @@ fn it_is_the_slope_of_every_draw() {
     agrees_with_differences(&mut planner, &actions[..5], 1, "two blocks of two frames");
 }
 
-fn network(target: Target) -> (Box<dyn Denoiser>, Box<dyn Denoiser>) {
-    let layout = TokenLayout { frames_per_token: 4, level_blocks: 2, ..common::layout(2) };
+fn network(target: Target, reward: bool) -> (Box<dyn Denoiser>, Box<dyn Denoiser>) {
+    let layout = TokenLayout { frames_per_token: 4, level_blocks: 2, reward, ..common::layout(2) };
     let config = NetworkConfig {
         kind: NetworkKind::Transformer,
         width: 16,
@@ -376,12 +378,12 @@ fn network(target: Target) -> (Box<dyn Denoiser>, Box<dyn Denoiser>) {
 #[test]
 fn it_is_the_slope_of_every_draw_of_a_network() {
     let actions = [0.5, -0.7, 1.1, 0.2, -0.4, 0.9];
-    for target in [Target::X0, Target::Residual] {
+    for (target, reward) in [(Target::X0, true), (Target::Residual, false), (Target::Residual, true)] {
         for solver in SOLVERS {
             for history in [0, 1] {
-                let (burn, engine) = network(target);
+                let (burn, engine) = network(target, reward);
                 let mut planner = linear::around(burn, 4, solver, 10, 5.0);
-                let what = format!("{target:?}, {solver:?}, history {history}");
+                let what = format!("{target:?}, reward {reward}, {solver:?}, history {history}");
                 agrees_with_differences(&mut planner, &actions, history, &what);
                 // The engine computes in single precision.
                 let task = ScoreTask(waves);
@@ -407,7 +409,7 @@ fn its_draws_are_those_that_are_imagined() {
     // So many that they are drawn in several pieces.
     const DRAWS: usize = 700;
     let (mut planner, _) = linear::planner(2, 2, 40, Solver::Dpm2M);
-    let (_, engine) = network(Target::Residual);
+    let (_, engine) = network(Target::Residual, false);
     let mut engine = linear::around(engine, 4, Solver::Ddim, 10, 5.0);
     for (planner, draws) in [(&mut planner, DRAWS), (&mut engine, 20)] {
         for history in [0, 1] {

@@ -1,6 +1,6 @@
 //! Gambling: one decision, `a0` earns +5 or -15, `a1` +1 or -6, `a2` +1, each outcome of a decision as often as the other.
 //! In the mean -5, -2.5 and +1. Whoever plans decisions and outcomes together and takes the plan that promises most takes
-//! `a0`, and guidance that pushes both goes there; whoever draws what each decision leads to takes `a2`.
+//! `a0`, and strong guidance that pushes both goes there; whoever draws what each decision leads to takes `a2`.
 //!
 //! The denoiser is the optimal one of the mixture, in closed form: narrow Gaussians at the five cases, seen at the levels of
 //! decision and outcome.
@@ -193,13 +193,25 @@ fn the_best_of_several_plans_by_their_own_value_gambles_and_the_more_the_surer()
     assert!(many.1 > 4.0, "and promises itself {} where -5 is to be had", many.1);
 }
 
+/// Weak guidance tilts by the mean payoff of each decision, which is right: `a2` gains. What is strong enough to matter
+/// tilts by the payoffs themselves, and those are pushed: plans then take `a0` in most cases, promise themselves its luck,
+/// and earn no more than plans that nobody guided.
 #[test]
 fn guidance_on_decisions_and_outcomes_gambles() {
-    let found = [0.0, 0.2, 0.5].map(|scale| plans(1, scale, 600));
-    println!("guided by 0, 0.2, 0.5: shares of a0, a1, a2 and own value {found:.2?}");
-    let error = (0.25_f64 / 600.0).sqrt();
-    assert!(found[2].0[0] > found[0].0[0] + 5.0 * error, "{found:?}");
-    assert!(found[2].1 > found[0].1 + 2.0, "{found:?}");
+    const PLANS: u64 = 1500;
+    let found = [0.0, 2.0, 20.0].map(|scale| plans(1, scale, PLANS));
+    let earned =
+        found.map(|(share, _)| share.iter().zip(MEANS).map(|(share, mean)| share * mean).sum::<f64>());
+    println!(
+        "guided by 0, 2, 20: shares of a0, a1, a2 and own value {found:.3?}, earned in the mean {earned:.2?}"
+    );
+    let error = (0.25_f64 / PLANS as f64).sqrt();
+    let [plain, guided, strong] = found;
+    assert!(guided.0[0] > plain.0[0] + 5.0 * error, "{found:?}");
+    assert!(strong.0[0] > plain.0[0] + 10.0 * error && strong.0[0] > strong.0[2], "{found:?}");
+    assert!(strong.1 > earned[2] + 5.0, "{found:?} {earned:?}");
+    // A plan's mean payoff has a deviation of 2.5 over the decisions.
+    assert!(earned[2] < earned[0] + 5.0 * 2.5 / (PLANS as f64).sqrt(), "{earned:?}");
 }
 
 /// What the gradient is blind to: each outcome stays what it is when the decision moves a little, so no draw says that

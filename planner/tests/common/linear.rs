@@ -81,7 +81,7 @@ pub fn planner(
     (around(Box::new(denoiser.clone()), steps, solver, 0, 99.0), denoiser)
 }
 
-/// A planner around a denoiser of two observations and an action, whose estimates are limited to `most`.
+/// A planner around a denoiser of two observations, an action and perhaps a reward, whose estimates are limited to `most`.
 pub fn around(
     denoiser: Box<dyn Denoiser>,
     steps: u16,
@@ -89,7 +89,8 @@ pub fn around(
     stabilization: u16,
     most: f64,
 ) -> DiffusionPlanner {
-    let limits = SlotLimits { low: vec![-most; 3], high: vec![most; 3] };
+    let frame = denoiser.layout().frame();
+    let limits = SlotLimits { low: vec![-most; frame], high: vec![most; frame] };
     let mut config = PlanConfig::default();
     (config.sampler.steps, config.sampler.solver) = (steps, solver);
     config.sampler.stabilization_level = stabilization;

@@ -7,7 +7,7 @@ mod common;
 use burn::tensor::Device;
 use common::linear::{self, B, Reward};
 use forethought_envs::{Frames, FramesGradient, ScoreTask, Task};
-use forethought_planner::guidance::Objective;
+use forethought_planner::guidance::{Objective, TaskObjective};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::noise::Target;
 use forethought_planner::{
@@ -45,27 +45,20 @@ fn it_is_the_gradient_of_the_expected_score() {
         for history in [0, 1] {
             let (mut planner, _) = linear::planner(2, 2, 60, solver);
             let found = planner.decision_gradient(&ask(&ACTIONS, 3000, history, 7), &task).unwrap();
-            println!(
-                "{solver:?} history {history}: {found:.3?} for {want_value:.4} {want:.4?}",
-                found = brief(&found)
-            );
             // DDIM misses of the covariance what is of first order in the steps: about 2 % here.
             let coarse = if solver == Solver::Ddim { 0.06 } else { BIAS };
-            assert!((found.value - want_value).abs() < 4.0 * found.value_error + coarse);
-            for i in 0..ACTIONS.len() {
-                let error = found.gradient_error[i];
+            let (value, error) = (found.value, found.value_error);
+            assert!((value - want_value).abs() < 4.0 * error + coarse, "{value} +- {error} for {want_value}");
+            for (i, want) in want.iter().enumerate() {
+                let (slope, error) = (found.gradient[i], found.gradient_error[i]);
                 assert!(error > 0.0 && error < 0.1, "{error}: draws differ, and are many");
                 assert!(
-                    (found.gradient[i] - want[i]).abs() < 3.5 * error + BIAS,
-                    "{solver:?} {history}: {i}"
+                    (slope - want).abs() < 3.5 * error + BIAS,
+                    "{solver:?} {history}, {i}: {slope} +- {error} for {want}"
                 );
             }
         }
     }
-}
-
-fn brief(found: &DecisionGradient) -> (f64, f64, &[f64], &[f64]) {
-    (found.value, found.value_error, &found.gradient, &found.gradient_error)
 }
 
 /// A sum of rewards linear in outcomes is Gaussian, of mean `mu` and deviation `sigma`: the worst share `alpha` of it earns
@@ -87,7 +80,6 @@ fn the_worst_outcomes_earn_what_they_do_in_closed_form() {
         let want = mu - sigma * density / alpha;
         let worst = &values[..(alpha * DRAWS as f64) as usize];
         let cvar = worst.iter().sum::<f64>() / worst.len() as f64;
-        println!("CVaR {alpha}: {cvar:.4} for {want:.4}, mean {mu:.4}, sigma {sigma:.4}");
         // The mean of a tail is as uncertain as its own spread and that of its quantile together: below 2 sigma / sqrt(alpha n).
         let error = 2.0 * sigma / (alpha * DRAWS as f64).sqrt();
         assert!((cvar - want).abs() < 3.0 * error + BIAS, "{cvar} {want}");
@@ -120,7 +112,6 @@ fn its_variance_falls_as_one_over_the_draws_and_its_error_says_so() {
         (variance, mean_square_error)
     };
     let (few, many) = (of(4), of(64));
-    println!("N = 4: {few:?}, N = 64: {many:?}, ratio {}", few.0 / many.0);
     // A variance of 400 is good to sqrt(2 / 400) = 7 %, a ratio of two to 10 %: three of these.
     assert!((few.0 / many.0 / 16.0 - 1.0).abs() < 0.3, "{few:?} {many:?}");
     for (variance, reported) in [few, many] {
@@ -131,7 +122,6 @@ fn its_variance_falls_as_one_over_the_draws_and_its_error_says_so() {
 /// One step, by the ordinary guidance that pushes whatever moves: the decision shown, its outcome asked for. Returns the
 /// outcomes of `draws` draws, environment units; `scale` 0 pushes nothing.
 fn pushed(scale: f64, draws: usize, action: f64, task: &dyn Task) -> Vec<Vector2<f64>> {
-    use forethought_planner::guidance::TaskObjective;
     let (_, mut denoiser) = linear::planner(1, 1, 60, Solver::Dpm2M);
     let (layout, schedule) = (denoiser.layout.clone(), denoiser.schedule.clone());
     let normalizer = linear::normalizer();
@@ -199,20 +189,10 @@ fn pushed_outcomes_do_not_give_it() {
             outcomes.iter().map(|o| B.dot(&reward_of.slope(*o)) - reward_of.effort * action).collect();
         let earned: Vec<f64> = outcomes
             .iter()
-            .map(|o| {
-                let off = o - reward_of.goal;
-                reward_of.linear.dot(o)
-                    - 0.5 * off.dot(&(reward_of.curvature * off))
-                    - 0.5 * reward_of.effort * action * action
-            })
+            .map(|o| reward_of.earned(*o) - 0.5 * reward_of.effort * action * action)
             .collect();
         let ((slope, error), (value, value_error)) = (mean_and_error(&slopes), mean_and_error(&earned));
         let off = ((slope - want[0]) / error, (value - want_value) / value_error);
-        println!(
-            "pushed {scale}: gradient {slope:.4} +- {error:.4} for {:.4}, value {value:.4} +- {value_error:.4} for \
-             {want_value:.4}: {off:.1?} standard errors; ours {:.4} +- {:.4}",
-            want[0], ours.gradient[0], ours.gradient_error[0]
-        );
         if wrong {
             assert!(off.0 < -20.0 && off.1 > 20.0, "{scale}: {off:?}");
         } else {
@@ -264,7 +244,7 @@ fn the_slope_at_the_mean_outcome_does_not_give_it() {
         chunks_b: &[1],
         goal_b: &[false],
     };
-    let objective = forethought_planner::guidance::TaskObjective::new(&task, &layout, &normalizer, 0.0);
+    let objective = TaskObjective::new(&task, &layout, &normalizer, 0.0);
     let (mut x0, mut pulled) = (vec![0.0; x_td.len()], vec![0.0; x_td.len()]);
     let score = |_: usize, x0: &[f64], g: &mut [f64]| {
         objective.value_and_gradient(x0, 1, g);
@@ -272,9 +252,6 @@ fn the_slope_at_the_mean_outcome_does_not_give_it() {
     denoiser.denoise_vjp(&batch, &mut x0, &score, &mut pulled).unwrap();
     let naive = pulled[FIRST_CHUNK * width] / normalizer.action.scale()[0];
     let (found, error) = (ours.gradient[0], ours.gradient_error[0]);
-    println!(
-        "ours {found:.4} +- {error:.4} for {want:.4}; at the clean estimate {naive:.4}, at the mean {at_mean:.4}"
-    );
     assert!((found - want).abs() < 3.5 * error + 0.02 * want.abs());
     assert!((naive - at_mean).abs() < 0.02 * at_mean.abs(), "{naive} {at_mean}");
     assert!((naive - want).abs() > 15.0 * error, "{naive} {want} {error}");
@@ -319,7 +296,6 @@ fn agrees_with_differences(planner: &mut DiffusionPlanner, actions: &[f64], hist
             worst = worst.max((slope - found.gradients[draw * actions.len() + i]).abs() / largest);
         }
     }
-    println!("{what}: {worst:.1e} of {largest:.3}");
     assert!(largest > 0.05 && worst < 1e-5, "{what}: {worst} of {largest}");
 }
 
@@ -445,7 +421,6 @@ fn imagined_outcomes_have_the_law_of_the_world() {
                 worst.1 = worst.1.max(off / (variance / n).sqrt());
             }
         }
-        println!("history {history}: {worst:.2?} standard errors at worst");
         assert!(worst.0 < 4.5 && worst.1 < 4.5, "history {history}: {worst:?}");
     }
 }

@@ -156,7 +156,6 @@ fn drawn_outcomes_of_each_decision_pick_the_one_that_earns_most_in_the_mean() {
     for (action, want) in [-1.0, 0.0, 1.0].into_iter().zip(MEANS) {
         let drawn = outcomes(&mut planner, action, DRAWS, 4);
         let deviation = mean(&drawn.iter().map(|r| (r - want).powi(2)).collect::<Vec<_>>()).sqrt();
-        println!("a {action}: mean {:.3} for {want}, deviation {deviation:.3}", mean(&drawn));
         // Four standard errors, and what a narrow case has of width.
         assert!((mean(&drawn) - want).abs() < 4.0 * deviation / (DRAWS as f64).sqrt() + 0.05);
         let cases = CASES.iter().filter(|case| case.0 == action).count() as f64;
@@ -178,14 +177,12 @@ fn drawn_outcomes_of_each_decision_pick_the_one_that_earns_most_in_the_mean() {
             .count()
     };
     let found = [1, 8, 64].map(&mut picks);
-    println!("picks of a2 in 50 with 1, 8 and 64 draws: {found:?}");
     assert!(found[2] == 50 && found[1] >= 40 && found[0] < 40, "{found:?}");
 }
 
 #[test]
 fn the_best_of_several_plans_by_their_own_value_gambles_and_the_more_the_surer() {
     let found = [1, 4, 16].map(|candidates| plans(candidates, 0.0, 300));
-    println!("best of 1, 4, 16 plans: shares of a0, a1, a2 and own value {found:.2?}");
     let [one, few, many] = found;
     // A plan promises +5 with probability 1/6: one of four does in 52 %, one of sixteen in 95 %.
     assert!((one.0[0] - 1.0 / 3.0).abs() < 4.0 * (0.22_f64 / 300.0).sqrt(), "{one:?}");
@@ -202,9 +199,6 @@ fn guidance_on_decisions_and_outcomes_gambles() {
     let found = [0.0, 2.0, 20.0].map(|scale| plans(1, scale, PLANS));
     let earned =
         found.map(|(share, _)| share.iter().zip(MEANS).map(|(share, mean)| share * mean).sum::<f64>());
-    println!(
-        "guided by 0, 2, 20: shares of a0, a1, a2 and own value {found:.3?}, earned in the mean {earned:.2?}"
-    );
     let error = (0.25_f64 / PLANS as f64).sqrt();
     let [plain, guided, strong] = found;
     assert!(guided.0[0] > plain.0[0] + 5.0 * error, "{found:?}");
@@ -225,10 +219,6 @@ fn the_gradient_does_not_see_odds_and_the_values_do() {
     };
     let (gamble, sure) = (of(-1.0), of(1.0));
     let steepest = gamble.gradients.iter().fold(0.0f64, |most, g| most.max(g.abs()));
-    println!(
-        "gamble {:.2} +- {:.2}, steepest draw {steepest:.1e}; sure {:.2}",
-        gamble.value, gamble.value_error, sure.value
-    );
     // Six to be had over two units of action.
     assert!(steepest < 0.1, "{steepest}");
     assert!(sure.value > gamble.value + 5.0 * gamble.value_error);

@@ -51,7 +51,7 @@ impl DiffusionPlanner {
     /// nothing guided. A limit of the clean estimate passes no gradient where it binds.
     ///
     /// This is right for smooth chance, and blind to how the odds of a discrete outcome change: compare the `value` of several
-    /// decisions there. Costs three to four times the draws alone.
+    /// decisions there. Costs about three times the draws alone.
     ///
     /// # Errors
     /// Those of [`Self::imagine`]; [`PlannerError::Setting`] for no samples, and for a task of rewards where tokens carry

@@ -52,14 +52,18 @@ impl Reward {
         self.linear - self.curvature * (o - self.goal)
     }
 
+    /// Reward of an observation, effort apart.
+    pub fn earned(&self, o: Vector2<f64>) -> f64 {
+        let off = o - self.goal;
+        self.linear.dot(&o) - 0.5 * off.dot(&(self.curvature * off))
+    }
+
     /// As a task's score.
     pub fn score(&self, frames: Frames<'_>, mut gradient: Option<&mut FramesGradient<'_>>) -> f64 {
         let mut score = 0.0;
         for i in 0..frames.len {
             let (o, a) = (Vector2::from_column_slice(frames.observations.get(i)), frames.actions.get(i)[0]);
-            let off = o - self.goal;
-            let earned = self.linear.dot(&o) - 0.5 * off.dot(&(self.curvature * off));
-            score += frames.weight * (earned - 0.5 * self.effort * a * a);
+            score += frames.weight * (self.earned(o) - 0.5 * self.effort * a * a);
             if let Some(gradient) = gradient.as_mut() {
                 let slope = self.slope(o) * frames.weight;
                 gradient.observation(i).iter_mut().zip(&slope).for_each(|(g, slope)| *g += slope);
@@ -170,9 +174,8 @@ pub fn expected(reward: &Reward, o: [f64; 2], actions: &[f64], weight: f64) -> (
     for (t, a) in actions.iter().enumerate().rev() {
         let m = Vector2::new(mean[2 * t], mean[2 * t + 1]);
         let spread = covariance.fixed_view::<2, 2>(2 * t, 2 * t).clone_owned();
-        let off = m - reward.goal;
-        let earned = reward.linear.dot(&m) - 0.5 * off.dot(&(reward.curvature * off));
-        value += weight * (earned - 0.5 * (reward.curvature * spread).trace() - 0.5 * reward.effort * a * a);
+        let earned = reward.earned(m) - 0.5 * (reward.curvature * spread).trace();
+        value += weight * (earned - 0.5 * reward.effort * a * a);
         later = A.transpose() * later + reward.slope(m) * weight;
         gradient[t] = B.dot(&later) - weight * reward.effort * a;
     }

@@ -13,6 +13,48 @@ pub struct PlanSnapshot {
     pub observations: Vec<Vec<f64>>,
 }
 
+/// One outcome of some frames of a plan, drawn before it was done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutcomeRecord {
+    /// The frame of the plan that it begins with.
+    pub first_frame: usize,
+    /// Observations `[frames][observation]`.
+    pub observations: Vec<Vec<f64>>,
+}
+
+/// What was said of one moment of a plan while the plan was still in force, so that it can be held against what came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Foretold {
+    /// Steps after the plan's first that it is about.
+    pub steps: usize,
+    /// Where the plan says that it is then.
+    pub observation: Vec<f64>,
+    /// Share of the sampled outcomes that are there.
+    pub chance: f64,
+    /// Whether the episode was there, to within the task's tolerance; None where it ended before.
+    pub happened: Option<bool>,
+}
+
+/// What a plan was expected to lead to, from outcomes of its decisions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutlookRecord {
+    /// Probability that all goes as planned, for tasks with an end.
+    pub chance: Option<f64>,
+    /// Mean value; for tasks with an end minus the steps until it is done.
+    pub mean: f64,
+    /// Standard deviation of the value.
+    pub spread: f64,
+    /// What it is worth if all goes as planned, where that is known.
+    pub promise: Option<f64>,
+    /// Outcomes drawn.
+    pub samples: usize,
+    /// What can be held against what came; None for tasks that are for no place.
+    pub foretold: Option<Foretold>,
+    /// The outcomes, where plans were recorded with their traces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<OutcomeRecord>,
+}
+
 /// One plan as it was made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanRecord {
@@ -28,6 +70,12 @@ pub struct PlanRecord {
     pub rows: usize,
     /// Entry of the observation planned from that lay far outside the data.
     pub out_of_data: Option<usize>,
+    /// What it was expected to lead to, where plans are chosen by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlook: Option<OutlookRecord>,
+    /// Plans that it was preferred to, where plans were recorded with their traces; what promised most comes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<PlanRecord>,
     /// Wall-clock seconds; for a batch, the batch's time divided by its size.
     pub took_s: f64,
     /// The plan while it was made, first snapshot first; empty unless asked for.

@@ -6,7 +6,7 @@ use forethought_policies::Controller;
 
 use crate::config::episode_steps;
 use crate::episode::Episode;
-use crate::{AgentError, EpisodeRecord, Follower, PlanRecord, PlanSnapshot, RolloutConfig};
+use crate::{AgentError, EpisodeRecord, Follower, PlanRecord, PlanSnapshot, RolloutConfig, expectation};
 
 /// What an episode is run from.
 pub struct EpisodeSetup {
@@ -60,7 +60,12 @@ pub fn rollout(
             return Err(AgentError::Interrupted);
         }
     }
-    Ok(episodes.into_iter().map(|episode| episode.record).collect())
+    let finished = |mut episode: Episode<'_>| {
+        let task = episode.task();
+        expectation::settle(&mut episode.record, task.as_ref());
+        episode.record
+    };
+    Ok(episodes.into_iter().map(finished).collect())
 }
 
 /// Plans for every episode that is due, in one call.
@@ -90,22 +95,36 @@ fn plan_due(
     }
     for (i, mut plan) in due.into_iter().zip(plans) {
         let trace = std::mem::take(&mut plan.trace);
+        let rejected = std::mem::take(&mut plan.rejected);
         let first_step = episodes[i].record.rewards.len();
         let plan = followers[i].accept(plan)?;
-        let mut record = PlanRecord {
-            first_step,
-            score: plan.score,
-            rows: plan.stats.rows,
-            out_of_data: plan.out_of_data,
-            took_s,
-            ..PlanRecord::default()
-        };
+        let mut record = PlanRecord { took_s, ..told(plan, first_step, config) };
         if config.record_plans {
             keep_frames(&mut record, plan, trace);
+            record.rejected = rejected
+                .iter()
+                .map(|plan| {
+                    let mut record = told(plan, first_step, config);
+                    keep_frames(&mut record, plan, Vec::new());
+                    record
+                })
+                .collect();
         }
         episodes[i].record.plans.push(record);
     }
     Ok(())
+}
+
+/// What is kept of every plan.
+fn told(plan: &Plan, first_step: usize, config: &RolloutConfig) -> PlanRecord {
+    PlanRecord {
+        first_step,
+        score: plan.score,
+        rows: plan.stats.rows,
+        out_of_data: plan.out_of_data,
+        outlook: expectation::of(plan, config.execution_horizon, config.record_plans),
+        ..PlanRecord::default()
+    }
 }
 
 /// Copies the planned frames, and moves the trace, into the record.

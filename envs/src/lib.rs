@@ -39,7 +39,7 @@ pub use registry::{
     catalogue, collect, collect_validation, data_layout, dynamics, entry, families, file_name, known, make,
     policy, register, register_entry, resolve, scene,
 };
-pub use scene::{Area, Scene};
+pub use scene::{Area, Scene, Zone};
 pub use space::BoxSpace;
 pub use task::{
     Condition, Frames, FramesGradient, GoalTask, NoTask, Progress, ReturnTask, Rows, ScoreTask, SharedTask,

@@ -18,6 +18,17 @@ impl Area {
     }
 }
 
+/// A disc of the ground in which something happens to the body, or where it is put when that has happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Zone {
+    /// What it is, in a word.
+    pub name: String,
+    /// Centre (x, y).
+    pub at: [f64; 2],
+    /// Radius; 0 where it is a point.
+    pub radius: f64,
+}
+
 /// A top view of an environment: what stands still in it, and what of an observation to draw.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
@@ -25,6 +36,9 @@ pub struct Scene {
     pub bounds: Area,
     /// Boxes that nothing passes through.
     pub solids: Vec<Area>,
+    /// Places of which there is more to say, those that act first.
+    #[serde(default)]
+    pub zones: Vec<Zone>,
     /// Radius of the moving body; 0 where it is a point.
     pub body_radius: f64,
     /// Observation entries of its x and y.
@@ -34,6 +48,6 @@ pub struct Scene {
 impl Scene {
     /// An empty field with a body of no size.
     pub fn open(bounds: Area, position: [usize; 2]) -> Self {
-        Self { bounds, solids: Vec::new(), body_radius: 0.0, position }
+        Self { bounds, solids: Vec::new(), zones: Vec::new(), body_radius: 0.0, position }
     }
 }

@@ -5,11 +5,14 @@
 
 mod animation;
 mod axis;
+mod calibration;
 mod canvas;
+mod choice;
 mod colour;
 mod crossing;
 mod denoising;
 mod episode;
+mod fan;
 mod frontier;
 mod lines;
 mod maze;
@@ -20,7 +23,9 @@ mod response;
 mod scene;
 
 pub use animation::animation;
+pub use calibration::{Calibration, Promise, calibration};
 pub(crate) use canvas::escape;
+pub use choice::choice;
 pub use crossing::{Route, RoutePanel, crossing};
 pub use denoising::denoising;
 pub use episode::episode;

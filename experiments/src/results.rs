@@ -1,11 +1,13 @@
 //! What was scored: episodes of variants, and the protocol that says what each number stands for.
 //!
 //! A folder of results holds `episodes.csv`, one line per episode, and `protocol.json`, which says once what made
-//! them. Everything that is reported is computed from these two.
+//! them. Where plans are chosen by their outcomes, `plans.csv` has what was foretold in each episode and what of it
+//! happened. Everything that is reported is computed from these.
 
 mod csv;
 mod difference;
 mod layout;
+mod plans;
 mod store;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ use crate::placed::Ends;
 use crate::plan_time::PlanTime;
 
 pub use layout::{Arm, Group, Layout, Published, ReferenceTime, Row};
-pub use store::{EPISODES, PROTOCOL, is_ours, read, write};
+pub use store::{EPISODES, PLANS, PROTOCOL, is_ours, read, write};
 
 /// The commit that this program was built from.
 pub const COMMIT: &str = env!("FORETHOUGHT_COMMIT");
@@ -49,6 +51,21 @@ pub struct Episode {
     pub steps_to_arrival: Option<usize>,
     /// Plans made.
     pub plans: usize,
+}
+
+/// Plans of an episode of which one chance was foretold: that, when the next plan was due, the episode would be where the
+/// plan said ([`forethought_agent::Foretold`]). A chance is a share of the outcomes drawn, so there are few of them, and the
+/// plans of an episode that were given the same one are counted together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Foretold {
+    /// Seed of the episode.
+    pub seed: u64,
+    /// The chance.
+    pub chance: f64,
+    /// Plans that were given it, and were in force until the moment that it speaks of.
+    pub plans: usize,
+    /// Those of them for which the episode was where the plan said.
+    pub as_planned: usize,
 }
 
 /// What planning took, over all episodes; they are planned together.
@@ -116,6 +133,8 @@ pub struct Record {
     pub times: Option<Times>,
     /// Its episodes, by rising seed.
     pub episodes: Vec<Episode>,
+    /// What was foretold in them, in the same order and by rising chance; empty where plans are not chosen by outcomes.
+    pub foretold: Vec<Foretold>,
 }
 
 /// Everything in a folder.

@@ -18,7 +18,7 @@ use crate::progress::Bar;
 use crate::resolve::short;
 use crate::results::{self, COMMIT, Made, Record, Results, VERSION};
 use crate::scoring::{self, Episodes, Simulation, Starts};
-use crate::suite::Source;
+use crate::suite::{Source, serves};
 use crate::variants::Variant;
 use crate::{progress, shipped};
 
@@ -140,6 +140,15 @@ impl Agenda {
         let spec = make(id)?.spec().clone();
         let (mut place, at) = (Place { spec, loaded: Vec::new() }, self.places.len());
         for (variant, asked) in request.variants.iter().enumerate() {
+            if !serves(&asked.only, id) {
+                if request.strict {
+                    let (name, only) = (&asked.planner, asked.only.join(" or "));
+                    return Err(Failure::refused(format!(
+                        "`{name}` is for environments whose names begin with {only}, not for `{id}`: leave it out"
+                    )));
+                }
+                continue;
+            }
             let Some((means, made)) = place.prepare(request, asked, &mut self.notes)? else { continue };
             let same = |job: &&Job| job.place == at && job.same_as.is_none() && job.made == made;
             let same_as = self.jobs.iter().find(same).map(|job| job.name.clone());
@@ -239,6 +248,7 @@ impl Job {
             version: VERSION.into(),
             planning: scoring::planning_of(records),
             times: None,
+            foretold: scoring::foretold_in(records),
             episodes: records
                 .iter()
                 .map(|record| scoring::episode(record, spec, ends))

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
 use crate::progress;
-use crate::results::{Episode, Planning};
+use crate::results::{Episode, Foretold, Planning};
 
 /// Episodes of a variant at most: far above any protocol, far below what memory holds.
 const MOST_EPISODES: usize = 100_000;
@@ -184,6 +184,34 @@ pub fn episode(record: &EpisodeRecord, spec: &EnvSpec, ends: &Ends) -> Result<Ep
     })
 }
 
+/// What was foretold in these episodes, episode by episode and by rising chance.
+pub fn foretold_in(records: &[EpisodeRecord]) -> Vec<Foretold> {
+    let mut all = Vec::new();
+    for record in records {
+        let mut own: Vec<Foretold> = Vec::new();
+        let outlooks = record.plans.iter().filter_map(|plan| plan.outlook.as_ref());
+        for foretold in outlooks.filter_map(|outlook| outlook.foretold.as_ref()) {
+            let Some(happened) = foretold.happened else { continue };
+            let one = Foretold {
+                seed: record.seed,
+                chance: foretold.chance,
+                plans: 1,
+                as_planned: happened.into(),
+            };
+            match own.iter_mut().find(|there| there.chance.total_cmp(&one.chance).is_eq()) {
+                Some(there) => {
+                    there.plans += 1;
+                    there.as_planned += one.as_planned;
+                }
+                None => own.push(one),
+            }
+        }
+        own.sort_by(|a, b| a.chance.total_cmp(&b.chance));
+        all.append(&mut own);
+    }
+    all
+}
+
 /// What planning took in these episodes; `None` where nothing was planned.
 pub fn planning_of(records: &[EpisodeRecord]) -> Option<Planning> {
     let plans: Vec<_> = records.iter().flat_map(|record| &record.plans).collect();
@@ -192,4 +220,34 @@ pub fn planning_of(records: &[EpisodeRecord]) -> Option<Planning> {
         rows: plans.iter().map(|plan| plan.rows).max().unwrap_or(0),
         seconds_per_plan: plans.iter().map(|plan| plan.took_s).sum::<f64>() / plans.len() as f64,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use forethought_agent::{OutlookRecord, PlanRecord};
+
+    use super::*;
+
+    #[test]
+    fn plans_of_an_episode_are_counted_by_the_chance_that_they_were_given() {
+        let plan = |chance, happened| {
+            let foretold = forethought_agent::Foretold { steps: 5, chance, happened, ..Default::default() };
+            PlanRecord {
+                outlook: Some(OutlookRecord { foretold: Some(foretold), ..OutlookRecord::default() }),
+                ..PlanRecord::default()
+            }
+        };
+        let first = vec![
+            plan(1.0, Some(true)),
+            plan(0.25, Some(false)),
+            plan(1.0, Some(false)),
+            // The episode ended before, or nothing was drawn.
+            plan(0.25, None),
+            PlanRecord::default(),
+        ];
+        let records = [(7, first), (8, vec![plan(1.0, Some(true))]), (9, Vec::new())]
+            .map(|(seed, plans)| EpisodeRecord { seed, plans, ..EpisodeRecord::default() });
+        let told = |seed, chance, plans, as_planned| Foretold { seed, chance, plans, as_planned };
+        assert_eq!(foretold_in(&records), [told(7, 0.25, 1, 0), told(7, 1.0, 2, 1), told(8, 1.0, 1, 1)]);
+    }
 }

@@ -15,23 +15,25 @@ const CHECKPOINTS: &str = "experiments/checkpoints";
 /// Names another folder of checkpoints.
 const VARIABLE: &str = "FORETHOUGHT_CHECKPOINTS";
 
-const CONFIGURATIONS: [(&str, &str); 6] = [
+const CONFIGURATIONS: [(&str, &str); 7] = [
     ("maze2d-umaze-v1", include_str!("../configs/maze2d-umaze-v1.toml")),
     ("maze2d-medium-v1", include_str!("../configs/maze2d-medium-v1.toml")),
     ("maze2d-large-v1", include_str!("../configs/maze2d-large-v1.toml")),
     ("PointMaze_UMaze-v3", include_str!("../configs/PointMaze_UMaze-v3.toml")),
     ("ogbench-pointmaze", include_str!("../configs/ogbench-pointmaze.toml")),
+    ("ogbench-teleport", include_str!("../configs/ogbench-teleport.toml")),
     ("toy-car-v0", include_str!("../configs/toy-car-v0.toml")),
 ];
 
 /// Beginnings of the names of environments that share a configuration.
-const SHARED: [(&str, &str); 1] = [("pointmaze-", "ogbench-pointmaze")];
+const SHARED: [(&str, &str); 2] =
+    [("pointmaze-teleport-", "ogbench-teleport"), ("pointmaze-", "ogbench-pointmaze")];
 
 /// Suites by name; the last serves every environment.
 pub const SUITES: [(&str, &str); 4] = [
     ("maze2d", include_str!("../suites/maze2d.toml")),
     ("ogbench-pointmaze", include_str!("../suites/ogbench-pointmaze.toml")),
-    ("toy-car", include_str!("../suites/toy-car.toml")),
+    ("uncertainty", include_str!("../suites/uncertainty.toml")),
     ("any", include_str!("../suites/any.toml")),
 ];
 

@@ -81,6 +81,9 @@ pub struct SuiteVariant {
     /// Settings, as `--set` takes them.
     #[serde(default)]
     pub set: Vec<String>,
+    /// Beginnings of the names of the environments that it is for; all unless named.
+    #[serde(default)]
+    pub only: Vec<String>,
     /// What it is, in a line.
     #[serde(default)]
     pub about: String,
@@ -148,6 +151,14 @@ impl Suite {
         if let Some(twice) = suite.variants.iter().find(|variant| seen.insert(variant.name(), ()).is_some()) {
             return Err(refused(format!("two variants are called `{}`", twice.name())));
         }
+        let nowhere = |variant: &&SuiteVariant| {
+            !suite.environments.is_empty() && !suite.environments.iter().any(|id| serves(&variant.only, id))
+        };
+        if let Some(variant) = suite.variants.iter().find(nowhere) {
+            let why =
+                format!("`{}` is for none of its environments (only = {:?})", variant.name(), variant.only);
+            return Err(refused(why));
+        }
         if !suite.variants.iter().any(|variant| variant.name() == suite.baseline) {
             return Err(refused(format!("its baseline `{}` is none of its variants", suite.baseline)));
         }
@@ -164,6 +175,11 @@ impl Suite {
         }
         names
     }
+}
+
+/// Whether what is for environments whose names begin so is for this one; for all where no beginnings are named.
+pub fn serves(only: &[String], environment: &str) -> bool {
+    only.is_empty() || only.iter().any(|beginning| environment.starts_with(beginning))
 }
 
 impl SuiteVariant {
@@ -192,9 +208,32 @@ mod tests {
     }
 
     #[test]
+    fn the_suite_of_uncertainty_names_what_there_is_where_it_is_for() {
+        let suite = Suite::load("uncertainty").unwrap();
+        assert_eq!((suite.environments.len(), suite.episodes), (3, Some(250)));
+        for id in &suite.environments {
+            let spec = forethought_envs::make(id).unwrap().spec().clone();
+            let here: Vec<&SuiteVariant> =
+                suite.variants.iter().filter(|one| serves(&one.only, id)).collect();
+            for policy in here.iter().filter(|one| one.source == Source::Policy) {
+                assert!(crate::scoring::knows(&policy.planner, &spec), "{id}: {}", policy.planner);
+            }
+            assert!(here.iter().all(|one| !one.about.is_empty()) && here.len() >= 11, "{id}: {}", here.len());
+        }
+        for row in &suite.published.rows {
+            assert!(row.scores.keys().all(|id| suite.environments.contains(id)), "{}", row.method);
+        }
+        for planner in &suite.quick.planners {
+            assert!(suite.planners().contains(&planner.as_str()), "{planner}");
+        }
+    }
+
+    #[test]
     fn an_environment_is_served_by_the_suite_that_knows_it() {
         let serving = |id: &str| Suite::serving(id).unwrap().name;
         assert_eq!((serving("multi2d-large-v1").as_str(), serving("pendulum").as_str()), ("maze2d", "any"));
+        let mazes = serving("pointmaze-teleport-stitch-v0");
+        assert_eq!((mazes.as_str(), serving("toy-car-v0").as_str()), ("ogbench-pointmaze", "uncertainty"));
     }
 
     #[test]
@@ -205,6 +244,10 @@ mod tests {
             (good.replace("'a'\n[", "'b'\n["), "baseline `b`"),
             (good.to_owned() + "[[variants]]\nplanner = 'a'\n", "two variants are called `a`"),
             (good.to_owned() + "contoller = 'pd'\n", "contoller"),
+            (
+                good.replace("baseline", "environments = ['toy-car-v0']\nbaseline") + "only = ['maze2d-']\n",
+                "`a` is for none",
+            ),
         ] {
             let message = Suite::parse("own.toml", &text).unwrap_err().to_string();
             assert!(message.contains(says) && message.contains("own.toml"), "{message}");

@@ -27,6 +27,8 @@ pub struct Variant {
     pub set: Vec<String>,
     /// Checkpoint; that of the environment unless named.
     pub checkpoint: Option<PathBuf>,
+    /// Beginnings of the names of the environments that it is for; all where there are none.
+    pub only: Vec<String>,
     /// What it is, in a line.
     pub about: String,
     /// Whether it is a row by itself, or a value of a varied setting.
@@ -98,6 +100,7 @@ pub fn choose(suite: &Suite, asked: &Asked) -> Result<Chosen, Failure> {
                 controller: row.controller.clone(),
                 set: row.set.clone(),
                 checkpoint: checkpoint.filter(|_| own).cloned(),
+                only: row.only.clone(),
                 about: row.about.clone(),
                 row: true,
             });

@@ -120,6 +120,14 @@ fn zeroes_and_other_impossible_sizes() {
         ("plan.sampler.steps=0", &["`plan.sampler.steps` is 0", "between 1 and 50"]),
         ("plan.sampler.steps=51", &["`plan.sampler.steps` is 51", "between 1 and 50"]),
         ("plan.sampler.stabilization_level=51", &["`plan.sampler.stabilization_level` is 51", "at most 50"]),
+        (
+            "plan.monte_carlo.samples=0",
+            &["`plan.monte_carlo.samples` is 0", "between 1 and 4096", "select = false"],
+        ),
+        ("plan.monte_carlo.samples=5000", &["`plan.monte_carlo.samples` is 5000", "between 1 and 4096"]),
+        ("plan.monte_carlo.risk=0", &["`plan.monte_carlo.risk` is 0", "a share above 0"]),
+        ("plan.monte_carlo.risk=1.5", &["`plan.monte_carlo.risk` is 1.5", "up to 1"]),
+        ("plan.monte_carlo.lost=-1", &["`plan.monte_carlo.lost` is -1", "zero or a positive number"]),
         ("plan.guidance.scale=-1", &["`plan.guidance.scale` is -1", "zero or a positive number"]),
         ("plan.warm_start=1.5", &["`plan.warm_start` is 1.5", "between 0 and 1"]),
         ("control.execution_horizon=0", &["`control.execution_horizon` is 0", "at least 1"]),
@@ -139,6 +147,12 @@ fn zeroes_and_other_impossible_sizes() {
         2,
         &["`control.path.smoothing` is -1", "zero or a positive number"],
     );
+    let few = sets(&["plan.monte_carlo.risk=0.1", "plan.monte_carlo.samples=4"]);
+    for command in ["plan", "eval"] {
+        let arguments = [planned(command, "out", &[]), few.clone()].concat();
+        let says = ["`plan.monte_carlo.risk` is 0.1 of 4 outcomes", "plan.monte_carlo.samples to 10 or more"];
+        refused(&home, &arguments, 2, &says);
+    }
     refused(&home, &planned("eval", "out", &["--episodes", "0"]), 2, &["--episodes is 0", "at least 1"]);
     for (setting, says) in [
         ("train.batch=0", &["`train.batch` is 0", "at least 1"][..]),
@@ -166,6 +180,21 @@ fn zeroes_and_other_impossible_sizes() {
             1,
             &["rows", says],
         );
+    }
+}
+
+#[test]
+fn a_checkpoint_that_does_not_tell_decisions_from_outcomes() {
+    let home = Home::new();
+    home.succeed(train(
+        "run",
+        &sets(&["model.level_blocks=0", "model.target=x0"]).iter().map(String::as_str).collect::<Vec<_>>(),
+    ));
+    for command in ["plan", "eval"] {
+        let mut arguments = words(&[command, "maze2d-umaze", "--checkpoint", "run", "--out", "out"]);
+        arguments.extend(sets(QUICK));
+        arguments.extend(sets(&["plan.monte_carlo.select=true"]));
+        refused(&home, &arguments, 2, &["`plan.monte_carlo.select` is true", "set false, or train again"]);
     }
 }
 

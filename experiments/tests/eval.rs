@@ -325,3 +325,72 @@ fn damage_is_named_before_anything_is_scored() {
     let other = words(&["eval", "maze2d-umaze", "--planners", "random", "--out", "plan"]);
     refused(&home, &other, 1, &["of another command", "--out"]);
 }
+
+#[test]
+fn what_is_foretold_is_kept_sealed_and_held_against_what_came() {
+    let home = Home::new();
+    let sampled = ["--planners", "diffusion-forcing", "--set", "plan.monte_carlo.select=true"];
+    let sampled = eval(&[&sampled[..], &["--set", "plan.monte_carlo.samples=2"]].concat());
+    assert_eq!(counted(&home, &sampled).1, [1, 0]);
+    let file = home.path("out/plans.csv");
+    let plans = fs::read_to_string(&file).unwrap();
+    let mut rows = plans.lines();
+    assert_eq!(rows.next(), Some("environment,variant,seed,chance,plans,as_planned"));
+    for row in rows {
+        let fields: Vec<&str> = row.rsplit(',').take(4).collect();
+        let [as_planned, plans, chance, seed] = fields[..] else { panic!("{row}") };
+        assert!(["0", "0.5", "1"].contains(&chance) && ["0", "1"].contains(&seed), "{row}");
+        assert!(as_planned.parse::<usize>().unwrap() <= plans.parse().unwrap() && plans != "0", "{row}");
+    }
+    assert!(protocol(&home, "out")["variants"][0]["plans_sha256"].is_string());
+    assert!(fs::read_to_string(home.path("out/calibration.svg")).unwrap().contains("foretold"));
+    assert!(fs::read_to_string(home.path("out/report.html")).unwrap().contains("Foretold and come true"));
+    assert!(home.succeed(["report", "out"]).contains("how often it was"));
+    // A second run finds everything there; what was edited is scored again, to the same.
+    assert_eq!(counted(&home, &sampled).1, [0, 1]);
+    let (first, rest) = plans.rsplit_once(',').unwrap();
+    fs::write(&file, format!("{first},{}\n", u8::from(rest.trim() == "0"))).unwrap();
+    assert_eq!(counted(&home, &sampled).1, [1, 0]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), plans);
+    fs::write(&file, plans.replacen("chance", "odds", 1)).unwrap();
+    refused(&home, &sampled, 2, &["plans.csv", "is damaged", "--force"]);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(counted(&home, &sampled).1, [1, 0]);
+    // Where nothing is sampled nothing is foretold, and what an earlier run left does not count.
+    let plain = eval(&["--planners", "diffusion-forcing"]);
+    assert_eq!(counted(&home, &plain).1, [1, 0]);
+    assert!(protocol(&home, "out")["variants"][0]["plans_sha256"].is_null());
+    assert_eq!(counted(&home, &plain).1, [0, 1]);
+    assert!(!home.succeed(["report", "out"]).contains("how often it was"));
+}
+
+#[test]
+fn variants_are_scored_where_they_are_for() {
+    let home = Home::new();
+    let asked = |environments: &str| {
+        words(&[
+            "eval",
+            environments,
+            "--suite",
+            "uncertainty",
+            "--planners",
+            "oracle-careful,best-driver,random",
+        ])
+    };
+    let more = words(&["--episodes", "1", "--out", "out"]);
+    home.succeed([asked("pointmaze-teleport-stitch,toy-car"), more.clone()].concat());
+    let episodes = fs::read_to_string(home.path("out/episodes.csv")).unwrap();
+    let scored: Vec<String> =
+        episodes.lines().skip(1).map(|line| line.split(',').take(2).collect::<Vec<_>>().join(" ")).collect();
+    for there in [
+        "pointmaze-teleport-stitch-v0 oracle-careful",
+        "pointmaze-teleport-stitch-v0 random",
+        "toy-car-v0 best-driver",
+        "toy-car-v0 random",
+    ] {
+        assert!(scored.contains(&there.to_owned()), "{scored:?}");
+    }
+    assert_eq!(scored.len(), 4, "{scored:?}");
+    let says = ["`oracle-careful` is for environments", "pointmaze-teleport-", "toy-car-v0"];
+    refused(&home, &[asked("toy-car"), words(&["--out", "other"])].concat(), 2, &says);
+}

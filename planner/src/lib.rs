@@ -19,8 +19,10 @@ mod levels;
 mod matrix;
 mod model_config;
 mod monte_carlo;
+mod monte_carlo_config;
 mod mppi;
 mod mppi_config;
+mod outlook;
 mod plan;
 mod plan_config;
 mod planner;
@@ -50,8 +52,10 @@ pub use layout::{FIRST_CHUNK, GOAL, Half, STATE, TokenLayout};
 pub use matrix::{MatrixKind, ScheduleName, SchedulingMatrix, Shown};
 pub use model_config::ModelConfig;
 pub use monte_carlo::Guidance;
+pub use monte_carlo_config::MonteCarloConfig;
 pub use mppi::MppiPlanner;
 pub use mppi_config::{MppiConfig, MppiObjective};
+pub use outlook::{Outcome, Outlook, as_planned};
 pub use plan::{InForce, Memory, Plan, PlanStats, Planner, Request, Snapshot};
 pub use plan_config::{
     GuidanceConfig, HorizonConfig, Lengths, OutOfData, PlanConfig, RankConfig, SamplerConfig,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use forethought_envs::{Condition, Frames, Rows, Task};
 
-use crate::PlannerError;
+use crate::{Outlook, PlannerError};
 
 /// One planned trajectory. Frame `i` is environment step `i + 1` after the observation it was planned from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,6 +26,11 @@ pub struct Plan {
     pub unsupported: usize,
     /// Entry of the observation planned from that lies far outside the data, if any: such a plan is a guess.
     pub out_of_data: Option<usize>,
+    /// What doing it is expected to lead to, where plans are chosen by that ([`crate::MonteCarloConfig::select`]).
+    pub outlook: Option<Outlook>,
+    /// Where a trace was asked for and plans are chosen by their outcomes: those that it was preferred to, as far as each leads
+    /// before the next is made, with what is expected of them; what promises most comes first.
+    pub rejected: Vec<Plan>,
     /// What making it took.
     pub stats: PlanStats,
     /// The plan while it was made, when asked for; first snapshot first.

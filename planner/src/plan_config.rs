@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::monte_carlo_config::MonteCarloConfig;
 use crate::{MatrixKind, PlannerError, ScheduleName, Solver};
 
-/// How plans are made. The four tables are independent of each other.
+/// How plans are made. The five tables are independent of each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlanConfig {
@@ -26,6 +27,8 @@ pub struct PlanConfig {
     pub horizon: HorizonConfig,
     /// Which plan is kept.
     pub rank: RankConfig,
+    /// Whether plans are chosen by what doing them leads to.
+    pub monte_carlo: MonteCarloConfig,
 }
 
 /// How the network's answers become a plan.
@@ -88,6 +91,10 @@ pub struct HorizonConfig {
     /// is worse than none. For data of short episodes 0.3: in OGBench's giant maze all episodes arrive, 4 % earlier than
     /// with 0.45; with 0.6 a third do, since hardly any of the data get so far in one sequence.
     pub reach: f64,
+    /// Whether plans are also made that count on a leap of the data, as if where it leads could be chosen
+    /// ([`forethought_envs::data::Ways::at_best`]); of plans both ways the better is kept. Off: a plan that counts on luck is
+    /// only worth making where plans are chosen by their outcomes.
+    pub leaps: bool,
 }
 
 /// Which plan is kept.
@@ -168,6 +175,7 @@ impl Default for PlanConfig {
             guidance: GuidanceConfig::default(),
             horizon: HorizonConfig::default(),
             rank: RankConfig::default(),
+            monte_carlo: MonteCarloConfig::default(),
         }
     }
 }
@@ -193,7 +201,7 @@ impl Default for GuidanceConfig {
 
 impl Default for HorizonConfig {
     fn default() -> Self {
-        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 2, reach: 0.0 }
+        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 2, reach: 0.0, leaps: false }
     }
 }
 
@@ -265,6 +273,6 @@ impl PlanConfig {
                 return bad(name, value.to_string(), "give a number between 0 and 1".into());
             }
         }
-        Ok(())
+        self.monte_carlo.check(training_levels)
     }
 }

@@ -6,17 +6,19 @@
 //!    or hidden, the chunks pure noise or, in a warm start, the plan in force noised again.
 //! 3. **Sample** (`planner/candidates.rs`): all candidates of one length walk the scheduling matrix together
 //!    ([`crate::Sampler`]), guided by the mean over Monte Carlo completions ([`crate::Guidance`]).
-//! 4. **Rank** (`planner/rank.rs`): each candidate is judged by what it would earn and by where it leads; each request
-//!    keeps the best, which is the plausible one that arrives first.
+//! 4. **Rank** (`planner/rank.rs`): each candidate is ranked by what it says it would earn and by where it leads; each
+//!    request keeps the best, which is the plausible one that arrives first.
 //! 5. **Reuse**: where no new plan will do, what is left of the one in force is kept, or other noise and other
 //!    lengths are tried.
 //!
-//! Where the way to the goal is longer than a sequence, all this is done leg by leg (`planner/legs.rs`).
+//! Where the way to the goal is longer than a sequence, all this is done leg by leg (`planner/legs.rs`). Where chance has a
+//! say, plans that differ are judged by what doing them leads to (`planner/judge.rs`).
 
 mod candidates;
 mod decision_gradient;
 mod horizon;
 mod imagine;
+mod judge;
 mod legs;
 mod notes;
 mod rank;
@@ -26,7 +28,7 @@ mod situation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use forethought_envs::data::{DatasetNormalizer, Support, Ways};
+use forethought_envs::data::{DatasetNormalizer, Support};
 
 use crate::checkpoint::SlotLimits;
 use crate::denoiser::Denoiser;
@@ -37,8 +39,8 @@ use crate::plan_config::PlanConfig;
 use crate::{PlannerError, TokenLayout};
 pub use decision_gradient::DecisionGradient;
 pub use imagine::{Decisions, Outcomes};
-use legs::Leg;
-use notes::{notes, will_do};
+use legs::{KnownWays, Leg};
+use notes::{arrives, notes, will_do};
 use situation::{Kind, Situation};
 
 /// Numbers of a batch of candidates at most: 2 GiB for each of its arrays.
@@ -56,16 +58,20 @@ pub struct DiffusionPlanner {
     config: PlanConfig,
     support: Option<Arc<Support>>,
     /// Goals and the ways to them.
-    known_ways: Vec<(Vec<f64>, Arc<Ways>)>,
+    known_ways: Vec<KnownWays>,
 }
 
 /// What has been found for one request.
 struct Choice<'a> {
     situation: Situation<'a>,
     best: Option<Plan>,
+    /// Those that will do and are not the best, where all are to be judged.
+    others: Option<Vec<Plan>>,
     candidates: usize,
     /// Round in which all lengths were tried.
     opened: Option<usize>,
+    /// Whether nothing is tried after the first round.
+    once: bool,
 }
 
 impl Planner for DiffusionPlanner {
@@ -75,18 +81,22 @@ impl Planner for DiffusionPlanner {
 }
 
 impl DiffusionPlanner {
-    /// Plans no longer than a sequence: proposes, samples, ranks and reuses.
-    fn plan_leg(&mut self, requests: &[Leg<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
+    /// Plans no longer than a sequence: proposes, samples, ranks and reuses. The best comes first; where plans are chosen by
+    /// their outcomes, all others come after it.
+    fn plan_leg(&mut self, requests: &[Leg<'_>], trace: bool) -> Result<Vec<Vec<Plan>>, PlannerError> {
         let mut choices = Vec::with_capacity(requests.len());
         for leg in requests {
             let situation = Situation::new(leg, &self.config, self.layout(), &self.normalizer, &self.limits)?;
-            choices.push(Choice { situation, best: None, candidates: 0, opened: None });
+            let others = (self.config.monte_carlo.select && leg.all).then(Vec::new);
+            let choice =
+                Choice { situation, best: None, others, candidates: 0, opened: None, once: leg.at_best };
+            choices.push(choice);
         }
         for round in 0..Situation::ROUNDS {
             choices.iter_mut().for_each(|choice| choice.open(round));
             for ((chunks, kind), mut members) in self.propose(&choices, round) {
                 // Of plans that are shown the goal no longer one arrives before one that will do. Others differ by more.
-                members.retain(|&i| !(kind.shown && choices[i].will_do()));
+                members.retain(|&i| !(kind.shown && choices[i].enough()));
                 if members.is_empty() {
                     continue;
                 }
@@ -101,7 +111,7 @@ impl DiffusionPlanner {
                 self.reuse(choice);
             }
         }
-        Ok(choices.into_iter().filter_map(Choice::plan).collect())
+        Ok(choices.into_iter().map(Choice::plans).collect())
     }
 
     /// Planner around a denoiser. `support` says where the data have been, for [`crate::RankConfig::ood_penalty`].
@@ -161,6 +171,15 @@ impl DiffusionPlanner {
     /// [`PlannerError::Setting`] for settings the checkpoint cannot plan with; the old ones stay then.
     pub fn set_config(&mut self, config: PlanConfig) -> Result<(), PlannerError> {
         config.check(self.layout().chunks, self.schedule.levels())?;
+        if config.monte_carlo.select && self.layout().level_blocks == 0 {
+            return Err(PlannerError::Setting {
+                name: "plan.monte_carlo.select",
+                value: "true".into(),
+                remedy: "the checkpoint has one noise level for decisions and outcomes, so it cannot be asked what a plan \
+                         leads to: set false, or train again with model.level_blocks at least 1"
+                    .into(),
+            });
+        }
         self.fits_memory(&config)?;
         if config.rank.ood_penalty > 0.0 && self.support.is_none() {
             return Err(PlannerError::Setting {
@@ -232,8 +251,14 @@ impl Choice<'_> {
     /// Keeps a candidate if it is better than those before it.
     fn rank(&mut self, plan: Plan) {
         self.candidates += 1;
-        if self.best.as_ref().is_none_or(|best| plan.score > best.score) {
-            self.best = Some(plan);
+        let worse = if self.best.as_ref().is_none_or(|best| plan.score > best.score) {
+            self.best.replace(plan)
+        } else {
+            Some(plan)
+        };
+        if let Some(others) = &mut self.others {
+            let once = self.once;
+            others.extend(worse.filter(|plan| will_do(plan) || (once && arrives(plan))));
         }
     }
 
@@ -249,10 +274,16 @@ impl Choice<'_> {
     fn lengths(&self, round: usize) -> &[usize] {
         let horizons = &self.situation.horizons;
         match self.opened {
+            _ if self.once && round > 0 => &[],
             None => horizons.bound(),
             Some(opened) if opened == round => horizons.open(),
             Some(_) => &[],
         }
+    }
+
+    /// Whether what was found is good enough to try no longer one.
+    fn enough(&self) -> bool {
+        self.will_do() || (self.once && self.best.as_ref().is_some_and(arrives))
     }
 
     /// Whether what was found is good enough to try nothing else.
@@ -260,9 +291,9 @@ impl Choice<'_> {
         self.best.as_ref().is_some_and(will_do)
     }
 
-    fn plan(self) -> Option<Plan> {
-        let mut plan = self.best?;
-        plan.stats.candidates = self.candidates;
-        Some(plan)
+    fn plans(self) -> Vec<Plan> {
+        let mut plans: Vec<Plan> = self.best.into_iter().chain(self.others.unwrap_or_default()).collect();
+        plans.iter_mut().for_each(|plan| plan.stats.candidates = self.candidates);
+        plans
     }
 }

@@ -124,6 +124,7 @@ fn config(support: f64, samples: usize) -> PlanConfig {
         shrink: 0,
         terminal_chunks: 3,
         reach: 0.0,
+        leaps: false,
     };
     config.rank = RankConfig { candidates: samples, ood_penalty: support };
     config

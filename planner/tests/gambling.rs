@@ -8,123 +8,12 @@
 
 mod common;
 
-use common::schedule;
-use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
-use forethought_envs::{Frames, FramesGradient, ScoreTask};
-use forethought_planner::checkpoint::SlotLimits;
-use forethought_planner::noise::NoiseSchedule;
-use forethought_planner::{
-    Cotangent, Decisions, Denoiser, DiffusionPlanner, FIRST_CHUNK, NoisyBatch, PlanConfig, Planner,
-    PlannerError, Request, TokenLayout,
-};
-
-/// Decision, payoff and weight of each case: all three decisions are as frequent.
-const CASES: [(f64, f64, f64); 5] =
-    [(-1.0, 5.0, 1.0), (-1.0, -15.0, 1.0), (0.0, 1.0, 1.0), (0.0, -6.0, 1.0), (1.0, 1.0, 2.0)];
-const MEANS: [f64; 3] = [-5.0, -2.5, 1.0];
-/// Payoffs are planned as observations, in this unit.
-const UNIT: f64 = 7.0;
-/// Variance of each case in normalised units.
-const NARROW: f64 = 4e-4;
-
-/// See the file's heading. One chunk of one frame `[decision, payoff]`.
-struct Mixture {
-    layout: TokenLayout,
-    schedule: NoiseSchedule,
-}
-
-impl Mixture {
-    fn new() -> Self {
-        let layout = TokenLayout {
-            observation: 1,
-            action: 1,
-            reward: false,
-            frames_per_token: 1,
-            chunks: 1,
-            condition: vec![],
-            level_blocks: 1,
-        };
-        Self { layout, schedule: schedule(1000) }
-    }
-
-    /// Posterior mean of decision and payoff, and its Jacobian.
-    fn posterior(&self, x: &[f64], levels: &[u16]) -> ([f64; 2], [[f64; 2]; 2]) {
-        let abar = [0, 1].map(|s| self.schedule.abar(usize::from(levels[s])));
-        let variance = [0, 1].map(|s| abar[s] * NARROW + 1.0 - abar[s]);
-        let cases = CASES.map(|(decision, payoff, weight)| {
-            let centre = [decision, payoff / UNIT];
-            let off = [0, 1].map(|s| x[s] - abar[s].sqrt() * centre[s]);
-            let log = f64::ln(weight) - (0..2).map(|s| 0.5 * off[s] * off[s] / variance[s]).sum::<f64>();
-            let mean = [0, 1].map(|s| centre[s] + abar[s].sqrt() * NARROW / variance[s] * off[s]);
-            (log, mean, [0, 1].map(|s| -off[s] / variance[s]))
-        });
-        let most = cases.iter().fold(f64::NEG_INFINITY, |most, case| most.max(case.0));
-        let odds = cases.map(|(log, ..)| (log - most).exp());
-        let total: f64 = odds.iter().sum();
-        let share = odds.map(|odds| odds / total);
-        let over = |value: &dyn Fn(usize) -> f64| (0..5).map(|c| share[c] * value(c)).sum::<f64>();
-        let mean = [0, 1].map(|s| over(&|c| cases[c].1[s]));
-        let slope = [0, 1].map(|t| over(&|c| cases[c].2[t]));
-        let jacobian = [0, 1].map(|s| {
-            [0, 1].map(|t| {
-                let own = if s == t { abar[s].sqrt() * NARROW / variance[s] } else { 0.0 };
-                own + over(&|c| cases[c].1[s] * (cases[c].2[t] - slope[t]))
-            })
-        });
-        (mean, jacobian)
-    }
-}
-
-impl Denoiser for Mixture {
-    fn layout(&self) -> &TokenLayout {
-        &self.layout
-    }
-
-    fn denoise(&mut self, batch: &NoisyBatch<'_>, x0_btd: &mut [f64]) -> Result<(), PlannerError> {
-        let mut pulled_btd = vec![0.0; x0_btd.len()];
-        self.denoise_vjp(batch, x0_btd, &|_, _, _| {}, &mut pulled_btd)
-    }
-
-    fn denoise_vjp(
-        &mut self,
-        batch: &NoisyBatch<'_>,
-        x0_btd: &mut [f64],
-        cotangent: &Cotangent<'_>,
-        pulled_btd: &mut [f64],
-    ) -> Result<(), PlannerError> {
-        pulled_btd.fill(0.0);
-        let (per, at) = (batch.tokens * 2, FIRST_CHUNK * 2);
-        for b in 0..batch.batch {
-            let own = b * per..(b + 1) * per;
-            let x_td = &batch.x_btd[own.clone()];
-            let (mean, jacobian) = self.posterior(&x_td[at..], &batch.level_btp[b * per + at..][..2]);
-            x0_btd[own.clone()][at..at + 2].copy_from_slice(&mean);
-            let mut g = vec![0.0; per];
-            cotangent(b, &x0_btd[own.clone()], &mut g);
-            for t in 0..2 {
-                pulled_btd[own.start + at + t] = (0..2).map(|s| jacobian[s][t] * g[at + s]).sum();
-            }
-        }
-        Ok(())
-    }
-}
-
-fn payoff(frames: Frames<'_>, mut gradient: Option<&mut FramesGradient<'_>>) -> f64 {
-    if let Some(gradient) = gradient.as_mut() {
-        (0..frames.len).for_each(|i| gradient.observation(i)[0] += frames.weight);
-    }
-    (0..frames.len).map(|i| frames.weight * frames.observations.get(i)[0]).sum()
-}
+use common::gambling::{self, CASES, MEANS, payoff};
+use forethought_envs::ScoreTask;
+use forethought_planner::{Decisions, DiffusionPlanner, Planner, Request};
 
 fn planner(candidates: usize, scale: f64) -> DiffusionPlanner {
-    let of = |scale: f64| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0], vec![scale]).unwrap();
-    let normalizer = DatasetNormalizer { observation: of(UNIT), action: of(1.0) };
-    let limits = SlotLimits { low: vec![-1.1, -16.0 / UNIT], high: vec![1.1, 6.0 / UNIT] };
-    let mut config = PlanConfig::default();
-    (config.sampler.steps, config.sampler.stabilization_level) = (60, 0);
-    (config.rank.ood_penalty, config.rank.candidates) = (0.0, candidates);
-    (config.guidance.scale, config.guidance.end, config.guidance.start_weight) = (scale, 0.0, 0.0);
-    DiffusionPlanner::new(Box::new(Mixture::new()), schedule(1000), normalizer, limits, config, None).unwrap()
+    gambling::planner(&CASES, gambling::config(candidates, scale))
 }
 
 /// Draws of what a decision leads to.

@@ -167,8 +167,13 @@ fn limits_normaliser_and_sizes_of_other_widths_are_refused() {
     }
     // Settings without an upper end are used up to what there is.
     let mut config = plan_config();
-    config.horizon =
-        HorizonConfig { lengths: Lengths::Auto, shrink: usize::MAX, terminal_chunks: usize::MAX, reach: 1.0 };
+    config.horizon = HorizonConfig {
+        lengths: Lengths::Auto,
+        shrink: usize::MAX,
+        terminal_chunks: usize::MAX,
+        reach: 1.0,
+        leaps: true,
+    };
     config.sampler.clean_tokens = usize::MAX;
     config.sampler.uncertainty_scale = 1e300;
     let mut planner = planner((2, 1), sound(), config).unwrap();

@@ -1,8 +1,11 @@
 //! Plans longer than the longest sequence: the law of what is composed, known in closed form, and where it leads.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use forethought_envs::data::{Dataset, DatasetNormalizer, Normalizer, NormalizerKind, Support};
+mod common;
+
+use common::drives::support;
+use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind, Support};
 use forethought_envs::{GoalTask, Task};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};
@@ -89,26 +92,6 @@ impl Denoiser for Walks {
     ) -> Result<(), PlannerError> {
         unreachable!("nothing is guided")
     }
-}
-
-/// Where drives at one unit a row have been, along each of these polygons.
-fn support(polygons: &[Vec<[f32; 2]>]) -> Support {
-    let (mut observations, mut timeouts) = (Vec::new(), Vec::new());
-    for corners in polygons {
-        for side in corners.windows(2) {
-            let (dx, dy) = (side[1][0] - side[0][0], side[1][1] - side[0][1]);
-            let rows = dx.hypot(dy).round() as usize;
-            for row in 0..rows {
-                let share = row as f32 / rows as f32;
-                observations.extend([side[0][0] + share * dx, side[0][1] + share * dy]);
-                timeouts.push(false);
-            }
-        }
-        *timeouts.last_mut().unwrap() = true;
-    }
-    let actions = vec![0.0; timeouts.len()];
-    let dataset = Dataset { timeouts, ..Dataset::of_rows("drives", [2, 1], observations, actions) };
-    Support::fit(&dataset, &[0, 1], 1).unwrap()
 }
 
 /// A wide plain, driven through along its length.

@@ -37,6 +37,7 @@ fn busy() -> PlanConfig {
             shrink: 1,
             terminal_chunks: 3,
             reach: 0.0,
+            leaps: false,
         },
         rank: RankConfig { candidates: 2, ood_penalty: 0.0 },
         ..PlanConfig::default()

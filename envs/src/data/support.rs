@@ -1,5 +1,7 @@
 //! Where the data have been: the positions that a plan may pass through.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::Dataset;
@@ -7,6 +9,10 @@ use crate::EnvError;
 
 /// Cells per deviation of a position: a tenth of a unit or so in the mazes, a ball's radius.
 const CELLS_PER_DEVIATION: f64 = 20.0;
+/// A step longer than so many paces is a leap: nothing that drives gets so far.
+const LEAP: f64 = 10.0;
+/// Share of the steps out of a cell that leap, from which on they count: a slip of the recording leads nowhere.
+const OFTEN: f64 = 0.01;
 /// More cells than this are not kept: with more than three entries, say, most would be empty in any data.
 const MOST_CELLS: usize = 1 << 20;
 
@@ -30,6 +36,9 @@ pub struct Support {
     /// See [`Self::pace`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pace: Option<f64>,
+    /// See [`Self::leaps`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    leaps: Vec<[usize; 2]>,
 }
 
 #[derive(Deserialize)]
@@ -42,13 +51,15 @@ struct Stored {
     visited: Vec<u32>,
     #[serde(default)]
     pace: Option<f64>,
+    #[serde(default)]
+    leaps: Vec<[usize; 2]>,
 }
 
 impl TryFrom<Stored> for Support {
     type Error = EnvError;
 
     fn try_from(stored: Stored) -> Result<Self, EnvError> {
-        let Stored { entries, low, cell, shape, visited, pace } = stored;
+        let Stored { entries, low, cell, shape, visited, pace, leaps } = stored;
         let cells = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
         let filled = cells.is_some_and(|cells| cells <= MOST_CELLS && cells.div_ceil(32) == visited.len());
         let sound = !entries.is_empty()
@@ -56,12 +67,13 @@ impl TryFrom<Stored> for Support {
             && low.iter().all(|low| low.is_finite())
             && cell.iter().all(|cell| cell.is_finite() && *cell > 0.0)
             && pace.is_none_or(|pace| pace.is_finite() && pace > 0.0)
-            && filled;
+            && filled
+            && leaps.iter().flatten().all(|&cell| cells.is_some_and(|cells| cell < cells));
         if sound {
-            Ok(Self { entries, low, cell, shape, visited, pace })
+            Ok(Self { entries, low, cell, shape, visited, pace, leaps })
         } else {
-            let cure = "its `shape`, `low` and `cell` must fit its `entries` and its `visited` cells, and its `pace` be \
-                        positive; train again";
+            let cure = "its `shape`, `low` and `cell` must fit its `entries` and its `visited` cells, its `pace` be positive \
+                        and its `leaps` between cells that there are; train again";
             Err(EnvError::Mismatch(format!("a support of the data that contradicts itself: {cure}")))
         }
     }
@@ -93,7 +105,7 @@ impl Support {
         };
         let (entries, visited) = (entries.to_vec(), vec![0; cells.div_ceil(32)]);
         let pace = pace(dataset, &entries, frames.max(1));
-        let mut support = Self { entries, low, cell, shape, visited, pace };
+        let mut support = Self { entries, low, cell, shape, visited, pace, leaps: Vec::new() };
         let mut place = vec![0; support.entries.len()];
         for observation in dataset.observations.chunks_exact(dataset.observation_dim) {
             let value = |entry: usize| f64::from(observation[entry]);
@@ -101,7 +113,38 @@ impl Support {
                 support.visit_around(&mut place, 0);
             }
         }
+        support.leaps = support.leaps_of(dataset);
         Ok(support)
+    }
+
+    /// Finds [`Self::leaps`].
+    fn leaps_of(&self, dataset: &Dataset) -> Vec<[usize; 2]> {
+        let Some(far) = self.pace.map(|pace| LEAP * pace) else { return Vec::new() };
+        let cell = |row: usize| -> Option<(Vec<f64>, usize)> {
+            let observation = dataset.observation(row)?;
+            let at: Vec<f64> = self.entries.iter().map(|&entry| f64::from(observation[entry])).collect();
+            let index = self.index(at.iter().copied())?;
+            Some((at, index))
+        };
+        // Steps that begin in a cell, and how many of them leap.
+        let mut steps: BTreeMap<usize, [usize; 2]> = BTreeMap::new();
+        let mut leaps: BTreeSet<[usize; 2]> = BTreeSet::new();
+        for trajectory in dataset.trajectories(true) {
+            for row in trajectory.start..trajectory.end.saturating_sub(1) {
+                let (Some((from, here)), Some((to, there))) = (cell(row), cell(row + 1)) else { continue };
+                let square: f64 = from.iter().zip(&to).map(|(from, to)| (to - from).powi(2)).sum();
+                let leap = square.sqrt() > far;
+                let counted = steps.entry(here).or_default();
+                *counted = [counted[0] + 1, counted[1] + usize::from(leap)];
+                if leap {
+                    leaps.insert([here, there]);
+                }
+            }
+        }
+        let often = |&[from, _]: &[usize; 2]| {
+            steps.get(&from).is_some_and(|&[all, leap]| leap as f64 >= OFTEN * all as f64)
+        };
+        leaps.into_iter().filter(often).collect()
     }
 
     /// Whether it speaks of the entries `entries` of observations with `observation` of them.
@@ -133,6 +176,17 @@ impl Support {
     /// units of positions. None where it was not recorded, and where nothing moves.
     pub fn pace(&self) -> Option<f64> {
         self.pace
+    }
+
+    /// Steps of the data that lead much further than the data get otherwise, from cell to cell. What leaps leaves its place
+    /// without having passed through what lies between, so where it lands is rarely its own choice.
+    pub(super) fn leaps(&self) -> &[[usize; 2]] {
+        &self.leaps
+    }
+
+    /// Whether the data leap anywhere.
+    pub fn has_leaps(&self) -> bool {
+        !self.leaps.is_empty()
     }
 
     /// Number of cells.
@@ -288,6 +342,7 @@ mod tests {
             ("cell", serde_json::json!([0.0, 1.0])),
             ("entries", serde_json::json!([])),
             ("pace", serde_json::json!(-1.0)),
+            ("leaps", serde_json::json!([[0, 1_u64 << 40]])),
         ] {
             let mut bad = sound.clone();
             bad[field] = value;
@@ -316,5 +371,43 @@ mod tests {
         {
             assert_eq!(support.holds(&[x, y, 0.0, 0.0]), free, "{x}, {y}");
         }
+    }
+
+    /// Drives from 0 to 10, a tenth a row, of which the first `leaping` leap from 3 to 8.
+    fn leaping(drives: usize, leaping: usize) -> Support {
+        let rows = (0..=100_i16).map(|i| 0.1 * f32::from(i));
+        let (mut observations, mut timeouts) = (Vec::new(), Vec::new());
+        for drive in 0..drives {
+            let passes = |x: &f32| drive >= leaping || !(3.05..7.95).contains(x);
+            observations.extend(rows.clone().filter(passes));
+            timeouts.resize(observations.len(), false);
+            *timeouts.last_mut().unwrap() = true;
+        }
+        let actions = vec![0.0; timeouts.len()];
+        let dataset = Dataset { timeouts, ..Dataset::of_rows("leaps", [1, 1], observations, actions) };
+        Support::fit(&dataset, &[0], 1).unwrap()
+    }
+
+    #[test]
+    fn what_happens_once_in_a_hundred_steps_is_a_leap_and_a_slip_is_none() {
+        assert!(!leaping(300, 0).has_leaps(), "from one drive to the next nobody leaps");
+        assert!(!leaping(300, 1).has_leaps());
+        let often = leaping(300, 30);
+        let ends: Vec<[f64; 2]> =
+            often.leaps().iter().map(|&leap| leap.map(|cell| often.middle(cell)[0])).collect();
+        assert!(!ends.is_empty(), "one in ten");
+        assert!(ends.iter().all(|[from, to]| (from - 3.0).abs() < 0.2 && (to - 8.0).abs() < 0.2), "{ends:?}");
+    }
+
+    #[test]
+    fn leaps_are_stored_and_supports_from_before_there_were_any_load() {
+        let support = leaping(300, 30);
+        let text = serde_json::to_string(&support).unwrap();
+        assert_eq!(serde_json::from_str::<Support>(&text).unwrap(), support);
+        let mut older: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(older.as_object_mut().unwrap().remove("leaps").is_some());
+        let older: Support = serde_json::from_value(older).unwrap();
+        assert_eq!(older, Support { leaps: Vec::new(), ..support });
+        assert!(!older.has_leaps() && !serde_json::to_string(&older).unwrap().contains("leaps"));
     }
 }

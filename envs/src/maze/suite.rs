@@ -67,6 +67,7 @@ fn scene(maze: &MazeGeometry) -> Scene {
     Scene {
         bounds: maze.bounds(),
         solids: maze.walls(),
+        zones: Vec::new(),
         body_radius: maze.ball_radius(),
         position: super::env::POSITION,
     }

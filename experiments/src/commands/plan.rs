@@ -50,7 +50,11 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let episode = scoring::episode(record, &spec, &args.ends)?;
     let page = scene(&spec).map(|scene| picture::animation(record, &scene, episode.score).text);
     // How every plan was denoised is tens of megabytes; the page shows a selection of it, the record the first.
-    record.plans.iter_mut().skip(1).for_each(|plan| plan.trace.clear());
+    for plan in record.plans.iter_mut().skip(1) {
+        plan.trace.clear();
+        plan.rejected.clear();
+        plan.outlook.iter_mut().for_each(|outlook| outlook.outcomes.clear());
+    }
     let record = &*record;
     let mut written = vec![out.write_text("episode.json", &serde_json::to_string(record)?)?];
     if let (Some(scene), Some(page)) = (scene(&spec), page) {
@@ -58,6 +62,12 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
         written.push(out.write_text("episode.svg", &picture::episode(record, &scene, Some(0), score).text)?);
         if let Some(rows) = picture::denoising(record, &scene, 0, PANELS) {
             written.push(out.write_text("denoising.svg", &rows.text)?);
+        }
+        let task = episode.task.map_or(String::new(), |number| format!(", task {number}"));
+        let lost = configuration.plan.monte_carlo.lost;
+        let title = format!("{}{task}: which way?", resolve::short(&spec.id));
+        if let Some(choice) = picture::choice(record, &scene, &title, lost) {
+            written.push(out.write_text("choice.svg", &choice.text)?);
         }
         let moving = picture::moving(record, &scene, episode.steps_to_arrival, score);
         written.push(out.write_text("moving.svg", &moving.text)?);

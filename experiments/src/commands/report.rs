@@ -53,7 +53,7 @@ fn alone(args: &ReportArgs, results: &Results, out: Option<&OutputDir>) -> Resul
     let sheet = Sheet::new(results)?;
     let (text, files) = match out {
         Some(out) => report::write(out, &sheet)?,
-        None => (report::text(&sheet), Vec::new()),
+        None => (report::text(&sheet)?, Vec::new()),
     };
     if args.json {
         console::json(

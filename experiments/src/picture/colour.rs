@@ -13,6 +13,9 @@ pub(super) const HALO: &str = r##"paint-order="stroke" stroke="#ffffff" stroke-w
 /// The goal: vermilion, which no part of the ramp comes near (Okabe and Ito's palette).
 pub(super) const GOAL: &str = "#d55e00";
 
+/// Zones of the ground: purple, between the ramp's ends and far from the goal (Okabe and Ito's palette).
+pub(super) const ZONE: &str = "#cc79a7";
+
 /// Anchors of the viridis map (van der Walt and Smith), evenly spaced, red, green, blue.
 pub(super) const ANCHORS: [[f64; 3]; 9] = [
     [68.0, 1.0, 84.0],
@@ -40,6 +43,12 @@ pub(super) fn time(fraction: f64) -> String {
         (low + weight * (high - low)).round() as u8
     });
     format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
+/// Style of an outcome that was sampled: thin, in a colour that the ramp of time does not have.
+pub(super) fn outcome() -> String {
+    r##"fill="none" stroke="#e69f00" stroke-opacity="0.8" stroke-width="1.1" stroke-linejoin="round""##
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use forethought_agent::EpisodeRecord;
 use super::Picture;
 use super::canvas::{Anchor, Canvas};
 use super::colour;
+use super::fan::fan;
 use super::maze::{Mark, Maze, legend, skipped_note, time_legend};
 use super::scene::{MazeScene, position, positions};
 
@@ -48,11 +49,19 @@ pub fn episode(
         maze.goal(&mut canvas, goal, scene.goal_radius);
         marks.push((Mark::Goal, "goal".to_owned()));
     }
+    // Below what was done: what doing the plan was expected to lead to.
+    let from = plan.and_then(|plan| executed.get(plan.first_step).copied().flatten());
+    if let (Some(plan), Some(from)) = (plan, from) {
+        fan(&mut canvas, &maze, plan, from, &colour::outcome());
+    }
     maze.path(&mut canvas, &executed, 3.0, time);
     marks.push((Mark::Executed, "executed".to_owned()));
     if let (Some(plan), Some((planned, _))) = (plan, &planned) {
         maze.dots(&mut canvas, planned, 9.0, |frame| time(first_planned.saturating_add(frame)));
         marks.push((Mark::Planned, format!("planned at step {}", plan.first_step)));
+        if plan.outlook.as_ref().is_some_and(|outlook| !outlook.outcomes.is_empty()) {
+            marks.push((Mark::Outcomes, "its sampled outcomes".to_owned()));
+        }
     }
     if let Some(start) = executed.first().copied().flatten() {
         maze.start(&mut canvas, start, scene.ball_radius);

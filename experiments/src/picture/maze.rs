@@ -11,6 +11,9 @@ const SHADES: f64 = 64.0;
 const MOST_TICKS: f64 = 16.0;
 const TICK: f64 = 10.0;
 
+/// Radius at which a zone that is a point is drawn, in metres.
+const POINT: f64 = 1.0;
+
 /// The maze's place in a picture: equal scale on both axes, x to the right, y up.
 pub(super) struct Maze {
     bounds: [f64; 4],
@@ -38,7 +41,7 @@ impl Maze {
         [self.at[0] + (x - self.bounds[0]) * self.scale, self.at[1] + (self.bounds[3] - y) * self.scale]
     }
 
-    /// Draws walls and frame, and keeps what follows inside until [`Canvas::unclip`].
+    /// Draws walls, zones and frame, and keeps what follows inside until [`Canvas::unclip`].
     pub(super) fn open(&self, canvas: &mut Canvas, scene: &MazeScene) {
         canvas.clip(self.at, self.size);
         let walls = scene.drawable_walls().map(|[x0, y0, x1, y1]| {
@@ -46,6 +49,23 @@ impl Maze {
             (corner, [(x1 - x0).abs() * self.scale, (y1 - y0).abs() * self.scale])
         });
         canvas.rects(walls, &format!(r#"fill="{0}" stroke="{0}" stroke-width="0.6""#, colour::WALL));
+        for zone in scene.drawable_zones() {
+            let fill = if zone.radius > 0.0 { 0.25 } else { 0.0 };
+            let style = format!(
+                r#"fill="{0}" fill-opacity="{fill}" stroke="{0}" stroke-width="1.4" stroke-dasharray="3 2""#,
+                colour::ZONE
+            );
+            canvas.circle(self.place(zone.at), zone.radius.max(POINT) * self.scale, &style);
+        }
+    }
+
+    /// What the zones are called.
+    pub(super) fn names(&self, canvas: &mut Canvas, scene: &MazeScene) {
+        let style = format!(r#"fill="{}" {}"#, colour::INK, colour::HALO);
+        for zone in scene.drawable_zones() {
+            let ([x, y], radius) = (self.place(zone.at), zone.radius.max(POINT));
+            canvas.text([x, y + radius * self.scale + 11.0], Anchor::Middle, 11.0, &style, &zone.name);
+        }
     }
 
     /// Metres along the lower and the left edge, at every whole one or, of a large maze, at some.
@@ -185,6 +205,7 @@ pub(super) enum Mark {
     Goal,
     Executed,
     Planned,
+    Outcomes,
 }
 
 /// Draws marks with their names in one line from `at` (the text's baseline); gives back where it ended.
@@ -214,6 +235,12 @@ pub(super) fn legend(canvas: &mut Canvas, at: [f64; 2], entries: &[(Mark, String
                     dot(canvas, [x + 4.0 + 9.0 * step, middle], step / 2.0);
                 }
                 26.0
+            }
+            Mark::Outcomes => {
+                for rise in [-4.0, 0.0, 4.0] {
+                    canvas.polyline(&[[x, middle], [x + 24.0, middle + rise]], &colour::outcome());
+                }
+                24.0
             }
         };
         canvas.text([x + width + 6.0, y], Anchor::Start, 13.0, "", name);

@@ -1,5 +1,7 @@
 //! What is drawn: the maze and the points in it.
 
+use forethought_envs::Zone;
+
 /// Geometry of a maze in observation coordinates (metres).
 #[derive(Clone, Debug, PartialEq)]
 pub struct MazeScene {
@@ -7,6 +9,8 @@ pub struct MazeScene {
     pub walls: Vec<[f64; 4]>,
     /// The part of the plane to show, `(x0, y0, x1, y1)`.
     pub bounds: [f64; 4],
+    /// Places of which there is more to say.
+    pub zones: Vec<Zone>,
     /// Radius of the ball.
     pub ball_radius: f64,
     /// Distance from the goal that counts as reaching it.
@@ -43,6 +47,11 @@ impl MazeScene {
     pub(super) fn drawable_walls(&self) -> impl Iterator<Item = [f64; 4]> + '_ {
         self.walls.iter().copied().filter(|wall| wall.iter().all(|side| side.is_finite()))
     }
+
+    /// Zones without those that are not finite.
+    pub(super) fn drawable_zones(&self) -> impl Iterator<Item = &Zone> {
+        self.zones.iter().filter(|zone| zone.at.iter().chain([&zone.radius]).all(|value| value.is_finite()))
+    }
 }
 
 #[cfg(test)]
@@ -57,8 +66,13 @@ mod tests {
 
     #[test]
     fn bounds_that_cannot_be_drawn_become_the_unit_square() {
-        let mut scene =
-            MazeScene { walls: Vec::new(), bounds: [0.0, 0.0, 4.0, 3.0], ball_radius: 0.1, goal_radius: 0.5 };
+        let mut scene = MazeScene {
+            walls: Vec::new(),
+            bounds: [0.0, 0.0, 4.0, 3.0],
+            zones: Vec::new(),
+            ball_radius: 0.1,
+            goal_radius: 0.5,
+        };
         assert_eq!(scene.drawable_bounds().map(f64::to_bits), [0.0, 0.0, 4.0, 3.0].map(f64::to_bits));
         for bounds in [[0.0; 4], [1.0, 0.0, 0.0, 1.0], [0.0, 0.0, f64::NAN, 1.0], [0.0, 0.0, 1e300, 1.0]] {
             scene.bounds = bounds;

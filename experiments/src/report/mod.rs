@@ -1,5 +1,6 @@
 //! Tables, plots and a page from results alone.
 
+mod calibration;
 mod figures;
 mod groups;
 mod page;
@@ -21,21 +22,35 @@ pub const RESAMPLES: usize = 10_000;
 pub const SEED: u64 = 0;
 
 /// All tables, one below the other, with what they stand on.
-pub fn text(sheet: &Sheet<'_>) -> String {
+///
+/// # Errors
+/// Those of the statistics.
+pub fn text(sheet: &Sheet<'_>) -> Result<String, Failure> {
     let mut text = format!("{}\n{}\n", sheet.results.layout.title, basis(sheet.results));
-    for part in [rows::text(sheet), groups::text(sheet), times::text(sheet), published(sheet.results)] {
+    let parts = [
+        rows::text(sheet),
+        groups::text(sheet),
+        times::text(sheet),
+        calibration::text(sheet)?,
+        published(sheet.results),
+    ];
+    for part in parts {
         if !part.is_empty() {
             text += &format!("\n{part}");
         }
     }
-    text
+    Ok(text)
 }
 
 /// All pictures by name of their file.
-pub fn pictures(sheet: &Sheet<'_>) -> Vec<(String, Picture)> {
+///
+/// # Errors
+/// Those of the statistics.
+pub fn pictures(sheet: &Sheet<'_>) -> Result<Vec<(String, Picture)>, Failure> {
     let mut pictures = groups::pictures(sheet);
     pictures.extend(times::pictures(sheet));
-    pictures
+    pictures.extend(calibration::pictures(sheet)?);
+    Ok(pictures)
 }
 
 /// What the figures stand on, in a few sentences.
@@ -113,9 +128,9 @@ pub fn write(
     out: &crate::output::OutputDir,
     sheet: &Sheet<'_>,
 ) -> Result<(String, Vec<std::path::PathBuf>), Failure> {
-    let text = text(sheet);
+    let text = text(sheet)?;
     let mut files = vec![out.write_text("table.txt", &text)?];
-    for (name, picture) in pictures(sheet) {
+    for (name, picture) in pictures(sheet)? {
         files.push(out.write_text(&name, &picture.text)?);
     }
     files.push(out.write_text("report.html", &page(sheet)?)?);

@@ -1,7 +1,7 @@
 //! The report as one HTML file that loads nothing.
 
 use super::figures::{Figures, Measure, PLANNING, Sheet, cell};
-use super::{groups, rows, times};
+use super::{calibration, groups, rows, times};
 use crate::document::{self, escape_lines};
 use crate::failure::Failure;
 use crate::picture::{self, Curve, escape};
@@ -43,6 +43,16 @@ pub fn page(sheet: &Sheet<'_>) -> Result<String, Failure> {
     html += &varied(sheet);
     for (_, picture) in times::pictures(sheet) {
         html += &format!("<h2>Score against planning time</h2>\n{}", picture.text);
+    }
+    let foretold = calibration::pictures(sheet)?;
+    if !foretold.is_empty() {
+        html += "<h2>Foretold and come true</h2>\n<p>Of every plan outcomes are sampled; the share of them that are where the plan \
+                 says when the next one is due is a chance that can be held against what came. On the diagonal things happen \
+                 as often as was said. Intervals are Wilson's and take plans as independent, which those of an episode are \
+                 not.</p>\n";
+    }
+    for (_, picture) in foretold {
+        html += &picture.text;
     }
     html += &published(results);
     html += &protocol(results)?;

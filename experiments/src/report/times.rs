@@ -35,15 +35,23 @@ fn points<'a>(sheet: &'a Sheet<'_>, environment: &str) -> Vec<Point<'a>> {
 }
 
 /// What a preset calls the variant, or its own name.
-fn label(sheet: &Sheet<'_>, variant: &str) -> String {
+pub(super) fn label(sheet: &Sheet<'_>, variant: &str) -> String {
     let layout = &sheet.results.layout;
     let named = |group: &&crate::results::Group| group.name == "frontier";
     let arms = layout.groups.iter().filter(named).flat_map(|group| &group.arms);
     let arm = arms.into_iter().find(|arm| arm.variant == variant);
+    // Values that are several settings have long names.
+    let short = || {
+        let of = |group: &crate::results::Group| {
+            let arm = group.arms.iter().find(|arm| arm.variant == variant)?;
+            Some(format!("{} {}", group.name, arm.label))
+        };
+        layout.groups.iter().filter(|_| variant.contains(',')).find_map(of)
+    };
     match arm {
         _ if variant == layout.baseline && !layout.groups.is_empty() => "as configured".into(),
         Some(arm) => arm.label.clone(),
-        None => variant.to_owned(),
+        None => short().unwrap_or_else(|| variant.to_owned()),
     }
 }
 

@@ -58,7 +58,7 @@ pub fn parse(text: &str) -> Result<(String, String, Episode), String> {
     Ok((environment, variant, episode))
 }
 
-fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
+pub(super) fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{name} is `{text}`"))
 }
 
@@ -74,7 +74,7 @@ fn vector(name: &str, text: &str) -> Result<Vec<f64>, String> {
     text.split_whitespace().map(|entry| number(name, entry)).collect()
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -82,7 +82,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-fn split(line: &str) -> Result<Vec<String>, String> {
+pub(super) fn split(line: &str) -> Result<Vec<String>, String> {
     let (mut fields, mut inside) = (vec![String::new()], false);
     let mut letters = line.chars().peekable();
     while let Some(letter) = letters.next() {

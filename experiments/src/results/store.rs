@@ -1,4 +1,4 @@
-//! The two files of a folder of results.
+//! The files of a folder of results.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Episode, Layout, Made, Planning, Record, Results, Times, csv, difference};
+use super::{Episode, Foretold, Layout, Made, Planning, Record, Results, Times, csv, difference, plans};
 use crate::failure::Failure;
 use crate::output::OutputDir;
 use crate::placed::Ends;
 
 /// One line per episode.
 pub const EPISODES: &str = "episodes.csv";
+/// One line for the plans of an episode of which the same was foretold; only where something was.
+pub const PLANS: &str = "plans.csv";
 /// What made them.
 pub const PROTOCOL: &str = "protocol.json";
 /// Source of variants whose settings are written as changes of the environment's.
@@ -84,6 +86,9 @@ struct Own {
     /// SHA-256 of the variant's lines. Missing from records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     episodes_sha256: Option<String>,
+    /// The same of its lines about plans, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plans_sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     planning: Option<Planning>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +120,7 @@ pub fn read(folder: &Path) -> Result<Option<Results>, Failure> {
     let protocol: Protocol =
         serde_json::from_value(value).map_err(|error| damaged(&path, &error.to_string()))?;
     let mut episodes = episodes(&folder.join(EPISODES))?;
+    let mut plans = foretold(&folder.join(PLANS))?;
     let Protocol { first_seed, episodes: count, ends, layout, environments, variants, .. } = protocol;
     let mut results = Results { first_seed, episodes: count, ends, layout, ..Results::default() };
     for Entry { variant, environment, content } in variants {
@@ -142,13 +148,19 @@ pub fn read(folder: &Path) -> Result<Option<Results>, Failure> {
                         format!("the episodes of `{variant}` in {environment} are not those of the protocol");
                     return Err(damaged(&folder.join(EPISODES), &why));
                 }
+                // Lines about plans that the protocol does not speak of are those of an earlier run.
+                let plans = plans.remove(&(environment.clone(), variant.clone()));
+                let plans = plans.filter(|_| own.plans_sha256.is_some()).unwrap_or_default();
                 let sound = |seal: &String| lines_hash(&environment, &variant, &rows) == *seal;
-                if !own.episodes_sha256.as_ref().is_none_or(sound) {
+                let plans_sound = |seal: &String| plans_hash(&environment, &variant, &plans) == *seal;
+                if !(own.episodes_sha256.as_ref().is_none_or(sound)
+                    && own.plans_sha256.as_ref().is_none_or(plans_sound))
+                {
                     results.unsound.push((environment, variant));
                     continue;
                 }
                 let place = environments.get(&environment);
-                own.record(variant, environment, place, rows)
+                Record { foretold: plans, ..own.record(variant, environment, place, rows) }
             }
         };
         results.records.push(record);
@@ -197,15 +209,54 @@ impl Own {
             settings,
         };
         let Self { commit, version, planning, times, .. } = self;
-        Record { variant, same_as: None, made, commit, version, planning, times, episodes }
+        Record {
+            variant,
+            same_as: None,
+            made,
+            commit,
+            version,
+            planning,
+            times,
+            episodes,
+            foretold: Vec::new(),
+        }
     }
+}
+
+/// What was foretold, by environment and variant; nothing where there is no such file.
+fn foretold(path: &Path) -> Result<BTreeMap<(String, String), Vec<Foretold>>, Failure> {
+    let mut all: BTreeMap<(String, String), Vec<Foretold>> = BTreeMap::new();
+    let text = match read_text(path, MOST_EPISODES) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(all),
+        Err(error) => return Err(refused(path, &format!("cannot be read ({error})"))),
+    };
+    let mut lines = text.lines();
+    if lines.next() != Some(plans::HEADER) {
+        return Err(damaged(path, &format!("its first line is not `{}`", plans::HEADER)));
+    }
+    for (number, line) in lines.enumerate() {
+        let (environment, variant, foretold) =
+            plans::parse(line).map_err(|why| damaged(path, &format!("line {}: {why}", number + 2)))?;
+        all.entry((environment, variant)).or_default().push(foretold);
+    }
+    Ok(all)
 }
 
 /// SHA-256, hexadecimal, of the lines of a variant's episodes.
 fn lines_hash(environment: &str, variant: &str, episodes: &[Episode]) -> String {
+    hash(episodes.iter().map(|episode| csv::line(environment, variant, episode)))
+}
+
+/// The same of what was foretold in them.
+fn plans_hash(environment: &str, variant: &str, foretold: &[Foretold]) -> String {
+    hash(foretold.iter().map(|foretold| plans::line(environment, variant, foretold)))
+}
+
+fn hash(lines: impl Iterator<Item = String>) -> String {
     let mut hash = Sha256::new();
-    for episode in episodes {
-        hash.update(csv::line(environment, variant, episode) + "\n");
+    for line in lines {
+        hash.update(line + "\n");
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -219,14 +270,15 @@ fn damaged(path: &Path, why: &str) -> Failure {
     refused(path, &format!("is damaged ({why})"))
 }
 
-/// Writes both files, each whole or not at all; the episodes first, so that after a fault between the two the
-/// protocol names none that are not there.
+/// Writes the files, each whole or not at all; the protocol last, so that after a fault before it, it names nothing that
+/// is not there. The file about plans is written only where something was foretold.
 ///
 /// # Errors
 /// Those of the folder.
 pub fn write(out: &OutputDir, results: &Results) -> Result<(), Failure> {
     let numbered = results.records.iter().flat_map(|record| &record.episodes).any(|one| one.task.is_some());
     let mut text = String::from(csv::HEADER) + if numbered { csv::NUMBERED } else { "" } + "\n";
+    let mut told = String::new();
     let mut environments: BTreeMap<String, Place> = BTreeMap::new();
     let mut variants = Vec::new();
     // What is the same as another comes behind it.
@@ -245,6 +297,9 @@ pub fn write(out: &OutputDir, results: &Results) -> Result<(), Failure> {
                     text += &csv::line(&made.environment, &record.variant, episode);
                     text += if numbered && episode.task.is_none() { ",,\n" } else { "\n" };
                 }
+                for foretold in &record.foretold {
+                    told += &(plans::line(&made.environment, &record.variant, foretold) + "\n");
+                }
                 Content::Own(Box::new(Own::of(record, place)))
             }
         };
@@ -252,6 +307,9 @@ pub fn write(out: &OutputDir, results: &Results) -> Result<(), Failure> {
         variants.push(Entry { variant, environment, content });
     }
     out.write_text(EPISODES, &text)?;
+    if !told.is_empty() {
+        out.write_text(PLANS, &format!("{}\n{told}", plans::HEADER))?;
+    }
     let Results { first_seed, episodes, ends, layout, .. } = results;
     let (first_seed, episodes, ends, layout) = (*first_seed, *episodes, ends.clone(), layout.clone());
     out.write_json(
@@ -273,6 +331,8 @@ impl Own {
             set: shared.then(|| difference::of(&place.settings, &made.settings)),
             settings: if shared { Value::Null } else { made.settings.clone() },
             episodes_sha256: Some(lines_hash(&made.environment, &record.variant, &record.episodes)),
+            plans_sha256: (!record.foretold.is_empty())
+                .then(|| plans_hash(&made.environment, &record.variant, &record.foretold)),
             planning: record.planning,
             times: record.times.clone(),
         }

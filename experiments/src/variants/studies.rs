@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_value_of_every_preset_is_a_configuration_and_no_two_of_one_are_the_same() {
-        for study in all(&["all"], &[]) {
+        for study in all(&["all", "outcomes"], &[]) {
             let load = |set: &Vec<String>| settings::load::<Configuration>(&[], set).unwrap();
             let loaded: Vec<Configuration> = study.sets.iter().map(load).collect();
             for (at, one) in loaded.iter().enumerate() {
@@ -191,6 +191,12 @@ mod tests {
         let names =
             |typed: &[&str]| -> Vec<String> { all(typed, &[]).into_iter().map(|s| s.group.name).collect() };
         assert_eq!(names(&["samples", "mcg", "samples"]), ["mcg", "samples"]);
-        assert!(!names(&["all"]).contains(&"frontier".to_owned()));
+        assert!(!names(&["all"]).iter().any(|name| name == "frontier" || name == "outcomes"));
+        let outcomes = &all(&["outcomes"], &[])[0].group;
+        let labels: Vec<&str> = outcomes.arms.iter().map(|arm| arm.label.as_str()).collect();
+        assert_eq!(
+            (labels, outcomes.axis.as_str()),
+            (vec!["1", "2", "4", "8", "16"], "outcomes N (plan.monte_carlo.samples)")
+        );
     }
 }

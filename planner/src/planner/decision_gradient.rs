@@ -61,7 +61,7 @@ impl DiffusionPlanner {
         decisions: &Decisions<'_>,
         task: &dyn Task,
     ) -> Result<DecisionGradient, PlannerError> {
-        let asked = Question::new(decisions, self.layout(), &self.normalizer)?;
+        let asked = Question::new(decisions, self.layout(), &self.normalizer, self.config.sampler.steps)?;
         check_rewards(task, &asked.layout)?;
         if decisions.samples == 0 {
             return Err(PlannerError::Setting {
@@ -137,9 +137,12 @@ impl DiffusionPlanner {
                 dx_btd[b * per..(b + 1) * per][asked.slots(chunk)].copy_from_slice(of_chunk);
             }
             for block in asked.blocks(chunk).rev() {
-                self.asking(Role::Imagine { chunk: shown, block }, shown + 1, |sampler, denoiser| {
-                    sampler.pull(denoiser, walked, &mut x, &mut dx_btd)
-                })?;
+                self.asking(
+                    Role::Imagine { chunk: shown, block },
+                    shown + 1,
+                    self.config.sampler.steps,
+                    |sampler, denoiser| sampler.pull(denoiser, walked, &mut x, &mut dx_btd),
+                )?;
                 // Before the block's decisions were written noise stood in their place: what earlier blocks made of
                 // that is added there after this, and goes nowhere.
                 for (b, dx_td) in dx_btd.chunks_exact(per).enumerate() {

@@ -145,7 +145,12 @@ mod tests {
     }
 
     fn config() -> HorizonConfig {
-        HorizonConfig { lengths: Lengths::These(vec![2, 4, 8]), shrink: 0, terminal_chunks: 3, reach: 0.0 }
+        HorizonConfig {
+            lengths: Lengths::These(vec![2, 4, 8]),
+            shrink: 0,
+            terminal_chunks: 3,
+            ..HorizonConfig::default()
+        }
     }
 
     /// A plan of 40 frames, due after `due` of them.

@@ -49,7 +49,7 @@ impl DiffusionPlanner {
     /// [`PlannerError::Setting`] for checkpoints that tell no decisions from outcomes and for more than 65536 samples,
     /// [`PlannerError::Length`] and [`PlannerError::NonFinite`] for malformed decisions, and those of the model.
     pub fn imagine(&mut self, decisions: &Decisions<'_>) -> Result<Outcomes, PlannerError> {
-        let asked = Question::new(decisions, self.layout(), &self.normalizer)?;
+        let asked = Question::new(decisions, self.layout(), &self.normalizer, self.config.sampler.steps)?;
         let (o, f) = (asked.layout.observation, asked.layout.frames_per_token);
         let (width, last) = (asked.layout.width(), asked.chunks().saturating_sub(1));
         let mut all = Outcomes::default();
@@ -79,8 +79,7 @@ impl DiffusionPlanner {
         let mut imagined = vec![0.0; draws.len() * size];
         for chunk in 0..asked.chunks() {
             let shown = asked.shown(chunk);
-            let seed = random::derive(asked.seed, &[chunk as u64]);
-            let mut x = self.questions(draws.clone(), shown + 1, seed, false);
+            let mut x = self.questions(draws.clone(), shown + 1, asked.chunk_seed(chunk), false);
             for b in 0..draws.len() {
                 asked.lay_out(chunk, &imagined[b * size..(b + 1) * size], x.sequence_mut(b).0);
             }
@@ -88,7 +87,7 @@ impl DiffusionPlanner {
                 for b in 0..draws.len() {
                     asked.decide(chunk, block, x.sequence_mut(b).0);
                 }
-                self.ask(Role::Imagine { chunk: shown, block }, shown + 1, &mut x, seen)?;
+                self.ask(Role::Imagine { chunk: shown, block }, shown + 1, asked.steps, &mut x, seen)?;
             }
             for b in 0..draws.len() {
                 let drawn = &x.sequence_mut(b).0[asked.slots(chunk)];
@@ -116,6 +115,8 @@ pub(super) struct Question {
     actions: Vec<f64>,
     history: usize,
     seed: u64,
+    /// Steps in which each block is drawn.
+    steps: u16,
 }
 
 impl Question {
@@ -125,6 +126,7 @@ impl Question {
         decisions: &Decisions<'_>,
         layout: &TokenLayout,
         normalizer: &DatasetNormalizer,
+        steps: u16,
     ) -> Result<Self, PlannerError> {
         let Decisions { observation, actions, samples, history, seed } = *decisions;
         if samples > MOST_SAMPLES {
@@ -140,12 +142,17 @@ impl Question {
         normalizer.observation.normalize(&mut state)?;
         normalizer.action.normalize(&mut actions)?;
         let n = actions.len() / layout.action;
-        Ok(Self { layout: layout.clone(), n, state, actions, history, seed })
+        Ok(Self { layout: layout.clone(), n, state, actions, history, seed, steps })
     }
 
     /// Chunks that the actions fill, the last one perhaps in part.
     pub fn chunks(&self) -> usize {
         self.n.div_ceil(self.layout.frames_per_token)
+    }
+
+    /// Seed of the draws of a chunk.
+    pub fn chunk_seed(&self, chunk: usize) -> u64 {
+        random::derive(self.seed, &[chunk as u64])
     }
 
     /// Numbers of all chunks.
@@ -206,7 +213,7 @@ impl Question {
     }
 
     /// Writes what a chunk follows from into its sequence, given the chunks before it.
-    fn lay_out(&self, chunk: usize, imagined: &[f64], x_td: &mut [f64]) {
+    pub fn lay_out(&self, chunk: usize, imagined: &[f64], x_td: &mut [f64]) {
         let (state, before) = self.begins(chunk);
         x_td[state].copy_from_slice(before.map_or(&self.state, |before| &imagined[before]));
         let (past, of) = self.past(chunk);
@@ -214,7 +221,7 @@ impl Question {
     }
 
     /// Writes the decisions of a block of a chunk into its sequence.
-    fn decide(&self, chunk: usize, block: usize, x_td: &mut [f64]) {
+    pub fn decide(&self, chunk: usize, block: usize, x_td: &mut [f64]) {
         for (at, of) in self.decided(chunk, block) {
             x_td[at].copy_from_slice(&self.actions[of]);
         }

@@ -25,6 +25,11 @@ pub(super) fn notes(plan: &Plan) -> Option<&Notes> {
     plan.memory.get()
 }
 
+/// Whether a plan says that it arrives.
+pub(super) fn arrives(plan: &Plan) -> bool {
+    notes(plan).is_some_and(|notes| notes.ends)
+}
+
 /// Whether a plan is good enough to try no other length.
 pub(super) fn will_do(plan: &Plan) -> bool {
     plan.unsupported == 0
@@ -43,6 +48,7 @@ pub(super) fn rest(plan: &Plan, behind: usize, layout: &TokenLayout) -> Option<P
         frames: plan.frames - behind,
         arrival: plan.arrival.map(|arrival| arrival.saturating_sub(behind)),
         trace: Vec::new(),
+        rejected: Vec::new(),
         memory: Memory::new(Notes {
             x0_cd: after(&notes.x0_cd, layout.frame())?,
             due: notes.due.map(|due| due.saturating_sub(behind)),

@@ -37,7 +37,7 @@ impl DiffusionPlanner {
             let width = layout.width();
             layout.write_state(&situation.observation, &mut x_td[STATE * width..(STATE + 1) * width]);
             layout.write_goal(&situation.condition, &mut x_td[GOAL * width..(GOAL + 1) * width]);
-            self.ask(role, layout.chunks, &mut x, &mut |_| {})?;
+            self.ask(role, layout.chunks, self.config.sampler.steps, &mut x, &mut |_| {})?;
             let chunk = &x.x_btd[FIRST_CHUNK * width..(FIRST_CHUNK + 1) * width];
             let actions =
                 (0..layout.frames_per_token).flat_map(|i| &chunk[layout.action_at(i)..][..layout.action]);
@@ -87,7 +87,7 @@ impl DiffusionPlanner {
                     x_td[(FIRST_CHUNK + frame / f) * width + reward] = earned.copied().unwrap_or(0.0);
                 }
             }
-            self.ask(Role::InferActions, chunks, &mut x, &mut |_| {})?;
+            self.ask(Role::InferActions, chunks, self.config.sampler.steps, &mut x, &mut |_| {})?;
             for frame in 0..frames {
                 let at = (FIRST_CHUNK + frame / f) * width + layout.action_at(frame % f);
                 actions.extend_from_slice(&x.x_btd[at..at + layout.action]);
@@ -109,15 +109,16 @@ impl DiffusionPlanner {
         Tokens::new(tokens, x_btd, vec![chunks; count], vec![goal; count])
     }
 
-    /// Samples what a role asks for; everything else stays as it is. `seen` is shown the tokens before each row.
+    /// Samples what a role asks for, in so many steps; everything else stays as it is. `seen` is shown the tokens before each row.
     pub(super) fn ask(
         &mut self,
         role: Role,
         chunks: usize,
+        steps: u16,
         x: &mut Tokens,
         seen: &mut Seen<'_>,
     ) -> Result<(), PlannerError> {
-        self.asking(role, chunks, |sampler, denoiser| {
+        self.asking(role, chunks, steps, |sampler, denoiser| {
             let rows = sampler.all();
             let mut on_row = |row: usize, x: &Tokens| {
                 if row < rows.end {
@@ -134,10 +135,11 @@ impl DiffusionPlanner {
         &mut self,
         role: Role,
         chunks: usize,
+        steps: u16,
         work: impl FnOnce(&Sampler<'_>, &mut dyn Denoiser) -> Result<(), PlannerError> + Send,
     ) -> Result<(), PlannerError> {
         let (layout, sampler) = (self.denoiser.layout().clone(), &self.config.sampler);
-        let matrix = SchedulingMatrix::new(MatrixKind::FullSequence, chunks, sampler.steps)?
+        let matrix = SchedulingMatrix::new(MatrixKind::FullSequence, chunks, steps)?
             .with_parts(layout.parts())?
             .after_known(FIRST_CHUNK)
             .show(|token, part| role.shown(&layout, token, part));

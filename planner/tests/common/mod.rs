@@ -6,7 +6,11 @@
 //! Data may begin with the present observation; the state token then holds it. Shorter sequences have the law of their chunks.
 #![allow(dead_code)]
 
+pub mod drives;
+pub mod gambling;
 pub mod linear;
+pub mod pads;
+pub mod trained;
 
 use forethought_planner::guidance::Objective;
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind};

@@ -3,7 +3,7 @@
 use crate::maze::ogbench::{OGBENCH_BALL_RADIUS, OgBenchMaze};
 use crate::maze::rules::distance;
 use crate::maze::{Cell, MazeLayout};
-use crate::{Area, EnvError, Scene};
+use crate::{Area, EnvError, Scene, Zone};
 
 /// Side of a cell.
 pub(super) const SIDE: f64 = 4.0;
@@ -85,9 +85,15 @@ impl OgBenchGeometry {
 
     /// A top view.
     pub fn scene(&self) -> Scene {
+        let zone = |name: &str, radius| {
+            let name = name.to_owned();
+            move |&at: &[f64; 2]| Zone { name: name.clone(), at, radius }
+        };
+        let entrances = self.entrances.iter().map(zone("entrance", JUMP_DISTANCE));
         Scene {
             bounds: self.bounds(),
             solids: self.walls(),
+            zones: entrances.chain(self.exits.iter().map(zone("exit", 0.0))).collect(),
             body_radius: OGBENCH_BALL_RADIUS,
             position: [0, 1],
         }

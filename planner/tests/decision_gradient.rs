@@ -6,6 +6,7 @@ mod common;
 
 use burn::tensor::Device;
 use common::linear::{self, B, Reward};
+use common::mean_and_error;
 use forethought_envs::{Frames, FramesGradient, ScoreTask, Task};
 use forethought_planner::guidance::{Objective, TaskObjective};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
@@ -161,13 +162,6 @@ fn pushed(scale: f64, draws: usize, action: f64, task: &dyn Task) -> Vec<Vector2
             Vector2::from_column_slice(&o)
         })
         .collect()
-}
-
-/// Mean and its standard error.
-fn mean_and_error(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
 }
 
 /// Outcomes that are pushed are those of luck: what they say of the decision is wrong however many are averaged. The same

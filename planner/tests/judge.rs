@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use common::gambling::{self, CASES, Case, MEANS, payoff};
-use common::{layout, pads, schedule};
+use common::{layout, mean_and_error, pads, schedule};
 use forethought_envs::data::{Dataset, DatasetNormalizer, Normalizer, NormalizerKind, Ways};
 use forethought_envs::{BoxSpace, EnvSpec, GoalTask, ScoreTask};
 use forethought_planner::checkpoint::SlotLimits;
@@ -48,13 +48,6 @@ fn outlook(plan: &Plan) -> &Outlook {
     plan.outlook.as_ref().unwrap()
 }
 
-/// Mean, and its standard error.
-fn mean(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
-}
-
 #[test]
 fn outcomes_pick_what_earns_most_in_the_mean_where_a_plans_own_value_gambles() {
     const SEEDS: u64 = 200;
@@ -87,7 +80,7 @@ fn what_is_reported_does_not_speak_well_of_what_was_chosen_by_luck() {
         let want = 0.5f64.powi(samples as i32);
         assert!((lucky - want).abs() < 4.0 * (want * (1.0 - want) / SEEDS as f64).sqrt() + 0.01, "{lucky}");
         let errors: Vec<f64> = plans.iter().map(|plan| outlook(plan).mean - MEANS[decision(plan)]).collect();
-        let (bias, error) = mean(&errors);
+        let (bias, error) = mean_and_error(&errors);
         assert!(bias.abs() < 3.0 * error + 0.02, "{samples}: {bias} +- {error}");
         // What they were chosen by: five where the truth is -5.
         assert!(10.0 * lucky > 5.0 * error, "a bias of ten would be seen: {error}");
@@ -104,7 +97,8 @@ fn who_counts_the_worst_outcomes_takes_the_sure_win() {
     assert!(share(&careful, |plan| decision(plan) == 0) >= 0.99);
     assert!(share(&even, |plan| decision(plan) == 2) >= 0.98);
     // What is reported is the mean, whatever the choice was made by.
-    let of = |plans: &[Plan]| mean(&plans.iter().map(|plan| outlook(plan).mean).collect::<Vec<_>>());
+    let of =
+        |plans: &[Plan]| mean_and_error(&plans.iter().map(|plan| outlook(plan).mean).collect::<Vec<_>>());
     let ((careful, _), (even, error)) = (of(&careful), of(&even));
     assert!((careful - 1.0).abs() < 0.05 && (even - 3.0).abs() < 3.0 * error + 0.1, "{careful} {even}");
 }
@@ -135,7 +129,7 @@ fn a_trained_network_picks_it_too() {
     let plans = planner.plan(&requests, false).unwrap();
     let (found, values) =
         (share(&plans, |plan| decision(plan) == 2), plans.iter().map(|plan| outlook(plan).mean));
-    let (earned, _) = mean(&values.collect::<Vec<_>>());
+    let (earned, _) = mean_and_error(&values.collect::<Vec<_>>());
     assert!(gambled > 0.8 && found >= 0.97 && (earned - 1.0).abs() < 0.3, "{gambled} {found} {earned}");
 }
 

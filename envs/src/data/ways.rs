@@ -85,14 +85,17 @@ impl Ways {
 
     /// Length of the way from an observation, in units of positions; `None` where none leads to the goal.
     pub fn length(&self, observation: &[f64]) -> Option<f64> {
-        let (cell, _) = self.support.nearest_of(observation)?;
-        Some((*self.next.get(cell)?)?.1)
+        Some(self.step(self.support.nearest_of(observation)?.0)?.1)
     }
 
     /// The same from a position, one number for each of the support's entries.
     pub fn length_from(&self, position: &[f64]) -> Option<f64> {
-        let (cell, _) = self.support.nearest(position)?;
-        Some((*self.next.get(cell)?)?.1)
+        Some(self.step(self.support.nearest(position)?.0)?.1)
+    }
+
+    /// The next cell on a cell's way, and the way's length.
+    fn step(&self, cell: usize) -> Option<(usize, f64)> {
+        self.next.get(cell).copied().flatten()
     }
 
     /// The place from which the way is longest, in the order of the support's entries, and that way's length.
@@ -105,9 +108,8 @@ impl Ways {
     /// Whether the way from an observation leaps within `distance`, in units of positions.
     pub fn leaps_within(&self, observation: &[f64], distance: f64) -> bool {
         let Some((mut cell, _)) = self.support.nearest_of(observation) else { return false };
-        let step = |cell: usize| self.next.get(cell).copied().flatten();
-        let Some((_, whole)) = step(cell) else { return false };
-        while let Some((towards, rest)) = step(cell) {
+        let Some((_, whole)) = self.step(cell) else { return false };
+        while let Some((towards, rest)) = self.step(cell) {
             if towards == cell || whole - rest >= distance {
                 return false;
             }
@@ -133,15 +135,14 @@ impl Ways {
     /// is no further than that, and where no way leads to it.
     pub fn ahead(&self, observation: &[f64], distance: f64) -> Option<Vec<f64>> {
         let (mut cell, _) = self.support.nearest_of(observation)?;
-        let whole = (*self.next.get(cell)?)?.1;
+        let whole = self.step(cell)?.1;
         if whole <= distance {
             return None;
         }
         let mut rest = whole;
         while whole - rest < distance {
-            let (towards, _) = (*self.next.get(cell)?)?;
-            rest = (*self.next.get(towards)?)?.1;
-            cell = towards;
+            cell = self.step(cell)?.0;
+            rest = self.step(cell)?.1;
         }
         Some(self.support.middle(cell))
     }

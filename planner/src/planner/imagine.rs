@@ -50,17 +50,12 @@ impl DiffusionPlanner {
     /// [`PlannerError::Length`] and [`PlannerError::NonFinite`] for malformed decisions, and those of the model.
     pub fn imagine(&mut self, decisions: &Decisions<'_>) -> Result<Outcomes, PlannerError> {
         let asked = Question::new(decisions, self.layout(), &self.normalizer, self.config.sampler.steps)?;
-        let (o, f) = (asked.layout.observation, asked.layout.frames_per_token);
         let (width, last) = (asked.layout.width(), asked.chunks().saturating_sub(1));
         let mut all = Outcomes::default();
         for draws in pieces(decisions.samples, asked.tokens(last).saturating_mul(width)) {
             let drawn = self.draw(&asked, draws, &mut |_| {})?;
             for chunks in drawn.chunks_exact(asked.numbers().max(1)) {
-                for row in 0..asked.n {
-                    let chunk = &chunks[row / f * width..(row / f + 1) * width];
-                    all.observations.extend_from_slice(&chunk[asked.layout.observation_at(row % f)..][..o]);
-                    all.rewards.extend(asked.layout.reward_at(row % f).map(|at| chunk[at]));
-                }
+                asked.read(chunks, &mut all.observations, &mut all.rewards);
             }
         }
         self.normalizer.observation.denormalize(&mut all.observations)?;
@@ -224,6 +219,16 @@ impl Question {
     pub fn decide(&self, chunk: usize, block: usize, x_td: &mut [f64]) {
         for (at, of) in self.decided(chunk, block) {
             x_td[at].copy_from_slice(&self.actions[of]);
+        }
+    }
+    /// Reads what its actions led to off all chunks of a draw, normalised: observations `[n, observation]` and, where tokens
+    /// carry them, rewards `[n]`.
+    pub fn read(&self, chunks: &[f64], observations: &mut Vec<f64>, rewards: &mut Vec<f64>) {
+        let (layout, width, f) = (&self.layout, self.layout.width(), self.layout.frames_per_token);
+        for row in 0..self.n {
+            let chunk = &chunks[row / f * width..][..width];
+            observations.extend_from_slice(&chunk[layout.observation_at(row % f)..][..layout.observation]);
+            rewards.extend(layout.reward_at(row % f).map(|at| chunk[at]));
         }
     }
 }

@@ -43,8 +43,6 @@ pub(super) struct Prospect<'a> {
 struct Tally<'a> {
     prospect: Prospect<'a>,
     stages: Vec<Stage>,
-    /// Draws that there are to be of each stage.
-    wanted: usize,
 }
 
 /// A chunk of a plan, or all of it.
@@ -52,7 +50,6 @@ struct Stage {
     first_frame: usize,
     /// What its decisions lead to.
     asked: Question,
-    /// Draws so far.
     outcomes: Vec<Outcome>,
 }
 
@@ -71,8 +68,7 @@ impl DiffusionPlanner {
             // Of one there is nothing to choose.
             tallies.push(if group.len() > 1 { self.tallies(group, CHOOSING)? } else { Vec::new() });
         }
-        tallies.iter_mut().flatten().for_each(|tally| tally.wanted = config.samples);
-        self.draw_outcomes(&mut tallies.iter_mut().flatten().collect::<Vec<_>>())?;
+        self.draw_outcomes(tallies.iter_mut().flatten())?;
         for (group, best) in tallies.iter().zip(&mut best) {
             let values: Vec<f64> = group.iter().map(|tally| self.fates(tally).0.worst(config.risk)).collect();
             // Of plans that are worth the same the first, which is best by its own value.
@@ -86,8 +82,7 @@ impl DiffusionPlanner {
             told.push(plans);
         }
         let mut reported = self.tallies(&chosen, REPORTING)?;
-        reported.iter_mut().for_each(|tally| tally.wanted = config.samples);
-        self.draw_outcomes(&mut reported.iter_mut().collect::<Vec<_>>())?;
+        self.draw_outcomes(reported.iter_mut())?;
         let outlook = |tally: Tally<'_>| {
             let (fates, chance) = self.fates(&tally);
             let (promise, near) = (self.promise(&tally), self.near(&tally));
@@ -102,7 +97,7 @@ impl DiffusionPlanner {
 
     /// Plans of which nothing was drawn yet.
     fn tallies<'a>(&self, prospects: &[Prospect<'a>], stream: u64) -> Result<Vec<Tally<'a>>, PlannerError> {
-        let tally = |&prospect| Ok(Tally { prospect, stages: self.stages(&prospect, stream)?, wanted: 0 });
+        let tally = |&prospect| Ok(Tally { prospect, stages: self.stages(&prospect, stream)? });
         prospects.iter().map(tally).collect()
     }
 
@@ -128,75 +123,61 @@ impl DiffusionPlanner {
         (0..frames).step_by(apart).map(stage).collect()
     }
 
-    /// Draws as many outcomes of every stage of these plans as are wanted.
-    fn draw_outcomes(&mut self, tallies: &mut [&mut Tally<'_>]) -> Result<(), PlannerError> {
-        let mut short: Vec<(&mut Stage, usize)> = Vec::new();
-        for tally in tallies {
-            let wanted = tally.wanted;
-            for stage in &mut tally.stages {
-                if stage.asked.chunks() <= 1 {
-                    short.push((stage, wanted));
-                    continue;
-                }
-                let so_far = stage.outcomes.len();
-                for draws in pieces(wanted.saturating_sub(so_far), stage.asked.numbers()) {
-                    let draws = so_far + draws.start..so_far + draws.end;
-                    let drawn = self.draw(&stage.asked, draws, &mut |_| {})?;
-                    for chunks in drawn.chunks_exact(stage.asked.numbers().max(1)) {
-                        stage.outcomes.push(self.outcome(stage.first_frame, stage.asked.n, chunks)?);
-                    }
+    /// Draws `N` outcomes of every stage of these plans.
+    fn draw_outcomes<'t, 'a: 't>(
+        &mut self,
+        tallies: impl Iterator<Item = &'t mut Tally<'a>>,
+    ) -> Result<(), PlannerError> {
+        let n = self.config.monte_carlo.samples;
+        let mut short: Vec<&mut Stage> = Vec::new();
+        for stage in tallies.flat_map(|tally| &mut tally.stages) {
+            if stage.asked.chunks() <= 1 {
+                short.push(stage);
+                continue;
+            }
+            for draws in pieces(n, stage.asked.numbers()) {
+                let drawn = self.draw(&stage.asked, draws, &mut |_| {})?;
+                for chunks in drawn.chunks_exact(stage.asked.numbers().max(1)) {
+                    stage.outcomes.push(self.outcome(stage, chunks)?);
                 }
             }
         }
-        let most = short.iter().map(|(_, wanted)| *wanted).max().unwrap_or(0);
-        for together in pieces(short.len(), self.layout().tokens(1) * self.layout().width() * most) {
-            self.draw_chunks(&mut short[together])?;
+        for together in pieces(short.len(), self.layout().tokens(1) * self.layout().width() * n) {
+            self.draw_chunks(&mut short[together], n)?;
         }
         Ok(())
     }
 
     /// The same for stages of one chunk each, all in one batch.
-    fn draw_chunks(&mut self, stages: &mut [(&mut Stage, usize)]) -> Result<(), PlannerError> {
-        let (layout, mut x_btd, mut of) = (self.layout().clone(), Vec::new(), Vec::new());
-        for (i, (stage, wanted)) in stages.iter().enumerate() {
-            let draws = stage.outcomes.len()..(*wanted).max(stage.outcomes.len());
-            of.extend(draws.clone().map(|_| i));
-            x_btd.append(&mut self.questions(draws, 1, stage.asked.chunk_seed(0), false).x_btd);
+    fn draw_chunks(&mut self, stages: &mut [&mut Stage], n: usize) -> Result<(), PlannerError> {
+        let (layout, count, mut x_btd) = (self.layout().clone(), stages.len() * n, Vec::new());
+        for stage in stages.iter() {
+            x_btd.append(&mut self.questions(0..n, 1, stage.asked.chunk_seed(0), false).x_btd);
         }
-        let mut x = Tokens::new(layout.tokens(1), x_btd, vec![1; of.len()], vec![false; of.len()]);
-        for (b, &i) in of.iter().enumerate() {
-            stages[i].0.asked.lay_out(0, &[], x.sequence_mut(b).0);
+        let mut x = Tokens::new(layout.tokens(1), x_btd, vec![1; count], vec![false; count]);
+        for b in 0..count {
+            stages[b / n].asked.lay_out(0, &[], x.sequence_mut(b).0);
         }
-        let blocks = stages.iter().map(|(stage, _)| stage.asked.blocks(0).end).max().unwrap_or(0);
+        let steps = self.config.monte_carlo.steps;
+        let blocks = stages.iter().map(|stage| stage.asked.blocks(0).end).max().unwrap_or(0);
         for block in 0..blocks {
-            for (b, &i) in of.iter().enumerate() {
-                stages[i].0.asked.decide(0, block, x.sequence_mut(b).0);
+            for b in 0..count {
+                stages[b / n].asked.decide(0, block, x.sequence_mut(b).0);
             }
-            self.ask(
-                Role::Imagine { chunk: 0, block },
-                1,
-                self.config.monte_carlo.steps,
-                &mut x,
-                &mut |_| {},
-            )?;
+            self.ask(Role::Imagine { chunk: 0, block }, 1, steps, &mut x, &mut |_| {})?;
         }
-        for (b, &i) in of.iter().enumerate() {
-            let (first, n) = (stages[i].0.first_frame, stages[i].0.asked.n);
-            let outcome = self.outcome(first, n, &x.sequence_mut(b).0[FIRST_CHUNK * layout.width()..])?;
-            stages[i].0.outcomes.push(outcome);
+        for b in 0..count {
+            let chunk = &x.sequence_mut(b).0[FIRST_CHUNK * layout.width()..];
+            let outcome = self.outcome(stages[b / n], chunk)?;
+            stages[b / n].outcomes.push(outcome);
         }
         Ok(())
     }
 
-    /// The first `n` frames of chunks as they were drawn.
-    fn outcome(&self, first_frame: usize, n: usize, chunks: &[f64]) -> Result<Outcome, PlannerError> {
-        let (layout, width, f) = (self.layout(), self.layout().width(), self.layout().frames_per_token);
-        let mut outcome = Outcome { first_frame, ..Outcome::default() };
-        for frame in 0..n {
-            let chunk = &chunks[frame / f * width..][..width];
-            outcome.observations.extend(&chunk[layout.observation_at(frame % f)..][..layout.observation]);
-            outcome.rewards.extend(layout.reward_at(frame % f).map(|at| chunk[at]));
-        }
+    /// Chunks of a stage as they were drawn.
+    fn outcome(&self, stage: &Stage, chunks: &[f64]) -> Result<Outcome, PlannerError> {
+        let mut outcome = Outcome { first_frame: stage.first_frame, ..Outcome::default() };
+        stage.asked.read(chunks, &mut outcome.observations, &mut outcome.rewards);
         self.normalizer.observation.denormalize(&mut outcome.observations)?;
         Ok(outcome)
     }

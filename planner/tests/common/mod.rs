@@ -315,3 +315,10 @@ pub fn law(
     let (mean, map) = affine(denoiser, kind, levels, stabilization, guide);
     (mean, &map * map.transpose())
 }
+
+/// Mean and its standard error.
+pub fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
+}

@@ -1,11 +1,12 @@
 //! Linear dynamics of the data: where the next frames lie if walls, goals and routes are left out of account.
 //!
 //! What is local is not left to the network: a block of frames begins where the one before ends, and its actions push it
-//! on. Two one-step models are rolled out over a block, one that knows the actions and one that does not:
+//! on. Where data leap ([`Support::leap`]), a leap is no measure of how far they stray: it counts as far as the shortest
+//! one does, or all else would be told as vaguely as if it might leap. Two one-step models are rolled out over a block, one that knows the actions and one that does not:
 //! `o' = A o + B a + c` and `o' = A' o + c'`, normalised units. With each goes how far the data stray from it, frame
 //! by frame: a contact with a wall is such a straying, and what the network has left to learn.
 
-use forethought_envs::data::{Dataset, DatasetNormalizer, Trajectory};
+use forethought_envs::data::{Dataset, DatasetNormalizer, Support, Trajectory};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
@@ -95,8 +96,9 @@ impl LocalDynamics {
         found.passive_transition = (0..o).flat_map(|i| entry(&passive, i, 0..o)).collect();
         found.passive_drift = (0..o).flat_map(|i| entry(&passive, i, o..o + 1)).collect();
         found.spread = spread(&rows, &starts);
+        let most = furthest(dataset, normalizer, layout);
         for known in [true, false] {
-            let variance = found.strayed(&rows, &starts, f, known);
+            let variance = found.strayed(&rows, &starts, f, known, &most);
             if known { found.variance = variance } else { found.passive_variance = variance }
         }
         Ok(if found.fits(layout) { found } else { Self::persistence(layout) })
@@ -140,8 +142,8 @@ impl LocalDynamics {
             && bearable(layout)
     }
 
-    /// Mean square error of every frame of a block, `[f, O]`, over these windows.
-    fn strayed(&self, rows: &Rows<'_>, starts: &[usize], f: usize, known: bool) -> Vec<f64> {
+    /// Mean square error of every frame of a block, `[f, O]`, over these windows, none of an entry counted as more than `most`.
+    fn strayed(&self, rows: &Rows<'_>, starts: &[usize], f: usize, known: bool, most: &[f64]) -> Vec<f64> {
         let o = rows.observation;
         let (mut sum, mut now, mut next) = (vec![0.0; f * o], vec![0.0; o], vec![0.0; o]);
         for &start in starts {
@@ -149,8 +151,9 @@ impl LocalDynamics {
             for (frame, sum_o) in sum.chunks_exact_mut(o).enumerate() {
                 self.step(&now, known.then(|| rows.action(start + frame)), &mut next);
                 std::mem::swap(&mut now, &mut next);
-                for ((sum, now), x) in sum_o.iter_mut().zip(&now).zip(rows.observation(start + frame + 1)) {
-                    *sum += (now - f64::from(*x)).powi(2);
+                let seen = rows.observation(start + frame + 1);
+                for (((sum, now), x), most) in sum_o.iter_mut().zip(&now).zip(seen).zip(most) {
+                    *sum += (now - f64::from(*x)).abs().min(*most).powi(2);
                 }
             }
         }
@@ -196,6 +199,20 @@ impl Rows<'_> {
     fn action(&self, row: usize) -> &[f32] {
         &self.actions[row * self.action..(row + 1) * self.action]
     }
+}
+
+/// How far each entry may be said to stray, `[O]`, normalised: a leap's length, of positions in data that leap.
+fn furthest(dataset: &Dataset, normalizer: &DatasetNormalizer, layout: &TokenLayout) -> Vec<f64> {
+    let mut most = vec![f64::INFINITY; layout.observation];
+    // Data of which no support can be had are said to have none where that is fitted.
+    let support = Support::fit(dataset, &layout.condition, layout.frames_per_token).ok();
+    let Some(leap) = support.and_then(|support| support.leap()) else { return most };
+    for &entry in &layout.condition {
+        if let (Some(most), Some(scale)) = (most.get_mut(entry), normalizer.observation.scale().get(entry)) {
+            *most = leap / scale;
+        }
+    }
+    most
 }
 
 /// Variance of every entry of the observations in these rows.

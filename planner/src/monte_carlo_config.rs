@@ -20,6 +20,10 @@ pub struct MonteCarloConfig {
     /// Denoising steps of an outcome. 3: with six, outcomes are the same within a tenth of what is left to chance, and cost
     /// twice as much.
     pub steps: u16,
+    /// Chunks of a plan that are done whatever comes, for tasks without an end; from then on decisions answer outcomes, as they
+    /// do in the data ([`crate::Role::GoOn`]). 0: all of them. 1 is right where a new plan is made after a chunk: else whoever waits
+    /// to see how things go is worth no more than whoever never looks.
+    pub committed: usize,
     /// Share of the outcomes, the worst ones, whose mean is a plan's value: conditional value at risk (Rockafellar and
     /// Uryasev, 2000). 1, the mean of all: what is maximised is what is earned on average.
     pub risk: f64,
@@ -30,7 +34,7 @@ pub struct MonteCarloConfig {
 
 impl Default for MonteCarloConfig {
     fn default() -> Self {
-        Self { select: false, samples: 16, steps: 3, risk: 1.0, lost: 1e4 }
+        Self { select: false, samples: 16, steps: 3, committed: 0, risk: 1.0, lost: 1e4 }
     }
 }
 

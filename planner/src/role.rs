@@ -31,6 +31,11 @@ pub enum Role {
         /// The block of it.
         block: usize,
     },
+    /// Decisions and outcomes from a chunk on; the chunks before it are known. What goes on as it does in the data.
+    GoOn {
+        /// The chunk.
+        chunk: usize,
+    },
     /// All decisions, given all outcomes.
     InferActions,
 }
@@ -41,7 +46,7 @@ impl Role {
     /// # Errors
     /// [`PlannerError::Setting`] with the remedy.
     pub fn check(self, layout: &TokenLayout) -> Result<(), PlannerError> {
-        if self == Self::Plan || layout.level_blocks > 0 {
+        if matches!(self, Self::Plan | Self::GoOn { .. }) || layout.level_blocks > 0 {
             return Ok(());
         }
         Err(PlannerError::Setting {
@@ -59,7 +64,10 @@ impl Role {
         let (block, action) = (part / 2, part == layout.part(part / 2, Half::Action));
         match self {
             Self::Plan => Shown::Asked,
-            Self::Act { chunk } | Self::Imagine { chunk, .. } if at < chunk => Shown::Known,
+            Self::Act { chunk } | Self::Imagine { chunk, .. } | Self::GoOn { chunk } if at < chunk => {
+                Shown::Known
+            }
+            Self::GoOn { .. } => Shown::Asked,
             Self::Act { chunk } if at == chunk && action => Shown::Asked,
             Self::Imagine { chunk, block: asked } if at == chunk && block <= asked => {
                 if block == asked && !action { Shown::Asked } else { Shown::Known }

@@ -44,6 +44,10 @@ pub struct TrainConfig {
     /// Share of the sequences that ask for outcomes, given the past and decisions. Without blocks of levels this share and
     /// the next two have no effect.
     pub imagine: f64,
+    /// Share of those that begin within a chunk's travel of a place from which the data leap, where they leap anywhere: there
+    /// chance has a say, and it takes many draws to learn its odds. By the place and not by whether a leap followed, so no
+    /// odds change. 0: as the data do.
+    pub near_leaps: f64,
     /// Share of the sequences that ask for decisions, given the past.
     pub act: f64,
     /// Share of the sequences that ask for decisions, given all outcomes.
@@ -91,6 +95,7 @@ impl Default for TrainConfig {
             known_level: 0.02,
             pyramids: 0.7,
             imagine: 0.1,
+            near_leaps: 0.0,
             act: 0.02,
             infer_actions: 0.02,
             condition_dropout: 0.4,
@@ -177,6 +182,7 @@ impl TrainConfig {
             ("train.context_dropout", self.context_dropout),
             ("train.pyramids", self.pyramids),
             ("train.imagine", self.imagine),
+            ("train.near_leaps", self.near_leaps),
             ("train.act", self.act),
             ("train.infer_actions", self.infer_actions),
             ("train.condition_dropout", self.condition_dropout),

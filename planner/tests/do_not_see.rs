@@ -151,6 +151,23 @@ fn who_commits_before_the_throw_takes_what_is_sure_and_who_looks_agrees_in_neigh
     commits_and_looks(&mut neighbours().lock().unwrap());
 }
 
+/// Who goes on as the data do after the throw agrees nine times in ten where they answer at all, whatever the plan said.
+#[test]
+fn a_plan_of_which_the_first_chunk_is_committed_is_worth_what_the_data_make_of_the_rest() {
+    let mut planner = neighbours().lock().unwrap();
+    let before = planner.config().clone();
+    let mut config = before.clone();
+    config.monte_carlo.committed = 1;
+    planner.set_config(config).unwrap();
+    let judged = plans(&mut planner, &[0.0, 0.0], true);
+    planner.set_config(before).unwrap();
+    let mean = average(judged.iter().map(|plan| plan.outlook.as_ref().unwrap().mean));
+    let want = SILENT * SURE + (1.0 - SILENT) * AGREE;
+    let error = average(judged.iter().map(|plan| plan.outlook.as_ref().unwrap().spread))
+        / (64.0 * PLANS as f64).sqrt();
+    assert!((mean - want).abs() < 3.0 * error + 0.02, "{mean} +- {error}, {want}");
+}
+
 /// Three standard errors of a share of one half.
 fn within(share: f64) -> bool {
     (share - 0.5).abs() <= 3.0 * (0.25 / SAMPLES as f64).sqrt()

@@ -97,12 +97,13 @@ fn conditional(
     (mean(asked) + &ag * solve.solve(&off), &aa - &ag * solve.solve(&ag.transpose()))
 }
 
-const ROLES: [Role; 6] = [
+const ROLES: [Role; 7] = [
     Role::Plan,
     Role::Act { chunk: 0 },
     Role::Act { chunk: 1 },
     Role::Imagine { chunk: 0, block: 0 },
     Role::Imagine { chunk: 1, block: 1 },
+    Role::GoOn { chunk: 1 },
     Role::InferActions,
 ];
 
@@ -164,6 +165,7 @@ fn what_is_asked_and_shown_of_each_part() {
     assert_eq!(of(Role::Act { chunk: 1 }), "kkkka.a.....");
     assert_eq!(of(Role::Imagine { chunk: 1, block: 0 }), "kkkkka......");
     assert_eq!(of(Role::Imagine { chunk: 1, block: 1 }), "kkkkkkka....");
+    assert_eq!(of(Role::GoOn { chunk: 1 }), "kkkkaaaaaaaa");
     assert_eq!(of(Role::InferActions), "akakakakakak");
     assert_eq!(layout.part(1, Half::Outcome), 3);
 }
@@ -171,8 +173,9 @@ fn what_is_asked_and_shown_of_each_part() {
 #[test]
 fn tokens_with_one_level_can_be_asked_for_plans_alone() {
     let one = denoiser(0, 2).layout;
-    assert!(Role::Plan.check(&one).is_ok());
-    for role in ROLES.into_iter().filter(|role| *role != Role::Plan) {
+    let plans = |role: &Role| matches!(role, Role::Plan | Role::GoOn { .. });
+    assert!(ROLES.into_iter().filter(plans).all(|role| role.check(&one).is_ok()));
+    for role in ROLES.into_iter().filter(|role| !plans(role)) {
         let message = role.check(&one).unwrap_err().to_string();
         assert!(message.contains("model.level_blocks") && message.contains("train again"), "{message}");
         assert!(role.check(&denoiser(1, 2).layout).is_ok());

@@ -11,7 +11,9 @@ use forethought_envs::{BoxSpace, EnvSpec};
 use forethought_planner::network::{NetworkConfig, NetworkKind};
 use forethought_planner::noise::Target;
 use forethought_planner::training::{BatchMaker, MetricRow, Trainer, TrainingData};
-use forethought_planner::{FIRST_CHUNK, GOAL, ModelConfig, PlannerError, STATE, TokenLayout, TrainConfig};
+use forethought_planner::{
+    FIRST_CHUNK, GOAL, LocalDynamics, ModelConfig, PlannerError, STATE, TokenLayout, TrainConfig,
+};
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
 /// Trajectories of these lengths. Observation: row, trajectory. Action and reward: row.
@@ -250,10 +252,60 @@ fn balance_draws_what_is_rare_and_without_places_it_is_refused() {
 
     let nowhere = EnvSpec { condition: Vec::new(), ..spec() };
     let layout = model.layout(&nowhere).unwrap();
-    let train = TrainConfig { balance: 0.5, ..train() };
-    let refused =
-        BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train).err().unwrap().to_string();
-    assert!(refused.contains("train.balance") && refused.contains("position"), "{refused}");
+    for (name, train) in [
+        ("train.balance", TrainConfig { balance: 0.5, ..train() }),
+        ("train.near_leaps", TrainConfig { near_leaps: 0.5, ..train() }),
+    ] {
+        let refused =
+            BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train).err().unwrap().to_string();
+        assert!(refused.contains(name) && refused.contains("position"), "{refused}");
+    }
+}
+
+/// Sequences that begin near a pad at 30 from which one drive in three leaps to 80: more of them are drawn, and of those that
+/// begin there as many leap as before.
+#[test]
+fn sequences_near_leaps_are_drawn_more_often_and_the_odds_of_a_leap_stay() {
+    const LEAPS: f64 = 1.0 / 3.0;
+    let mut data = dataset(&[201; 300]);
+    for (drive, rows) in data.observations.chunks_exact_mut(2 * 201).enumerate() {
+        for (row, observation) in rows.chunks_exact_mut(2).enumerate() {
+            let leapt = drive % 3 == 0 && row > 60;
+            observation[0] = if leapt { 80.0 } else { 0.0 } + 0.5 * (row - if leapt { 61 } else { 0 }) as f32;
+        }
+    }
+    let model = ModelConfig { level_blocks: 1, ..model(false) };
+    let layout = model.layout(&spec()).unwrap();
+    let drawn = |near_leaps: f64| {
+        let train = TrainConfig {
+            near_leaps,
+            begin_anywhere: true,
+            pyramids: 0.0,
+            imagine: 1.0,
+            act: 0.0,
+            infer_actions: 0.0,
+            ..train()
+        };
+        let dynamics = LocalDynamics::persistence(&layout);
+        let maker = BatchMaker::new(&data, &unscaled(), Some(&dynamics), &layout, &model, &train).unwrap();
+        let (t, d) = (layout.tokens(layout.chunks), layout.width());
+        // Sequences, those that begin on the pad, and those of them that leap.
+        let mut counts = [0.0; 3];
+        for batch in (0..600).map(|step| maker.batch(step)) {
+            for b in 0..batch.chunks_b.len() {
+                let token = |at: usize| &batch.clean_btd[(b * t + at) * d..(b * t + at + 1) * d];
+                let on = token(STATE)[layout.last_observation()] == 30.0;
+                let leaps = token(FIRST_CHUNK)[layout.last_observation()] > 79.0;
+                counts[0] += 1.0;
+                counts[1] += f64::from(u8::from(on));
+                counts[2] += f64::from(u8::from(on && leaps));
+            }
+        }
+        (counts[1] / counts[0], counts[2] / counts[1], (LEAPS * (1.0 - LEAPS) / counts[1]).sqrt())
+    };
+    let ((seldom, plain, _), (often, leapt, error)) = (drawn(0.0), drawn(1.0));
+    assert!(often > 10.0 * seldom && plain > 0.1, "{seldom} {often} {plain}");
+    assert!((leapt - LEAPS).abs() < 3.0 * error, "{leapt} +- {error}");
 }
 
 #[test]

@@ -184,6 +184,11 @@ impl Support {
         &self.leaps
     }
 
+    /// How far a step has to lead to be a leap, in units of positions; none where the data do not leap.
+    pub fn leap(&self) -> Option<f64> {
+        self.pace.filter(|_| self.has_leaps()).map(|pace| LEAP * pace)
+    }
+
     /// Whether the data leap anywhere.
     pub fn has_leaps(&self) -> bool {
         !self.leaps.is_empty()
@@ -199,11 +204,25 @@ impl Support {
         self.visited.get(cell / 32).is_some_and(|word| word >> (cell % 32) & 1 == 1)
     }
 
+    /// How far the middle of a cell is from a position.
+    fn away(&self, cell: usize, position: &[f64]) -> f64 {
+        let offsets = self.middle(cell).into_iter().zip(position).map(|(middle, value)| middle - value);
+        offsets.map(|offset| offset * offset).sum::<f64>().sqrt()
+    }
+
     /// Middle of a cell.
     pub(super) fn middle(&self, cell: usize) -> Vec<f64> {
         let place = self.place_of(cell);
         let along = place.iter().zip(&self.low).zip(&self.cell);
         along.map(|((&at, low), size)| low + (at as f64 + 0.5) * size).collect()
+    }
+
+    /// Whether the data leap from anywhere within `distance` of an observation, in a straight line and in units of positions;
+    /// not around one without the entries.
+    pub fn leaps_near(&self, observation: &[f64], distance: f64) -> bool {
+        let at: Option<Vec<f64>> =
+            self.entries.iter().map(|&entry| observation.get(entry).copied()).collect();
+        at.is_some_and(|at| self.leaps.iter().any(|&[from, _]| self.away(from, &at) <= distance))
     }
 
     /// The visited cell nearest to where an observation is, and how far off its middle is; `None` for an observation without
@@ -219,10 +238,7 @@ impl Support {
         if position.len() != self.entries.len() || !position.iter().all(|value| value.is_finite()) {
             return None;
         }
-        let away = |cell: usize| -> f64 {
-            let offsets = self.middle(cell).into_iter().zip(position).map(|(middle, value)| middle - value);
-            offsets.map(|offset| offset * offset).sum::<f64>().sqrt()
-        };
+        let away = |cell: usize| self.away(cell, position);
         let own = self.index(position.iter().copied()).filter(|&cell| self.visited(cell));
         let cells = own.map_or(0..self.cells(), |cell| cell..cell + 1);
         let visited = cells.filter(|&cell| self.visited(cell));
@@ -397,6 +413,15 @@ mod tests {
             often.leaps().iter().map(|&leap| leap.map(|cell| often.middle(cell)[0])).collect();
         assert!(!ends.is_empty(), "one in ten");
         assert!(ends.iter().all(|[from, to]| (from - 3.0).abs() < 0.2 && (to - 8.0).abs() < 0.2), "{ends:?}");
+    }
+
+    #[test]
+    fn a_leap_is_near_within_a_distance_of_where_it_begins_and_not_of_where_it_lands() {
+        let often = leaping(300, 30);
+        assert!(often.leaps_near(&[3.5], 1.0) && often.leaps_near(&[2.2], 1.0));
+        assert!(!often.leaps_near(&[4.5], 1.0) && !often.leaps_near(&[8.0], 1.0));
+        assert!(!often.leaps_near(&[], 1.0) && !often.leaps_near(&[f64::NAN], 1.0));
+        assert!(!leaping(300, 0).leaps_near(&[3.0], 100.0));
     }
 
     #[test]

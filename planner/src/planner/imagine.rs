@@ -55,7 +55,7 @@ impl DiffusionPlanner {
         for draws in pieces(decisions.samples, asked.tokens(last).saturating_mul(width)) {
             let drawn = self.draw(&asked, draws, &mut |_| {})?;
             for chunks in drawn.chunks_exact(asked.numbers().max(1)) {
-                asked.read(chunks, &mut all.observations, &mut all.rewards);
+                asked.read(asked.n, chunks, &mut all.observations, &mut all.rewards);
             }
         }
         self.normalizer.observation.denormalize(&mut all.observations)?;
@@ -221,11 +221,12 @@ impl Question {
             x_td[at].copy_from_slice(&self.actions[of]);
         }
     }
-    /// Reads what its actions led to off all chunks of a draw, normalised: observations `[n, observation]` and, where tokens
-    /// carry them, rewards `[n]`.
-    pub fn read(&self, chunks: &[f64], observations: &mut Vec<f64>, rewards: &mut Vec<f64>) {
+
+    /// Reads the first `frames` frames off the chunks of a draw, normalised: observations `[frames, observation]` and, where
+    /// tokens carry them, rewards `[frames]`.
+    pub fn read(&self, frames: usize, chunks: &[f64], observations: &mut Vec<f64>, rewards: &mut Vec<f64>) {
         let (layout, width, f) = (&self.layout, self.layout.width(), self.layout.frames_per_token);
-        for row in 0..self.n {
+        for row in 0..frames {
             let chunk = &chunks[row / f * width..][..width];
             observations.extend_from_slice(&chunk[layout.observation_at(row % f)..][..layout.observation]);
             rewards.extend(layout.reward_at(row % f).map(|at| chunk[at]));

@@ -4,15 +4,19 @@
 //! on Luck*, 2022). Here `N` outcomes of each plan are drawn with its decisions given, the goal hidden and nothing guided,
 //! each fully denoised ([`super::roles`]), and the plan is worth the mean of what they earn, or of the worst of them.
 //!
-//! Where the task has an end to which ways are known, this is a tree. Chunk after chunk, `N` outcomes are drawn from where
-//! the plan says the chunk begins; a share `p` of them stays with the plan, and what leaves it is worth what is earned by
+//! Where the task has an end to which ways are known, this is a tree. Chunk after chunk, outcomes are drawn from where
+//! the plan says the chunk begins, `N` where the data may leap and one elsewhere; a share `p` of them stays with the plan, and what leaves it is worth what is earned by
 //! going on from *there*: the certain way's frames, or what being lost costs. The plan's chance is the product of the
 //! `p`. All that a chunk depends on is known beforehand, so the chunks of a plan, and of several plans, are one batch.
 //!
-//! Elsewhere decisions are followed to their end, whatever comes, and an outcome is worth the task's score of it.
+//! Elsewhere decisions are followed to their end, whatever comes, and an outcome is worth the task's score of it. Or they are
+//! followed for some chunks, and then whoever made the data goes on: later decisions answer what has come, as a new plan
+//! would, and what was decided so far tells what is made of it.
 //!
-//! Plans for one request share their noise, so that what differs is what was decided. All have the same number of outcomes: a
-//! plan that is dropped after a bad one is not worth less, it had less luck.
+//! Plans for one request share their noise, so that what differs is what was decided. How many outcomes a chunk has never
+//! depends on how others went: a plan that is dropped after a bad one is not worth less, it had less luck.
+
+use std::collections::BTreeMap;
 
 use forethought_envs::data::Ways;
 use forethought_envs::{Frames, Rows, Task};
@@ -25,6 +29,8 @@ use crate::outlook::{Fates, Outcome, Outlook, as_planned};
 use crate::plan::{Plan, Request};
 use crate::{PlannerError, Role, Tokens, random};
 
+/// How much further than the data's pace a chunk may lead.
+const FASTEST: f64 = 1.5;
 /// Names the outcomes that plans are chosen by, and those by which the choice is reported.
 const CHOOSING: u64 = 3;
 const REPORTING: u64 = 4;
@@ -50,6 +56,10 @@ struct Stage {
     first_frame: usize,
     /// What its decisions lead to.
     asked: Question,
+    /// Outcomes to be drawn of it.
+    samples: usize,
+    /// Chunks that the data's way of going on follows it for.
+    on: usize,
     outcomes: Vec<Outcome>,
 }
 
@@ -106,11 +116,25 @@ impl DiffusionPlanner {
         let Prospect { plan, request, ways } = prospect;
         let (a, f) = (self.layout().action, self.layout().frames_per_token);
         let frames = plan.arrival.map_or(plan.frames, |arrival| plan.frames.min(arrival + 1));
-        let (frames, apart) = if ways.is_some() { (frames, f) } else { (plan.frames, plan.frames.max(1)) };
+        let all = plan.frames.max(1);
+        let committed = match self.config.monte_carlo.committed {
+            0 => all,
+            chunks => all.min(chunks.saturating_mul(f)),
+        };
+        let (frames, apart, on) = match ways {
+            Some(_) => (frames, f, 0),
+            None => (committed, committed, (all - committed).div_ceil(f)),
+        };
+        // How far a chunk leads. Where the data leap nowhere near, one outcome tells where it leads: what chance there is moves
+        // it by less than the task can tell.
+        let leaps = self.support.as_ref().filter(|support| ways.is_some() && support.has_leaps());
+        let travel = leaps.and_then(|support| Some((support, FASTEST * support.pace()? * f as f64)));
         let stage = |first: usize| {
             let before = first.checked_sub(1).and_then(|frame| plan.observation(frame));
+            let from = before.unwrap_or(request.observation);
+            let chancy = travel.is_none_or(|(support, travel)| support.leaps_near(from, travel));
             let decisions = Decisions {
-                observation: before.unwrap_or(request.observation),
+                observation: from,
                 actions: plan.actions.get(first * a..(first + apart).min(frames) * a).unwrap_or_default(),
                 samples: 0,
                 history: 1,
@@ -118,66 +142,115 @@ impl DiffusionPlanner {
             };
             let steps = self.config.monte_carlo.steps;
             let asked = Question::new(&decisions, self.layout(), &self.normalizer, steps)?;
-            Ok(Stage { first_frame: first, asked, outcomes: Vec::new() })
+            let samples = if chancy { self.config.monte_carlo.samples } else { 1 };
+            Ok(Stage { first_frame: first, asked, samples, on, outcomes: Vec::new() })
         };
         (0..frames).step_by(apart).map(stage).collect()
     }
 
-    /// Draws `N` outcomes of every stage of these plans.
+    /// Draws the outcomes of every stage of these plans.
     fn draw_outcomes<'t, 'a: 't>(
         &mut self,
         tallies: impl Iterator<Item = &'t mut Tally<'a>>,
     ) -> Result<(), PlannerError> {
-        let n = self.config.monte_carlo.samples;
-        let mut short: Vec<&mut Stage> = Vec::new();
+        // Those of one chunk, by how far things go on after it.
+        let mut short: BTreeMap<usize, Vec<&mut Stage>> = BTreeMap::new();
         for stage in tallies.flat_map(|tally| &mut tally.stages) {
             if stage.asked.chunks() <= 1 {
-                short.push(stage);
+                short.entry(stage.on).or_default().push(stage);
                 continue;
             }
-            for draws in pieces(n, stage.asked.numbers()) {
-                let drawn = self.draw(&stage.asked, draws, &mut |_| {})?;
-                for chunks in drawn.chunks_exact(stage.asked.numbers().max(1)) {
-                    stage.outcomes.push(self.outcome(stage, chunks)?);
+            for draws in pieces(stage.samples, stage.asked.numbers()) {
+                let drawn = self.draw(&stage.asked, draws.clone(), &mut |_| {})?;
+                let of: Vec<_> = draws.map(|draw| (&stage.asked, draw)).collect();
+                let drawn = self.go_on(&of, drawn, stage.on)?;
+                for chunks in drawn.chunks_exact(drawn.len() / of.len().max(1)) {
+                    let outcome = self.outcome(stage, chunks)?;
+                    stage.outcomes.push(outcome);
                 }
             }
         }
-        for together in pieces(short.len(), self.layout().tokens(1) * self.layout().width() * n) {
-            self.draw_chunks(&mut short[together], n)?;
+        let most = self.config.monte_carlo.samples;
+        for (on, mut stages) in short {
+            for together in pieces(stages.len(), self.layout().tokens(1 + on) * self.layout().width() * most)
+            {
+                self.draw_chunks(&mut stages[together], on)?;
+            }
         }
         Ok(())
     }
 
     /// The same for stages of one chunk each, all in one batch.
-    fn draw_chunks(&mut self, stages: &mut [&mut Stage], n: usize) -> Result<(), PlannerError> {
-        let (layout, count, mut x_btd) = (self.layout().clone(), stages.len() * n, Vec::new());
+    fn draw_chunks(&mut self, stages: &mut [&mut Stage], on: usize) -> Result<(), PlannerError> {
+        let layout = self.layout().clone();
+        // Which stage each sequence is an outcome of, and which one.
+        let of: Vec<(usize, usize)> = stages
+            .iter()
+            .enumerate()
+            .flat_map(|(at, stage)| (0..stage.samples).map(move |draw| (at, draw)))
+            .collect();
+        let mut x_btd = Vec::new();
         for stage in stages.iter() {
-            x_btd.append(&mut self.questions(0..n, 1, stage.asked.chunk_seed(0), false).x_btd);
+            x_btd.append(&mut self.questions(0..stage.samples, 1, stage.asked.chunk_seed(0), false).x_btd);
         }
-        let mut x = Tokens::new(layout.tokens(1), x_btd, vec![1; count], vec![false; count]);
-        for b in 0..count {
-            stages[b / n].asked.lay_out(0, &[], x.sequence_mut(b).0);
+        let mut x = Tokens::new(layout.tokens(1), x_btd, vec![1; of.len()], vec![false; of.len()]);
+        for (b, &(at, _)) in of.iter().enumerate() {
+            stages[at].asked.lay_out(0, &[], x.sequence_mut(b).0);
         }
         let steps = self.config.monte_carlo.steps;
         let blocks = stages.iter().map(|stage| stage.asked.blocks(0).end).max().unwrap_or(0);
         for block in 0..blocks {
-            for b in 0..count {
-                stages[b / n].asked.decide(0, block, x.sequence_mut(b).0);
+            for (b, &(at, _)) in of.iter().enumerate() {
+                stages[at].asked.decide(0, block, x.sequence_mut(b).0);
             }
             self.ask(Role::Imagine { chunk: 0, block }, 1, steps, &mut x, &mut |_| {})?;
         }
-        for b in 0..count {
-            let chunk = &x.sequence_mut(b).0[FIRST_CHUNK * layout.width()..];
-            let outcome = self.outcome(stages[b / n], chunk)?;
-            stages[b / n].outcomes.push(outcome);
+        let first = FIRST_CHUNK * layout.width();
+        let drawn = x.x_btd.chunks_exact(layout.tokens(1) * layout.width()).flat_map(|x_td| &x_td[first..]);
+        let drawn = drawn.copied().collect();
+        let asked: Vec<_> = of.iter().map(|&(at, draw)| (&stages[at].asked, draw)).collect();
+        let drawn = self.go_on(&asked, drawn, on)?;
+        for ((at, _), chunks) in of.into_iter().zip(drawn.chunks_exact((1 + on) * layout.width())) {
+            let outcome = self.outcome(stages[at], chunks)?;
+            stages[at].outcomes.push(outcome);
         }
         Ok(())
+    }
+
+    /// Goes on for `on` chunks, as in the data, after the chunks that were drawn of each question, `[draws, chunks, width]`.
+    fn go_on(
+        &mut self,
+        of: &[(&Question, usize)],
+        drawn: Vec<f64>,
+        on: usize,
+    ) -> Result<Vec<f64>, PlannerError> {
+        let width = self.layout().width();
+        let known = drawn.len() / of.len().max(1);
+        let (committed, first) = (known / width, FIRST_CHUNK * width);
+        if on == 0 {
+            return Ok(drawn);
+        }
+        let (tokens, mut x_btd) = (self.layout().tokens(committed + on), Vec::new());
+        for ((asked, draw), known) in of.iter().zip(drawn.chunks_exact(known)) {
+            // Chunks have seeds by their number, and this one comes after those that were asked for.
+            let seed = asked.chunk_seed(committed);
+            let mut x_td = self.questions(*draw..draw + 1, committed + on, seed, false).x_btd;
+            asked.lay_out(0, &[], &mut x_td);
+            x_td[first..first + known.len()].copy_from_slice(known);
+            x_btd.append(&mut x_td);
+        }
+        let count = of.len();
+        let mut x = Tokens::new(tokens, x_btd, vec![committed + on; count], vec![false; count]);
+        let steps = self.config.sampler.steps;
+        self.ask(Role::GoOn { chunk: committed }, committed + on, steps, &mut x, &mut |_| {})?;
+        Ok(x.x_btd.chunks_exact(tokens * width).flat_map(|x_td| &x_td[first..]).copied().collect())
     }
 
     /// Chunks of a stage as they were drawn.
     fn outcome(&self, stage: &Stage, chunks: &[f64]) -> Result<Outcome, PlannerError> {
         let mut outcome = Outcome { first_frame: stage.first_frame, ..Outcome::default() };
-        stage.asked.read(chunks, &mut outcome.observations, &mut outcome.rewards);
+        let frames = stage.asked.n + stage.on * self.layout().frames_per_token;
+        stage.asked.read(frames, chunks, &mut outcome.observations, &mut outcome.rewards);
         self.normalizer.observation.denormalize(&mut outcome.observations)?;
         Ok(outcome)
     }

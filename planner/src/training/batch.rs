@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use forethought_envs::data::{
-    Dataset, DatasetNormalizer, Padding, RewardConvention, Trajectory, Window, WindowIndex,
+    Dataset, DatasetNormalizer, Padding, RewardConvention, Support, Trajectory, Window, WindowIndex,
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -43,6 +43,8 @@ pub struct BatchMaker {
     longest: usize,
     /// Where some sequences are drawn more often than others.
     balance: Option<Arc<Balance>>,
+    /// Rows that a leap is near, where sequences that begin there are drawn more often.
+    near_leaps: Option<Arc<Vec<bool>>>,
     preconditioning: Preconditioning,
     train: TrainConfig,
 }
@@ -126,10 +128,13 @@ impl BatchMaker {
                 ),
             });
         }
-        if train.balance > 0.0 && layout.condition.is_empty() {
+        let placed = [("train.balance", train.balance), ("train.near_leaps", train.near_leaps)];
+        if let Some((name, value)) =
+            placed.into_iter().find(|(_, value)| *value > 0.0 && layout.condition.is_empty())
+        {
             return Err(PlannerError::Setting {
-                name: "train.balance",
-                value: train.balance.to_string(),
+                name,
+                value: value.to_string(),
                 remedy: "places are told by the entries that goals speak of, and there are none: set it to 0, or describe \
                          features of kind `position`"
                     .into(),
@@ -143,6 +148,7 @@ impl BatchMaker {
         Ok(Self {
             rows: Arc::new(Rows { observations, actions, rewards }),
             balance: None,
+            near_leaps: near_leaps(dataset, layout, train),
             longest: longest(&windows, layout, train),
             windows,
             preconditioning: model.preconditioning(layout, dynamics)?,
@@ -166,6 +172,7 @@ impl BatchMaker {
             longest: longest(&windows, self.layout(), &self.train),
             windows,
             balance: self.balance.clone(),
+            near_leaps: self.near_leaps.clone(),
             preconditioning: self.preconditioning.clone(),
             train: self.train.clone(),
         })
@@ -239,7 +246,9 @@ impl BatchMaker {
         });
         let hidden = row.hides_goal(rng, &self.train);
         let goal = !layout.condition.is_empty() && !hidden;
-        let window = self.window(rng, chunks, goal);
+        let near_leap =
+            row == Row::Imagine && self.near_leaps.is_some() && rng.random_bool(self.train.near_leaps);
+        let window = if near_leap { self.near_leap(rng, chunks) } else { self.window(rng, chunks, goal) };
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
         let level_tp =
@@ -285,6 +294,19 @@ impl BatchMaker {
         let Some(balance) = self.balance.as_deref().filter(|_| goal) else { return window };
         for _ in 1..MOST_DRAWS {
             if balance.keeps(rng, self.ends(window, chunks)) {
+                break;
+            }
+            window = self.long_enough(rng, chunks);
+        }
+        window
+    }
+
+    /// Draws the window of a sequence of `chunks` chunks that begins where a leap is near.
+    fn near_leap(&self, rng: &mut ChaCha8Rng, chunks: usize) -> Window {
+        let near = |window: Window| self.near_leaps.as_ref().is_some_and(|near| near[window.start]);
+        let mut window = self.long_enough(rng, chunks);
+        for _ in 1..MOST_DRAWS {
+            if near(window) {
                 break;
             }
             window = self.long_enough(rng, chunks);
@@ -399,6 +421,19 @@ impl BatchMaker {
             }
         }
     }
+}
+
+/// Whether a place from which the data leap is within a chunk's travel of each row; none where that is not asked for, and
+/// where they do not leap. Data of which no support can be had are said to have none where that is fitted.
+fn near_leaps(dataset: &Dataset, layout: &TokenLayout, train: &TrainConfig) -> Option<Arc<Vec<bool>>> {
+    if train.near_leaps <= 0.0 {
+        return None;
+    }
+    let support = Support::fit(dataset, &layout.condition, layout.frames_per_token).ok()?;
+    let travel = support.pace().filter(|_| support.has_leaps())? * layout.frames_per_token as f64;
+    let row = |row| dataset.observation(row).map(|row| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
+    let near = |at| row(at).is_some_and(|here| support.leaps_near(&here, travel));
+    Some(Arc::new((0..dataset.len()).map(near).collect()))
 }
 
 /// Windows that sequences are cut from.

@@ -44,9 +44,9 @@ pub struct TrainConfig {
     /// Share of the sequences that ask for outcomes, given the past and decisions. Without blocks of levels this share and
     /// the next two have no effect.
     pub imagine: f64,
-    /// Share of those that begin within a chunk's travel of a place from which the data leap, where they leap anywhere: there
-    /// chance has a say, and it takes many draws to learn its odds. By the place and not by whether a leap followed, so no
-    /// odds change. 0: as the data do.
+    /// Share of those that ask for a block which begins near a place from which the data leap, within two blocks' travel, where
+    /// they leap anywhere: there chance has a say, and it takes many draws to learn its odds. By the place and not by whether
+    /// a leap followed, so no odds change. 0: as the data do.
     pub near_leaps: f64,
     /// Share of the sequences that ask for decisions, given the past.
     pub act: f64,

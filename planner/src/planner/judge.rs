@@ -241,6 +241,7 @@ impl DiffusionPlanner {
         }
         let count = of.len();
         let mut x = Tokens::new(tokens, x_btd, vec![committed + on; count], vec![false; count]);
+        // As many as a plan of that length takes: with three a toy car that keeps its distance crashes in one draw of five.
         let steps = self.config.sampler.steps;
         self.ask(Role::GoOn { chunk: committed }, committed + on, steps, &mut x, &mut |_| {})?;
         Ok(x.x_btd.chunks_exact(tokens * width).flat_map(|x_td| &x_td[first..]).copied().collect())

@@ -11,7 +11,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::balance::Balance;
 use super::data::{least_rows, window_rows};
-use super::rows::{Row, draw_levels};
+use super::rows::{Asked, Row, draw_levels};
 use crate::dynamics::LocalDynamics;
 use crate::layout::{FIRST_CHUNK, GOAL, STATE, is_visible};
 use crate::noise::{LossWeight, Target};
@@ -248,11 +248,20 @@ impl BatchMaker {
         let goal = !layout.condition.is_empty() && !hidden;
         let near_leap =
             row == Row::Imagine && self.near_leaps.is_some() && rng.random_bool(self.train.near_leaps);
-        let window = if near_leap { self.near_leap(rng, chunks) } else { self.window(rng, chunks, goal) };
+        let (window, asked) = match near_leap {
+            true => self.near_leap(rng, chunks),
+            false => (self.window(rng, chunks, goal), None),
+        };
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
-        let level_tp =
-            draw_levels(rng, row, &self.train, layout, self.preconditioning.schedule().levels(), chunks);
+        let level_tp = draw_levels(
+            rng,
+            (row, asked),
+            &self.train,
+            layout,
+            self.preconditioning.schedule().levels(),
+            chunks,
+        );
         self.noise(rng, start, chunks, goal, &level_tp, buffers);
         let Buffers { clean_td, noisy_td, weight_tp, told, terms, scratch } = buffers;
         let (count, halves) = (layout.parts(), if layout.level_blocks == 0 { 1 } else { 2 });
@@ -301,17 +310,20 @@ impl BatchMaker {
         window
     }
 
-    /// Draws the window of a sequence of `chunks` chunks that begins where a leap is near.
-    fn near_leap(&self, rng: &mut ChaCha8Rng, chunks: usize) -> Window {
-        let near = |window: Window| self.near_leaps.as_ref().is_some_and(|near| near[window.start]);
-        let mut window = self.long_enough(rng, chunks);
-        for _ in 1..MOST_DRAWS {
-            if near(window) {
+    /// Draws the window of a sequence of `chunks` chunks and a block of it that begins where a leap is near. Which block it is
+    /// does not depend on the data, and neither does what is taken on what follows: so the odds of what follows stay.
+    fn near_leap(&self, rng: &mut ChaCha8Rng, chunks: usize) -> (Window, Option<Asked>) {
+        let mut drawn = (self.long_enough(rng, chunks), None);
+        for _ in 0..MOST_DRAWS {
+            let window = self.long_enough(rng, chunks);
+            let asked = Asked::draw(rng, self.layout(), self.chunks_in(window, chunks));
+            let begins = window.start + asked.frames_before(self.layout());
+            drawn = (window, Some(Asked { together: false, ..asked }));
+            if self.near_leaps.as_ref().is_some_and(|near| near[begins]) {
                 break;
             }
-            window = self.long_enough(rng, chunks);
         }
-        window
+        drawn
     }
 
     /// Draws a window that holds a sequence of `chunks` chunks, where sequences begin anywhere.
@@ -423,14 +435,14 @@ impl BatchMaker {
     }
 }
 
-/// Whether a place from which the data leap is within a chunk's travel of each row; none where that is not asked for, and
+/// Whether a place from which the data leap is within two blocks' travel of each row; none where that is not asked for, and
 /// where they do not leap. Data of which no support can be had are said to have none where that is fitted.
 fn near_leaps(dataset: &Dataset, layout: &TokenLayout, train: &TrainConfig) -> Option<Arc<Vec<bool>>> {
     if train.near_leaps <= 0.0 {
         return None;
     }
     let support = Support::fit(dataset, &layout.condition, layout.frames_per_token).ok()?;
-    let travel = support.pace().filter(|_| support.has_leaps())? * layout.frames_per_token as f64;
+    let travel = support.pace().filter(|_| support.has_leaps())? * 2.0 * layout.block_frames() as f64;
     let row = |row| dataset.observation(row).map(|row| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
     let near = |at| row(at).is_some_and(|here| support.leaps_near(&here, travel));
     Some(Arc::new((0..dataset.len()).map(near).collect()))

@@ -67,10 +67,35 @@ impl Row {
     }
 }
 
-/// Levels of a sequence with `chunks` visible chunks, `[T, P]` out of `levels`.
+/// Where a world model is asked for outcomes: those of blocks of a chunk, after a past of chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// The chunk in question.
+    pub chunk: usize,
+    /// The block in question, the last of those that are shown.
+    pub block: usize,
+    /// Whether the outcomes of the blocks before it are asked for as well, all at one level. Else they are clean.
+    pub together: bool,
+}
+
+impl Asked {
+    /// Any block of a chunk that half of all times is the first one.
+    pub fn draw(rng: &mut ChaCha8Rng, layout: &TokenLayout, chunks: usize) -> Self {
+        let chunk = if rng.random_bool(0.5) { 0 } else { rng.random_range(0..chunks) };
+        Self { chunk, block: rng.random_range(0..layout.level_blocks), together: rng.random_bool(0.5) }
+    }
+
+    /// Frames of a sequence before the block in question.
+    pub fn frames_before(self, layout: &TokenLayout) -> usize {
+        self.chunk * layout.frames_per_token + layout.frames_of(self.block).start
+    }
+}
+
+/// Levels of a sequence with `chunks` visible chunks, `[T, P]` out of `levels`. `asked` is what a world model is to be asked
+/// for; where it is not given any block is.
 pub(super) fn draw_levels(
     rng: &mut ChaCha8Rng,
-    row: Row,
+    (row, asked): (Row, Option<Asked>),
     train: &TrainConfig,
     layout: &TokenLayout,
     levels: usize,
@@ -87,7 +112,7 @@ pub(super) fn draw_levels(
     match row {
         Row::Independent => draw.independent(of_chunks),
         Row::Pyramid => draw.pyramid(of_chunks),
-        Row::Imagine => draw.imagine(of_chunks),
+        Row::Imagine => draw.imagine(asked, of_chunks),
         Row::Act => draw.act(of_chunks),
         Row::InferActions => draw.infer_actions(of_chunks),
     }
@@ -151,9 +176,14 @@ impl Draw<'_> {
 
     /// Cleans a past of any length, the empty one in every second row; returns the chunk after it, `[P]`.
     fn past<'l>(&mut self, level_cp: &'l mut [u16]) -> &'l mut [u16] {
-        let count = self.layout.parts();
-        let chunks = level_cp.len() / count;
+        let chunks = level_cp.len() / self.layout.parts();
         let past = if self.rng.random_bool(0.5) { 0 } else { self.rng.random_range(0..chunks) };
+        self.after(past, level_cp)
+    }
+
+    /// Cleans a past of so many chunks; returns the chunk after it, `[P]`.
+    fn after<'l>(&mut self, past: usize, level_cp: &'l mut [u16]) -> &'l mut [u16] {
+        let count = self.layout.parts();
         let (before, rest) = level_cp.split_at_mut(past * count);
         before.chunks_exact_mut(count).for_each(|level_p| level_p.fill(self.known()));
         &mut rest[..count]
@@ -161,15 +191,16 @@ impl Draw<'_> {
 
     /// Outcomes of the blocks before the one in question are clean, or at its level, as they are where a chunk is imagined
     /// at once. What follows is open, decisions included: they may have answered the outcome (to do is not to see).
-    fn imagine(&mut self, level_cp: &mut [u16]) {
+    fn imagine(&mut self, asked: Option<Asked>, level_cp: &mut [u16]) {
         let layout = self.layout;
-        let chunk = self.past(level_cp);
-        let (shown, outcome) = (self.rng.random_range(1..=layout.level_blocks), self.any());
-        let together = self.rng.random_bool(0.5);
-        for block in 0..shown {
+        let chunks = level_cp.len() / layout.parts();
+        let asked = asked.unwrap_or_else(|| Asked::draw(self.rng, layout, chunks));
+        let chunk = self.after(asked.chunk.min(chunks - 1), level_cp);
+        let outcome = self.any();
+        for block in 0..=asked.block {
             chunk[layout.part(block, Half::Action)] = self.known();
-            let asked = together || block + 1 == shown;
-            chunk[layout.part(block, Half::Outcome)] = if asked { outcome } else { self.known() };
+            let open = asked.together || block == asked.block;
+            chunk[layout.part(block, Half::Outcome)] = if open { outcome } else { self.known() };
         }
     }
 

@@ -262,8 +262,8 @@ fn balance_draws_what_is_rare_and_without_places_it_is_refused() {
     }
 }
 
-/// Sequences that begin near a pad at 30 from which one drive in three leaps to 80: more of them are drawn, and of those that
-/// begin there as many leap as before.
+/// Blocks that begin near a pad at 30 from which one drive in three leaps to 80, some of them first blocks: more of them are
+/// drawn, and of the sequences that begin there as many leap as before.
 #[test]
 fn sequences_near_leaps_are_drawn_more_often_and_the_odds_of_a_leap_stay() {
     const LEAPS: f64 = 1.0 / 3.0;
@@ -274,7 +274,8 @@ fn sequences_near_leaps_are_drawn_more_often_and_the_odds_of_a_leap_stay() {
             observation[0] = if leapt { 80.0 } else { 0.0 } + 0.5 * (row - if leapt { 61 } else { 0 }) as f32;
         }
     }
-    let model = ModelConfig { level_blocks: 1, ..model(false) };
+    // Of one chunk: what follows a block in question that comes later has a say in what leads up to it.
+    let model = ModelConfig { level_blocks: 1, chunks: 1, ..model(false) };
     let layout = model.layout(&spec()).unwrap();
     let drawn = |near_leaps: f64| {
         let train = TrainConfig {
@@ -304,7 +305,7 @@ fn sequences_near_leaps_are_drawn_more_often_and_the_odds_of_a_leap_stay() {
         (counts[1] / counts[0], counts[2] / counts[1], (LEAPS * (1.0 - LEAPS) / counts[1]).sqrt())
     };
     let ((seldom, plain, _), (often, leapt, error)) = (drawn(0.0), drawn(1.0));
-    assert!(often > 10.0 * seldom && plain > 0.1, "{seldom} {often} {plain}");
+    assert!(often > 5.0 * seldom && plain > 0.1, "{seldom} {often} {plain}");
     assert!((leapt - LEAPS).abs() < 3.0 * error, "{leapt} +- {error}");
 }
 

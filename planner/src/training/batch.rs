@@ -318,7 +318,7 @@ impl BatchMaker {
             let window = self.long_enough(rng, chunks);
             let asked = Asked::draw(rng, self.layout(), self.chunks_in(window, chunks));
             let begins = window.start + asked.frames_before(self.layout());
-            drawn = (window, Some(Asked { together: false, ..asked }));
+            drawn = (window, Some(asked));
             if self.near_leaps.as_ref().is_some_and(|near| near[begins]) {
                 break;
             }

@@ -67,22 +67,24 @@ impl Row {
     }
 }
 
-/// Where a world model is asked for outcomes: those of blocks of a chunk, after a past of chunks.
+/// Chunks of the past, of any number, in every second row none.
+fn past(rng: &mut ChaCha8Rng, chunks: usize) -> usize {
+    if rng.random_bool(0.5) { 0 } else { rng.random_range(0..chunks) }
+}
+
+/// Where a world model is asked for outcomes: those of a block of a chunk, after a past of chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     /// The chunk in question.
     pub chunk: usize,
     /// The block in question, the last of those that are shown.
     pub block: usize,
-    /// Whether the outcomes of the blocks before it are asked for as well, all at one level. Else they are clean.
-    pub together: bool,
 }
 
 impl Asked {
-    /// Any block of a chunk that half of all times is the first one.
+    /// Any block, alone.
     pub fn draw(rng: &mut ChaCha8Rng, layout: &TokenLayout, chunks: usize) -> Self {
-        let chunk = if rng.random_bool(0.5) { 0 } else { rng.random_range(0..chunks) };
-        Self { chunk, block: rng.random_range(0..layout.level_blocks), together: rng.random_bool(0.5) }
+        Self { chunk: past(rng, chunks), block: rng.random_range(0..layout.level_blocks) }
     }
 
     /// Frames of a sequence before the block in question.
@@ -92,7 +94,7 @@ impl Asked {
 }
 
 /// Levels of a sequence with `chunks` visible chunks, `[T, P]` out of `levels`. `asked` is what a world model is to be asked
-/// for; where it is not given any block is.
+/// for; where it is not given any block is, half of all times together with those before it.
 pub(super) fn draw_levels(
     rng: &mut ChaCha8Rng,
     (row, asked): (Row, Option<Asked>),
@@ -174,10 +176,9 @@ impl Draw<'_> {
         }
     }
 
-    /// Cleans a past of any length, the empty one in every second row; returns the chunk after it, `[P]`.
+    /// Cleans a past of any length; returns the chunk after it, `[P]`.
     fn past<'l>(&mut self, level_cp: &'l mut [u16]) -> &'l mut [u16] {
-        let chunks = level_cp.len() / self.layout.parts();
-        let past = if self.rng.random_bool(0.5) { 0 } else { self.rng.random_range(0..chunks) };
+        let past = past(self.rng, level_cp.len() / self.layout.parts());
         self.after(past, level_cp)
     }
 
@@ -193,13 +194,16 @@ impl Draw<'_> {
     /// at once. What follows is open, decisions included: they may have answered the outcome (to do is not to see).
     fn imagine(&mut self, asked: Option<Asked>, level_cp: &mut [u16]) {
         let layout = self.layout;
-        let chunks = level_cp.len() / layout.parts();
-        let asked = asked.unwrap_or_else(|| Asked::draw(self.rng, layout, chunks));
-        let chunk = self.after(asked.chunk.min(chunks - 1), level_cp);
+        let chunk = match asked {
+            Some(asked) => self.after(asked.chunk, level_cp),
+            None => self.past(level_cp),
+        };
+        let last = asked.map_or_else(|| self.rng.random_range(0..layout.level_blocks), |asked| asked.block);
         let outcome = self.any();
-        for block in 0..=asked.block {
+        let together = asked.is_none() && self.rng.random_bool(0.5);
+        for block in 0..=last {
             chunk[layout.part(block, Half::Action)] = self.known();
-            let open = asked.together || block == asked.block;
+            let open = together || block == last;
             chunk[layout.part(block, Half::Outcome)] = if open { outcome } else { self.known() };
         }
     }

@@ -86,7 +86,8 @@ impl Agent {
                     .map_err(|source| AgentError::Planning { at: at(), count: 1, source })?
                     .pop()
                     .ok_or_else(|| AgentError::MalformedPlan { at: at(), problem: "there is none".into() })?;
-            self.follower.accept(plan)?;
+            let first_step = self.follower.at().step;
+            self.follower.accept(Plan { first_step, ..plan })?;
         }
         self.follower.command(observation)
     }

@@ -21,7 +21,6 @@ pub struct Follower {
     at: EpisodeStep,
     task: SharedTask,
     plan: Option<Plan>,
-    executed: usize,
     command: Vec<f64>,
 }
 
@@ -35,7 +34,6 @@ impl Follower {
             at: EpisodeStep { env_id: spec.id.clone(), seed: 0, step: 0 },
             task: Arc::new(NoTask),
             plan: None,
-            executed: 0,
             command: vec![0.0; spec.action.len()],
         }
     }
@@ -44,34 +42,40 @@ impl Follower {
     pub fn reset(&mut self, seed: u64, task: SharedTask) {
         self.controller.reset();
         (self.at.seed, self.at.step) = (seed, 0);
-        (self.task, self.plan, self.executed) = (task, None, 0);
+        (self.task, self.plan) = (task, None);
     }
 
     /// Whether the next command needs a new plan.
     pub fn due(&self) -> bool {
-        let worn = |plan: &Plan| self.executed >= self.execution_horizon.min(plan.frames);
+        let worn = |plan: &Plan| self.executed(plan) >= self.execution_horizon.min(plan.frames);
         self.plan.as_ref().is_none_or(worn)
+    }
+
+    /// Frames of a plan that were executed: by its absolute first step, so that one that comes late is not begun anew.
+    fn executed(&self, plan: &Plan) -> usize {
+        self.at.step.saturating_sub(plan.first_step)
     }
 
     /// What the next plan is to start from. Its noise is named by the episode's seed and step, whatever else is planned
     /// with it.
     pub fn request<'a>(&'a self, observation: &'a [f64]) -> Request<'a> {
-        let left = self.plan.as_ref().filter(|plan| self.executed < plan.frames);
+        let left = self.plan.as_ref().filter(|plan| self.executed(plan) < plan.frames);
         Request {
             observation,
             task: self.task.as_ref(),
-            in_force: left.map(|plan| InForce { plan, executed: self.executed }),
+            in_force: left.map(|plan| InForce { plan, executed: self.executed(plan) }),
+            committed: 0,
+            step: self.at.step,
             seed: stream(self.at.seed, &[PLAN_STREAM, self.at.step as u64]).next_u64(),
         }
     }
 
-    /// Puts a plan in force.
+    /// Puts a plan in force, from the row of its that is due by [`Plan::first_step`].
     ///
     /// # Errors
     /// [`AgentError::MalformedPlan`] for what is no plan here; the one in force stays then.
     pub fn accept(&mut self, plan: Plan) -> Result<&Plan, AgentError> {
         self.check(&plan)?;
-        self.executed = 0;
         Ok(self.plan.insert(plan))
     }
 
@@ -101,7 +105,7 @@ impl Follower {
             let (at, what) = (self.at.clone(), "observation");
             return Err(AgentError::NonFinite { at, what, index, value: observation[index] });
         }
-        let (row, action) = (self.executed, self.command.len());
+        let (row, action) = (self.executed(plan), self.command.len());
         let ahead = PlanView {
             observations: plan.observations.get(row * self.observation..).unwrap_or_default(),
             actions: plan.actions.get(row * action..).unwrap_or_default(),
@@ -110,7 +114,6 @@ impl Follower {
             let (at, controller) = (self.at.clone(), self.controller.name());
             AgentError::Controller { at, controller, source: Box::new(source) }
         })?;
-        self.executed += 1;
         self.at.step += 1;
         Ok(&self.command)
     }

@@ -97,7 +97,7 @@ fn plan_due(
         let trace = std::mem::take(&mut plan.trace);
         let rejected = std::mem::take(&mut plan.rejected);
         let first_step = episodes[i].record.rewards.len();
-        let plan = followers[i].accept(plan)?;
+        let plan = followers[i].accept(Plan { first_step, ..plan })?;
         let mut record = PlanRecord { took_s, ..told(plan, first_step, config) };
         if config.record_plans {
             keep_frames(&mut record, plan, trace);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use forethought_agent::{Agent, RolloutConfig};
 use forethought_envs::GoalTask;
-use forethought_planner::{Plan, Planner, PlannerError, Request};
+use forethought_planner::{Budget, Plan, Planner, PlannerError, Request};
 use forethought_policies::{ControlConfig, make_controller};
 use free_space::{FreeSpace, StraightLine, every, run, setup};
 
@@ -65,7 +65,12 @@ fn a_planner_error_surfaces_with_its_place() {
 struct Canned(Vec<Plan>);
 
 impl Planner for Canned {
-    fn plan(&mut self, _: &[Request<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
+    fn plan_within(
+        &mut self,
+        _: &[Request<'_>],
+        _: bool,
+        _: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError> {
         Ok(self.0.clone())
     }
 }

@@ -8,6 +8,7 @@
 //! [`training`] and [`checkpoint`]. [`MppiPlanner`] is a baseline.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+mod budget;
 mod continuation;
 mod denoiser;
 mod dynamics;
@@ -42,6 +43,7 @@ pub mod noise;
 pub mod random;
 pub mod training;
 
+pub use budget::{Budget, Foresight, RowTimes};
 pub use continuation::{Continuation, ContinuationConfig, HistoryForm, Trajectory};
 pub use denoiser::{Cotangent, Denoiser, NoisyBatch};
 pub use dynamics::LocalDynamics;
@@ -56,7 +58,7 @@ pub use monte_carlo_config::MonteCarloConfig;
 pub use mppi::MppiPlanner;
 pub use mppi_config::{MppiConfig, MppiObjective};
 pub use outlook::{Outcome, Outlook, as_planned};
-pub use plan::{InForce, Memory, Plan, PlanStats, Planner, Request, Snapshot};
+pub use plan::{InForce, Memory, Plan, PlanStats, PlanStatus, Planner, Request, Snapshot};
 pub use plan_config::{
     GuidanceConfig, HorizonConfig, Lengths, OutOfData, PlanConfig, RankConfig, SamplerConfig,
 };

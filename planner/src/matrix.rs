@@ -272,6 +272,11 @@ impl SchedulingMatrix {
         &self.entries[m * self.columns()..(m + 1) * self.columns()]
     }
 
+    /// Tokens, counted from the first, that are clean before step `m`.
+    pub fn clean_tokens(&self, m: usize) -> usize {
+        self.row(m).chunks_exact(self.parts).take_while(|levels| levels.iter().all(|&level| level == 0)).count()
+    }
+
     /// First row at which tokens `0..tokens` are all clean.
     pub fn clean_after(&self, tokens: usize) -> usize {
         let near = tokens.min(self.tokens) * self.parts;

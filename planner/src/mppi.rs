@@ -14,12 +14,13 @@
 use std::sync::Arc;
 
 use forethought_envs::{Dynamics, EnvSpec};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 
 use crate::error::{check_finite, check_len};
 use crate::mppi_config::{MppiConfig, MppiObjective};
 use crate::network::thread_pool;
-use crate::plan::{Plan, PlanStats, Planner, Request};
+use crate::budget::{Budget, Metered};
+use crate::plan::{Plan, PlanStats, PlanStatus, Planner, Request};
 use crate::{PlannerError, random};
 
 /// Plans by rolling out known dynamics of a fully observed environment, towards a task with a goal.
@@ -53,29 +54,25 @@ impl MppiPlanner {
         &self.config
     }
 
-    /// Rounds of sampling, each around the weighted mean of the one before.
-    fn plan_one(&self, request: &Request<'_>, aim: &Aim<'_>) -> Plan {
-        let MppiConfig { samples, horizon, noise, temperature, iterations, .. } = self.config;
+    /// A round of sampling around the nominal sequence, which becomes the weighted mean.
+    fn round(&self, round: usize, seed: u64, samples: usize, aim: &Aim<'_>, nominal_ha: &mut [f64]) {
+        let MppiConfig { horizon, noise, temperature, .. } = self.config;
         let (space, width) = (&self.spec.action, self.spec.action.len());
-        let mut nominal_ha = shifted(request, horizon, width);
         let mut sampled_kha = vec![0.0; samples * horizon * width];
-        for iteration in 0..iterations {
-            random::fill_normal(&mut random::stream(request.seed, &[iteration as u64]), &mut sampled_kha);
-            for sampled_ha in sampled_kha.chunks_exact_mut(horizon * width) {
-                for (action, nominal) in sampled_ha.iter_mut().zip(&nominal_ha) {
-                    *action = nominal + noise * *action;
-                }
-                sampled_ha.chunks_exact_mut(width).for_each(|action| space.clip(action));
+        random::fill_normal(&mut random::stream(seed, &[round as u64]), &mut sampled_kha);
+        for sampled_ha in sampled_kha.chunks_exact_mut(horizon * width) {
+            for (action, nominal) in sampled_ha.iter_mut().zip(&*nominal_ha) {
+                *action = nominal + noise * *action;
             }
-            let sampled = || sampled_kha.chunks_exact(horizon * width);
-            let scores_k: Vec<f64> = sampled().map(|sampled_ha| self.score(sampled_ha, aim)).collect();
-            let weights_k = weights(&scores_k, temperature);
-            nominal_ha.fill(0.0);
-            for (sampled_ha, weight) in sampled().zip(weights_k) {
-                nominal_ha.iter_mut().zip(sampled_ha).for_each(|(mean, action)| *mean += weight * action);
-            }
+            sampled_ha.chunks_exact_mut(width).for_each(|action| space.clip(action));
         }
-        self.finish(nominal_ha, aim)
+        let sampled = || sampled_kha.chunks_exact(horizon * width);
+        let scores_k: Vec<f64> = sampled().map(|sampled_ha| self.score(sampled_ha, aim)).collect();
+        let weights_k = weights(&scores_k, temperature);
+        nominal_ha.fill(0.0);
+        for (sampled_ha, weight) in sampled().zip(weights_k) {
+            nominal_ha.iter_mut().zip(sampled_ha).for_each(|(mean, action)| *mean += weight * action);
+        }
     }
 
     /// Calls `visit` with the state after each action.
@@ -102,7 +99,7 @@ impl MppiPlanner {
     }
 
     /// The plan of these actions: what they lead to, when it arrives, and for how long it is there.
-    fn finish(&self, actions: Vec<f64>, aim: &Aim<'_>) -> Plan {
+    fn finish(&self, actions: Vec<f64>, aim: &Aim<'_>, stats: PlanStats) -> Plan {
         let frames = self.config.horizon;
         let mut observations = Vec::with_capacity(frames * self.spec.observation.len());
         let (mut arrival, mut inside, mut closest) = (None, 0.0, f64::INFINITY);
@@ -119,18 +116,41 @@ impl MppiPlanner {
         });
         // Among plans that never arrive the one that comes closest, as the diffusion planner has it.
         let score = inside - closest / (1.0 + closest);
-        let stats = PlanStats { rows: self.config.iterations, candidates: self.config.samples };
-        Plan { observations, actions, frames, score, arrival, stats, ..Plan::default() }
+        Plan { observations, actions, frames, clean: frames, score, arrival, stats, ..Plan::default() }
     }
 }
 
 impl Planner for MppiPlanner {
-    fn plan(&mut self, requests: &[Request<'_>], _trace: bool) -> Result<Vec<Plan>, PlannerError> {
-        let aims =
-            requests.iter().map(|request| Aim::new(request, &self.spec)).collect::<Result<Vec<_>, _>>()?;
-        let due: Vec<_> = requests.iter().zip(&aims).collect();
-        let this = &*self;
-        Ok(this.pool.install(|| due.par_iter().map(|(request, aim)| this.plan_one(request, aim)).collect()))
+    /// A row of the budget is a round of sampling.
+    fn plan_within(
+        &mut self,
+        requests: &[Request<'_>],
+        _trace: bool,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError> {
+        let MppiConfig { samples, horizon, iterations, .. } = self.config;
+        let candidates = budget.candidates_of(samples);
+        let nominal = |request: &Request<'_>| shifted(request, horizon, self.spec.action.len());
+        let mut due = Vec::with_capacity(requests.len());
+        for request in requests {
+            due.push((request, Aim::new(request, &self.spec)?, nominal(request)));
+        }
+        let (this, mut rows) = (&*self, 0);
+        let mut metered = Metered::new(budget, requests.len() * candidates, true);
+        while metered.row(rows == iterations) {
+            this.pool.install(|| {
+                due.par_iter_mut().for_each(|(request, aim, nominal_ha)| {
+                    this.round(rows, request.seed, candidates, aim, nominal_ha);
+                });
+            });
+            rows += 1;
+        }
+        let status = if metered.stopped() { PlanStatus::Cut } else { PlanStatus::Complete };
+        let finish = |(request, aim, nominal_ha): (&Request<'_>, _, _)| {
+            let plan = this.finish(nominal_ha, &aim, PlanStats { rows, candidates });
+            Plan { first_step: request.step, status, ..plan }
+        };
+        Ok(due.into_iter().map(finish).collect())
     }
 }
 

@@ -6,11 +6,20 @@ use std::sync::Arc;
 
 use forethought_envs::{Condition, Frames, Rows, Task};
 
-use crate::{Outlook, PlannerError};
+use serde::{Deserialize, Serialize};
+
+use crate::{Budget, Outlook, PlannerError};
 
 /// One planned trajectory. Frame `i` is environment step `i + 1` after the observation it was planned from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
+    /// Absolute step of the observation that it was planned from ([`Request::step`]); its first action is for that step.
+    pub first_step: usize,
+    /// Frames, counted from the first, that were sampled to their end. Those after them are estimates at a level of noise:
+    /// in part by the schedule, which leaves the far future uncertain, and in part because the budget ran out.
+    pub clean: usize,
+    /// Whether all was done that planning consists of.
+    pub status: PlanStatus,
     /// Planned observations `[frames, observation]`, environment units.
     pub observations: Vec<f64>,
     /// Planned actions `[frames, action]`, environment units; action `i` leads to observation `i`.
@@ -37,6 +46,17 @@ pub struct Plan {
     pub trace: Vec<Snapshot>,
     /// What the planner wants to know of it when it makes the next one.
     pub memory: Memory,
+}
+
+/// Whether a plan is all that planning would have led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanStatus {
+    /// It is.
+    #[default]
+    Complete,
+    /// Its [`Budget`] ran out: it is the best of what there was by then.
+    Cut,
 }
 
 /// What making a plan took.
@@ -105,6 +125,11 @@ pub struct Request<'a> {
     pub task: &'a dyn Task,
     /// The plan in force, where there is one.
     pub in_force: Option<InForce<'a>>,
+    /// Frames of the plan in force, from the next one on, that will be executed whatever the new plan says, because they are
+    /// while it is made. They are the first of the new plan, and what comes after them begins where they lead.
+    pub committed: usize,
+    /// Absolute step of the observation.
+    pub step: usize,
     /// Seed of all that is random in this plan.
     pub seed: u64,
 }
@@ -112,7 +137,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A first plan.
     pub fn new(observation: &'a [f64], task: &'a dyn Task, seed: u64) -> Self {
-        Self { observation, task, in_force: None, seed }
+        Self { observation, task, in_force: None, committed: 0, step: 0, seed }
     }
 
     /// The same with a plan in force.
@@ -129,18 +154,37 @@ impl<'a> Request<'a> {
 
 /// Makes plans.
 pub trait Planner: Send {
-    /// Plans for all requests together; plan `i` answers request `i` and depends on nothing else.
-    /// `trace` asks for every snapshot.
+    /// Plans for all requests together, within a budget; plan `i` answers request `i` and, as long as the budget stops
+    /// nothing, depends on nothing else. `trace` asks for every snapshot. Where the budget runs out, plans are the best of
+    /// what there was by then ([`PlanStatus::Cut`]).
     ///
     /// # Errors
     /// [`PlannerError::Length`] and [`PlannerError::NonFinite`] for malformed requests;
     /// [`PlannerError::BrokenOutput`] when a model's answer is not finite.
-    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError>;
+    fn plan_within(
+        &mut self,
+        requests: &[Request<'_>],
+        trace: bool,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError>;
+
+    /// The same, as long as it takes.
+    ///
+    /// # Errors
+    /// As [`Self::plan_within`].
+    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
+        self.plan_within(requests, trace, &mut Budget::unlimited())
+    }
 }
 
 impl<P: Planner + ?Sized> Planner for Box<P> {
-    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
-        (**self).plan(requests, trace)
+    fn plan_within(
+        &mut self,
+        requests: &[Request<'_>],
+        trace: bool,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError> {
+        (**self).plan_within(requests, trace, budget)
     }
 }
 

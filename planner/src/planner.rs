@@ -21,6 +21,7 @@ mod imagine;
 mod judge;
 mod legs;
 mod notes;
+mod promised;
 mod rank;
 mod roles;
 mod situation;
@@ -34,13 +35,16 @@ use crate::checkpoint::SlotLimits;
 use crate::denoiser::Denoiser;
 use crate::error::check_len;
 use crate::noise::NoiseSchedule;
-use crate::plan::{Plan, Planner, Request};
+use crate::budget::Budget;
+use crate::plan::{Plan, PlanStatus, Planner, Request};
 use crate::plan_config::PlanConfig;
 use crate::{PlannerError, TokenLayout};
 pub use decision_gradient::DecisionGradient;
 pub use imagine::{Decisions, Outcomes};
+use candidates::Run;
 use legs::{KnownWays, Leg};
 use notes::{arrives, notes, will_do};
+use promised::Promised;
 use situation::{Kind, Situation};
 
 /// Numbers of a batch of candidates at most: 2 GiB for each of its arrays.
@@ -75,15 +79,29 @@ struct Choice<'a> {
 }
 
 impl Planner for DiffusionPlanner {
-    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
-        self.travel(requests, trace)
+    fn plan_within(
+        &mut self,
+        requests: &[Request<'_>],
+        trace: bool,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError> {
+        let promised: Vec<_> = requests.iter().map(Promised::new).collect();
+        let requests: Vec<_> = promised.iter().map(Promised::request).collect();
+        let plans = self.travel(&requests, trace, budget)?;
+        let status = if budget.stopped() { PlanStatus::Cut } else { PlanStatus::Complete };
+        Ok(promised.iter().zip(plans).map(|(promised, plan)| promised.begin(Plan { status, ..plan }, self.layout())).collect())
     }
 }
 
 impl DiffusionPlanner {
     /// Plans no longer than a sequence: proposes, samples, ranks and reuses. The best comes first; where plans are chosen by
     /// their outcomes, all others come after it.
-    fn plan_leg(&mut self, requests: &[Leg<'_>], trace: bool) -> Result<Vec<Vec<Plan>>, PlannerError> {
+    fn plan_leg(
+        &mut self,
+        requests: &[Leg<'_>],
+        trace: bool,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<Vec<Plan>>, PlannerError> {
         let mut choices = Vec::with_capacity(requests.len());
         for leg in requests {
             let situation = Situation::new(leg, &self.config, self.layout(), &self.normalizer, &self.limits)?;
@@ -94,15 +112,22 @@ impl DiffusionPlanner {
         }
         for round in 0..Situation::ROUNDS {
             choices.iter_mut().for_each(|choice| choice.open(round));
-            for ((chunks, kind), mut members) in self.propose(&choices, round) {
+            for ((chunks, kind), mut members) in self.propose(&choices, round, budget) {
                 // Of plans that are shown the goal no longer one arrives before one that will do. Others differ by more.
                 members.retain(|&i| !(kind.shown && choices[i].enough()));
                 if members.is_empty() {
                     continue;
                 }
+                // Whatever the budget, there is a plan.
+                let needed = members.iter().any(|&i| choices[i].best.is_none() && !choices[i].once);
+                if !needed && !budget.another(members.len() * self.layout().tokens(chunks)) {
+                    continue;
+                }
                 let situations: Vec<&Situation<'_>> =
                     members.iter().map(|&i| &choices[i].situation).collect();
-                let plans = self.sample(&situations, (chunks, round), kind, trace)?;
+                let candidates = self.candidates(kind, budget);
+                let run = Run { chunks, round, kind, candidates, needed };
+                let plans = self.sample(&situations, run, trace, budget)?;
                 for (i, plan) in members.into_iter().zip(plans) {
                     choices[i].rank(plan);
                 }
@@ -219,18 +244,23 @@ impl DiffusionPlanner {
     }
 
     /// Candidates of each length: a plan that is to stay where it is has nothing to choose from.
-    fn candidates(&self, kind: Kind) -> usize {
-        if kind.shown && kind.staying { 1 } else { self.config.rank.candidates }
+    fn candidates(&self, kind: Kind, budget: &Budget<'_>) -> usize {
+        if kind.shown && kind.staying { 1 } else { budget.candidates_of(self.config.rank.candidates) }
     }
 
     /// Candidates of a round, by length and kind: what is sampled together, so that a plan depends on its request
     /// alone. Lengths rise.
-    fn propose(&self, choices: &[Choice<'_>], round: usize) -> BTreeMap<(usize, Kind), Vec<usize>> {
+    fn propose(
+        &self,
+        choices: &[Choice<'_>],
+        round: usize,
+        budget: &Budget<'_>,
+    ) -> BTreeMap<(usize, Kind), Vec<usize>> {
         let mut runs: BTreeMap<(usize, Kind), Vec<usize>> = BTreeMap::new();
         for (i, choice) in choices.iter().enumerate().filter(|(_, choice)| !choice.will_do()) {
             for &chunks in choice.lengths(round) {
                 let run = runs.entry((chunks, choice.situation.kind)).or_default();
-                run.extend(std::iter::repeat_n(i, self.candidates(choice.situation.kind)));
+                run.extend(std::iter::repeat_n(i, self.candidates(choice.situation.kind, budget)));
             }
         }
         runs

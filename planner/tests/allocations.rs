@@ -103,7 +103,7 @@ fn counted(denoiser: Box<dyn Denoiser>, levels: u16) -> [(usize, usize); 2] {
     (config.sampler.steps, config.guidance.mc_samples, config.rank.ood_penalty) = (levels, 3, 0.0);
     let mut planner = DiffusionPlanner::new(denoiser, schedule(), normalizer, limits, config, None).unwrap();
     let goal = GoalTask::new(&[0, 1], &[5.0, 5.0], 0.1);
-    let cold = Request { observation: &[0.0, 0.2], task: &goal, in_force: None, seed: 5 };
+    let cold = Request::new(&[0.0, 0.2], &goal, 5);
     let first = planner.plan(&[cold], false).unwrap().remove(0);
     let warm = Request { in_force: Some(InForce { plan: &first, executed: 2 }), ..cold };
     planner.plan(&[warm], false).unwrap();

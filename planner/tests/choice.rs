@@ -136,7 +136,7 @@ fn goal(values: &[f64]) -> &'static GoalTask {
 }
 
 fn request(seed: u64) -> Request<'static> {
-    Request { observation: &START, task: goal(&END), in_force: None, seed }
+    Request::new(&START, goal(&END), seed)
 }
 
 fn highest_and_lowest(plan: &Plan) -> (f64, f64) {

@@ -29,7 +29,7 @@ fn small() -> MppiConfig {
 
 fn request<'a>(observation: &'a [f64], goal: &[f64], seed: u64) -> Request<'a> {
     let task = Box::leak(Box::new(GoalTask::new(&[0, 1], goal, 0.5)));
-    Request { observation, task, in_force: None, seed }
+    Request::new(observation, task, seed)
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn malformed_requests_and_settings_are_refused() {
     let mut refused = |observation: &[f64], goal: Option<&[f64]>| {
         let request = match goal {
             Some(goal) => self::request(observation, goal, 0),
-            None => Request { observation, task: &ReturnTask, in_force: None, seed: 0 },
+            None => Request::new(observation, &ReturnTask, 0),
         };
         let sound = self::request(&CORNER, &[1.0, 1.0], 0);
         planner.plan(&[sound, request], false).unwrap_err()

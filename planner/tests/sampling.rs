@@ -379,7 +379,7 @@ fn completions_of_a_warm_start_are_drawn_around_the_previous_plan() {
     let config = PlanConfig { warm_start: 0.5, ..guided(64) };
     let mut planner =
         DiffusionPlanner::new(Box::new(denoiser), schedule(1000), normalizer, limits, config, None).unwrap();
-    let request = Request { observation: &[0.0, 0.0], task: goal(&[1.0, 1.0]), in_force: None, seed: 5 };
+    let request = Request::new(&[0.0, 0.0], goal(&[1.0, 1.0]), 5);
     let first = planner.plan(&[request], false).unwrap().remove(0);
     assert!(first.observations.iter().all(|v| (v - CLEAN).abs() < 1e-9), "the plan is the estimate");
     shown.lock().unwrap().clear();
@@ -445,7 +445,7 @@ fn planner(config: PlanConfig) -> DiffusionPlanner {
 }
 
 fn plan(config: PlanConfig) -> forethought_planner::Plan {
-    let request = Request { observation: &[0.3, -0.7], task: goal(&[1.0, 1.0]), in_force: None, seed: 5 };
+    let request = Request::new(&[0.3, -0.7], goal(&[1.0, 1.0]), 5);
     planner(config).plan(&[request], true).unwrap().remove(0)
 }
 

@@ -7,7 +7,7 @@
 use forethought_agent::{AgentError, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
 use forethought_envs::gymnasium::{AsGymnasium, FromGymnasium};
 use forethought_envs::{EnvSpec, Environment, Feature, FeatureKind, Start, TimeLimit, make};
-use forethought_planner::{Plan, Planner, PlannerError, Request};
+use forethought_planner::{Budget, Plan, Planner, PlannerError, Request};
 use forethought_policies::{ControlConfig, PdConfig, make_controller, make_policy};
 use gymnasium_rs::core::{Env, Info, Options, Space};
 use gymnasium_rs::envs::cartpole::CartPole;
@@ -68,7 +68,12 @@ struct ModelPlanner {
 }
 
 impl Planner for ModelPlanner {
-    fn plan(&mut self, requests: &[Request<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
+    fn plan_within(
+        &mut self,
+        requests: &[Request<'_>],
+        _: bool,
+        _: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError> {
         self.batches.push(requests.len());
         let of = |request: &Request<'_>| {
             assert!(request.task.condition().is_none());
@@ -162,7 +167,12 @@ fn replayed(record: &EpisodeRecord) {
 struct Balance;
 
 impl Planner for Balance {
-    fn plan(&mut self, requests: &[Request<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
+    fn plan_within(
+        &mut self,
+        requests: &[Request<'_>],
+        _: bool,
+        _: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError> {
         let of = |request: &Request<'_>| {
             let o = request.observation;
             let right = o[2] + 0.5 * o[3] + 0.05 * o[1] > 0.0;

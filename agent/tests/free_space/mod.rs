@@ -6,7 +6,7 @@ use std::sync::Arc;
 use forethought_envs::{
     BoxSpace, EnvError, EnvSpec, Environment, Feature, FeatureKind, GoalTask, SharedTask, Start, Transition,
 };
-use forethought_planner::{Plan, Planner, PlannerError, Request, Snapshot, random};
+use forethought_planner::{Budget, Plan, Planner, PlannerError, Request, Snapshot, random};
 use forethought_policies::{ControlConfig, PdConfig, make_controller};
 
 /// Seconds of a step; an action is an acceleration.
@@ -173,7 +173,12 @@ impl StraightLine {
 }
 
 impl Planner for StraightLine {
-    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
+    fn plan_within(
+        &mut self,
+        requests: &[Request<'_>],
+        trace: bool,
+        _: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError> {
         let fails = self.fails_at == Some(self.calls.len());
         self.calls.push(
             requests

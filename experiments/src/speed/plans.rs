@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
 use forethought_envs::{EnvSpec, GoalTask, Start, Task, make};
-use forethought_planner::{DiffusionPlanner, FIRST_CHUNK, InForce, Plan, Planner, PlannerError, Request};
+use forethought_planner::{Budget, DiffusionPlanner, FIRST_CHUNK, InForce, Plan, Planner, PlannerError, Request};
 
 use crate::configuration::Configuration;
 use crate::device::DeviceName;
@@ -133,12 +133,8 @@ impl Asked {
     }
 
     fn request(&self) -> Request<'_> {
-        Request {
-            observation: &self.observation,
-            task: &self.task,
-            in_force: self.in_force.as_ref().map(|(plan, executed)| InForce { plan, executed: *executed }),
-            seed: self.seed,
-        }
+        let in_force = self.in_force.as_ref().map(|(plan, executed)| InForce { plan, executed: *executed });
+        Request { in_force, ..Request::new(&self.observation, &self.task, self.seed) }
     }
 }
 
@@ -157,8 +153,13 @@ struct Recorder<'a> {
 }
 
 impl Planner for Recorder<'_> {
-    fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
-        let plans = self.planner.plan(requests, trace)?;
+    fn plan_within(
+        &mut self,
+        requests: &[Request<'_>],
+        trace: bool,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError> {
+        let plans = self.planner.plan_within(requests, trace, budget)?;
         for (request, plan) in requests.iter().zip(&plans) {
             self.asked.push(Asked {
                 observation: request.observation.to_vec(),

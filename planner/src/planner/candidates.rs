@@ -5,6 +5,7 @@ use forethought_envs::data::DatasetNormalizer;
 use super::DiffusionPlanner;
 use super::notes::{Notes, notes};
 use super::situation::{Kind, Situation};
+use crate::budget::{Budget, Metered};
 use crate::denoiser::on_pool;
 use crate::guidance::{Objective, TaskObjective};
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};
@@ -15,18 +16,31 @@ use crate::{Guidance, PlannerError, Sampler, SchedulingMatrix, TokenLayout, Toke
 const NOISE_STREAM: u64 = 0;
 const COMPLETION_STREAM: u64 = 1;
 
+/// What is sampled together.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    pub chunks: usize,
+    pub round: usize,
+    pub kind: Kind,
+    /// Candidates of each situation, which stand side by side.
+    pub candidates: usize,
+    /// Whether there must be a plan, so that a row is computed whatever the budget says.
+    pub needed: bool,
+}
+
 impl DiffusionPlanner {
-    /// Samples candidates of `chunks` chunks and ranks them. Candidates of one situation stand side by side.
+    /// Samples candidates and ranks them. Where the budget runs out, those are ranked that there are between two rows.
     pub(super) fn sample(
         &mut self,
         situations: &[&Situation<'_>],
-        (chunks, round): (usize, usize),
-        kind: Kind,
+        run: Run,
         trace: bool,
+        budget: &mut Budget<'_>,
     ) -> Result<Vec<Plan>, PlannerError> {
+        let Run { chunks, round, kind, candidates, needed } = run;
         let (layout, config) = (self.layout().clone(), self.config.clone());
         let matrix = self.matrix(chunks, kind.warm)?;
-        let names = names(chunks, self.candidates(kind), round);
+        let names = names(chunks, candidates, round);
         let mut x = self.begin(situations, &names, &matrix, chunks, kind);
         let objectives: Vec<TaskObjective<'_>> = situations
             .iter()
@@ -58,12 +72,14 @@ impl DiffusionPlanner {
         };
         let mut traces: Vec<Vec<Snapshot>> = vec![Vec::new(); situations.len()];
         let normalizer = &self.normalizer;
+        let last = sampler.all().end;
+        let mut metered = Metered::new(budget, x.batch * x.tokens(), needed);
         let mut on_row = |row: usize, x: &Tokens| {
             let sequences = x.x0_btd.chunks_exact(x.x0_btd.len() / x.batch.max(1));
             for (trace_of, x0_td) in traces.iter_mut().zip(sequences).filter(|_| trace) {
                 trace_of.extend(snapshot(&layout, normalizer, row, &matrix, x0_td));
             }
-            true
+            metered.row(row == last)
         };
         let rows = on_pool(self.denoiser.as_mut(), |denoiser| {
             sampler.run(denoiser, guidance, &mut x, sampler.all(), &mut on_row)
@@ -75,6 +91,7 @@ impl DiffusionPlanner {
                 let x0_cd = &x0_td[FIRST_CHUNK * layout.width()..];
                 let mut plan = decode(&layout, normalizer, x0_cd)?;
                 (plan.stats.rows, plan.trace, plan.out_of_data) = (rows, trace, of.out_of_data);
+                plan.clean = matrix.clean_tokens(rows).saturating_sub(FIRST_CHUNK) * layout.frames_per_token;
                 let due = kind.shown.then(|| of.horizons.due(chunks, layout.frames_per_token));
                 let (x0_cd, staying, leg) = (x0_cd.to_vec(), kind.staying, of.leg);
                 let mut notes = Notes { x0_cd, staying, leg, due, ..Notes::default() };

@@ -101,7 +101,12 @@ impl DiffusionPlanner {
     ) -> Result<(), PlannerError> {
         let numbers = draws.len().saturating_mul(self.walked_numbers(asked));
         let mut walked = Walked::with_capacity(numbers.min(NUMBERS_TOGETHER));
-        let imagined = self.draw(asked, draws.clone(), &mut |x| walked.push(x))?;
+        let imagined = self.draw(asked, draws.clone(), &mut |x, last| {
+            if !last {
+                walked.push(x);
+            }
+            true
+        })?;
         let (size, frames) = (asked.numbers(), asked.n * asked.layout.frame());
         let mut d_imagined = vec![0.0; imagined.len()];
         let mut room = ScoreRoom::new(frames);

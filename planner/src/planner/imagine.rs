@@ -53,7 +53,7 @@ impl DiffusionPlanner {
         let (width, last) = (asked.layout.width(), asked.chunks().saturating_sub(1));
         let mut all = Outcomes::default();
         for draws in pieces(decisions.samples, asked.tokens(last).saturating_mul(width)) {
-            let drawn = self.draw(&asked, draws, &mut |_| {})?;
+            let drawn = self.draw(&asked, draws, &mut |_, _| true)?;
             for chunks in drawn.chunks_exact(asked.numbers().max(1)) {
                 asked.read(asked.n, chunks, &mut all.observations, &mut all.rewards);
             }
@@ -63,7 +63,7 @@ impl DiffusionPlanner {
     }
 
     /// The draws of these numbers: all chunks of each, normalised, `[draws, chunks, width]`. `seen` is shown the tokens
-    /// before each row of each block of each chunk.
+    /// before each row of each block of each chunk; where it stops one, the rest stays as it is, and means nothing.
     pub(super) fn draw(
         &mut self,
         asked: &Question,
@@ -82,7 +82,10 @@ impl DiffusionPlanner {
                 for b in 0..draws.len() {
                     asked.decide(chunk, block, x.sequence_mut(b).0);
                 }
-                self.ask(Role::Imagine { chunk: shown, block }, shown + 1, asked.steps, &mut x, seen)?;
+                let role = Role::Imagine { chunk: shown, block };
+                if !self.ask(role, shown + 1, asked.steps, &mut x, seen)? {
+                    return Ok(imagined);
+                }
             }
             for b in 0..draws.len() {
                 let drawn = &x.sequence_mut(b).0[asked.slots(chunk)];

@@ -24,6 +24,7 @@ use forethought_envs::{Frames, Rows, Task};
 use super::DiffusionPlanner;
 use super::imagine::{Decisions, Question, pieces};
 use super::notes::notes;
+use crate::budget::{Budget, Metered};
 use crate::layout::FIRST_CHUNK;
 use crate::outlook::{Fates, Outcome, Outlook, as_planned};
 use crate::plan::{Plan, Request};
@@ -66,11 +67,15 @@ struct Stage {
 impl DiffusionPlanner {
     /// The best plan of each of these groups, and what is expected of it; with a trace the others come after it. Groups are not
     /// empty. All are judged together, and what is found for one does not depend on the others.
+    ///
+    /// Where the budget runs out before all are judged, the first of each group is the best, of which nothing is expected:
+    /// it goes the certain way, where there is one, and there is no time to ask whether a gamble pays.
     pub(super) fn choose(
         &mut self,
         groups: &[Vec<Prospect<'_>>],
         trace: bool,
-    ) -> Result<Vec<Vec<(usize, Outlook)>>, PlannerError> {
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<Vec<(usize, Option<Outlook>)>>, PlannerError> {
         let config = self.config.monte_carlo.clone();
         let mut best = vec![0; groups.len()];
         let mut tallies: Vec<Vec<Tally<'_>>> = Vec::with_capacity(groups.len());
@@ -78,7 +83,9 @@ impl DiffusionPlanner {
             // Of one there is nothing to choose.
             tallies.push(if group.len() > 1 { self.tallies(group, CHOOSING)? } else { Vec::new() });
         }
-        self.draw_outcomes(tallies.iter_mut().flatten())?;
+        if !self.draw_outcomes(tallies.iter_mut().flatten(), budget)? {
+            return Ok(groups.iter().map(|_| vec![(0, None)]).collect());
+        }
         for (group, best) in tallies.iter().zip(&mut best) {
             let values: Vec<f64> = group.iter().map(|tally| self.fates(tally).0.worst(config.risk)).collect();
             // Of plans that are worth the same the first, which is best by its own value.
@@ -92,7 +99,9 @@ impl DiffusionPlanner {
             told.push(plans);
         }
         let mut reported = self.tallies(&chosen, REPORTING)?;
-        self.draw_outcomes(reported.iter_mut())?;
+        if !self.draw_outcomes(reported.iter_mut(), budget)? {
+            return Ok(best.into_iter().map(|best| vec![(best, None)]).collect());
+        }
         let outlook = |tally: Tally<'_>| {
             let (fates, chance) = self.fates(&tally);
             let (promise, near) = (self.promise(&tally), self.near(&tally));
@@ -102,7 +111,7 @@ impl DiffusionPlanner {
             Outlook { chance, mean, spread, promise, near, samples: config.samples, outcomes }
         };
         let mut outlooks = reported.into_iter().map(outlook);
-        Ok(told.into_iter().map(|told| told.into_iter().zip(outlooks.by_ref()).collect()).collect())
+        Ok(told.into_iter().map(|told| told.into_iter().zip(outlooks.by_ref().map(Some)).collect()).collect())
     }
 
     /// Plans of which nothing was drawn yet.
@@ -148,11 +157,12 @@ impl DiffusionPlanner {
         (0..frames).step_by(apart).map(stage).collect()
     }
 
-    /// Draws the outcomes of every stage of these plans.
+    /// Draws the outcomes of every stage of these plans; gives whether the budget allowed for all.
     fn draw_outcomes<'t, 'a: 't>(
         &mut self,
         tallies: impl Iterator<Item = &'t mut Tally<'a>>,
-    ) -> Result<(), PlannerError> {
+        budget: &mut Budget<'_>,
+    ) -> Result<bool, PlannerError> {
         // Those of one chunk, by how far things go on after it.
         let mut short: BTreeMap<usize, Vec<&mut Stage>> = BTreeMap::new();
         for stage in tallies.flat_map(|tally| &mut tally.stages) {
@@ -161,9 +171,11 @@ impl DiffusionPlanner {
                 continue;
             }
             for draws in pieces(stage.samples, stage.asked.numbers()) {
-                let drawn = self.draw(&stage.asked, draws.clone(), &mut |_| {})?;
+                let tokens = draws.len() * self.layout().tokens(self.layout().chunks.min(stage.asked.chunks()));
+                let mut metered = Metered::new(budget, tokens, false);
+                let drawn = self.draw(&stage.asked, draws.clone(), &mut |_, last| metered.row(last))?;
                 let of: Vec<_> = draws.map(|draw| (&stage.asked, draw)).collect();
-                let drawn = self.go_on(&of, drawn, stage.on)?;
+                let Some(drawn) = self.go_on(&of, drawn, stage.on, &mut metered)? else { return Ok(false) };
                 for chunks in drawn.chunks_exact(drawn.len() / of.len().max(1)) {
                     let outcome = self.outcome(stage, chunks)?;
                     stage.outcomes.push(outcome);
@@ -174,14 +186,21 @@ impl DiffusionPlanner {
         for (on, mut stages) in short {
             for together in pieces(stages.len(), self.layout().tokens(1 + on) * self.layout().width() * most)
             {
-                self.draw_chunks(&mut stages[together], on)?;
+                if !self.draw_chunks(&mut stages[together], on, budget)? {
+                    return Ok(false);
+                }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The same for stages of one chunk each, all in one batch.
-    fn draw_chunks(&mut self, stages: &mut [&mut Stage], on: usize) -> Result<(), PlannerError> {
+    fn draw_chunks(
+        &mut self,
+        stages: &mut [&mut Stage],
+        on: usize,
+        budget: &mut Budget<'_>,
+    ) -> Result<bool, PlannerError> {
         let layout = self.layout().clone();
         // Which stage each sequence is an outcome of, and which one.
         let of: Vec<(usize, usize)> = stages
@@ -198,37 +217,46 @@ impl DiffusionPlanner {
             stages[at].asked.lay_out(0, &[], x.sequence_mut(b).0);
         }
         let steps = self.config.monte_carlo.steps;
+        let mut metered = Metered::new(budget, x.batch * x.tokens(), false);
         let blocks = stages.iter().map(|stage| stage.asked.blocks(0).end).max().unwrap_or(0);
         for block in 0..blocks {
             for (b, &(at, _)) in of.iter().enumerate() {
                 stages[at].asked.decide(0, block, x.sequence_mut(b).0);
             }
-            self.ask(Role::Imagine { chunk: 0, block }, 1, steps, &mut x, &mut |_| {})?;
+            let role = Role::Imagine { chunk: 0, block };
+            if !self.ask(role, 1, steps, &mut x, &mut |_, last| metered.row(last))? {
+                return Ok(false);
+            }
         }
         let first = FIRST_CHUNK * layout.width();
         let drawn = x.x_btd.chunks_exact(layout.tokens(1) * layout.width()).flat_map(|x_td| &x_td[first..]);
         let drawn = drawn.copied().collect();
         let asked: Vec<_> = of.iter().map(|&(at, draw)| (&stages[at].asked, draw)).collect();
-        let drawn = self.go_on(&asked, drawn, on)?;
+        let Some(drawn) = self.go_on(&asked, drawn, on, &mut metered)? else { return Ok(false) };
         for ((at, _), chunks) in of.into_iter().zip(drawn.chunks_exact((1 + on) * layout.width())) {
             let outcome = self.outcome(stages[at], chunks)?;
             stages[at].outcomes.push(outcome);
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Goes on for `on` chunks, as in the data, after the chunks that were drawn of each question, `[draws, chunks, width]`.
+    /// Goes on for `on` chunks, as in the data, after the chunks that were drawn of each question, `[draws, chunks, width]`;
+    /// nothing where the budget ran out.
     fn go_on(
         &mut self,
         of: &[(&Question, usize)],
         drawn: Vec<f64>,
         on: usize,
-    ) -> Result<Vec<f64>, PlannerError> {
+        metered: &mut Metered<'_, '_>,
+    ) -> Result<Option<Vec<f64>>, PlannerError> {
+        if metered.stopped() {
+            return Ok(None);
+        }
         let width = self.layout().width();
         let known = drawn.len() / of.len().max(1);
         let (committed, first) = (known / width, FIRST_CHUNK * width);
         if on == 0 {
-            return Ok(drawn);
+            return Ok(Some(drawn));
         }
         let (tokens, mut x_btd) = (self.layout().tokens(committed + on), Vec::new());
         for ((asked, draw), known) in of.iter().zip(drawn.chunks_exact(known)) {
@@ -243,8 +271,10 @@ impl DiffusionPlanner {
         let mut x = Tokens::new(tokens, x_btd, vec![committed + on; count], vec![false; count]);
         // As many as a plan of that length takes: with three a toy car that keeps its distance crashes in one draw of five.
         let steps = self.config.sampler.steps;
-        self.ask(Role::GoOn { chunk: committed }, committed + on, steps, &mut x, &mut |_| {})?;
-        Ok(x.x_btd.chunks_exact(tokens * width).flat_map(|x_td| &x_td[first..]).copied().collect())
+        let role = Role::GoOn { chunk: committed };
+        let whole = self.ask(role, committed + on, steps, &mut x, &mut |_, last| metered.row(last))?;
+        let chunks = || x.x_btd.chunks_exact(tokens * width).flat_map(|x_td| &x_td[first..]).copied().collect();
+        Ok(whole.then(chunks))
     }
 
     /// Chunks of a stage as they were drawn.

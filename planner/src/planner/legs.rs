@@ -17,6 +17,7 @@ use forethought_envs::{GoalTask, Task};
 use super::DiffusionPlanner;
 use super::judge::Prospect;
 use super::notes::{arrives, notes};
+use crate::budget::Budget;
 use crate::plan::{InForce, Plan, Request, Snapshot};
 use crate::{PlannerError, random};
 
@@ -85,9 +86,14 @@ impl DiffusionPlanner {
         &mut self,
         requests: &[Request<'_>],
         trace: bool,
+        budget: &mut Budget<'_>,
     ) -> Result<Vec<Plan>, PlannerError> {
         let mut journeys: Vec<Journey> = requests.iter().map(|request| self.set_out(request)).collect();
-        while journeys.iter().any(|journey| !journey.done) {
+        // A leg more is at most as wide as a sequence; the first one is always made.
+        let tokens = self.layout().tokens(self.layout().chunks);
+        while journeys.iter().any(|journey| !journey.done)
+            && (journeys.iter().any(|journey| journey.legs == 0) || budget.another(tokens))
+        {
             let from: Vec<Vec<f64>> = journeys
                 .iter()
                 .zip(requests)
@@ -103,7 +109,7 @@ impl DiffusionPlanner {
             }
             let leg = |next| leg(requests, &journeys, &from, next);
             let legs: Vec<Leg<'_>> = next.iter().map(leg).collect();
-            let mut plans = self.plan_leg(&legs, trace)?.into_iter();
+            let mut plans = self.plan_leg(&legs, trace, budget)?.into_iter();
             drop(legs);
             let mut found: Vec<Vec<(&Next, Plan)>> = Vec::new();
             for tried in next.chunk_by(|a, b| a.of == b.of) {
@@ -112,7 +118,7 @@ impl DiffusionPlanner {
                 // Of the other ways those plans that arrive: there is always the certain one.
                 found.push(all.filter(|(next, plan)| next.way == 0 || arrives(plan)).collect());
             }
-            self.report(&journeys, requests, &mut found, trace)?;
+            self.report(&journeys, requests, &mut found, trace, budget)?;
             for found in found {
                 let Some((next, plan)) = self.best_way(&journeys, found) else { continue };
                 let journey = &mut journeys[next.of];
@@ -136,6 +142,7 @@ impl DiffusionPlanner {
         requests: &[Request<'_>],
         found: &mut [Vec<(&Next, Plan)>],
         trace: bool,
+        budget: &mut Budget<'_>,
     ) -> Result<(), PlannerError> {
         let first = |found: &&mut Vec<(&Next, Plan)>| {
             found.first().is_some_and(|(next, _)| journeys[next.of].legs == 0)
@@ -153,12 +160,12 @@ impl DiffusionPlanner {
                 found.iter().map(|(next, plan)| prospect((*next, plan))).collect()
             })
             .collect();
-        let chosen = self.choose(&groups, trace)?;
+        let chosen = self.choose(&groups, trace, budget)?;
         drop(groups);
         for (found, told) in judged.iter_mut().zip(chosen) {
             let best = told.first().map_or(0, |(best, _)| *best);
             for (at, outlook) in told {
-                found[at].1.outlook = Some(outlook);
+                found[at].1.outlook = outlook;
             }
             found.swap(0, best);
             let mut rejected: Vec<Plan> =
@@ -278,7 +285,7 @@ fn leg<'a>(requests: &[Request<'a>], journeys: &[Journey], from: &'a [Vec<f64>],
     let same = |now: &InForce<'_>| notes(now.plan).is_none_or(|notes| !notes.leg);
     let in_force = request.in_force.filter(|now| !on_the_way && journey.legs == 0 && same(now));
     let task = next.stop.as_ref().map_or(request.task, |stop| stop);
-    let request = Request { observation: &from[next.of], task, in_force, seed };
+    let request = Request { observation: &from[next.of], task, in_force, seed, ..*request };
     let at_best = next.way > 0;
     let all = journey.legs == 0 && (at_best || journey.certain.is_none());
     Leg { request, on_the_way, chunks: next.chunks, all, at_best }
@@ -328,6 +335,7 @@ fn cut(plan: &mut Plan, frames: usize) {
     let width = |values: &[f64]| values.len().checked_div(plan.frames).unwrap_or(0);
     let (observation, action) = (width(&plan.observations), width(&plan.actions));
     plan.frames = plan.frames.min(frames);
+    plan.clean = plan.clean.min(frames);
     plan.observations.truncate(plan.frames * observation);
     plan.actions.truncate(plan.frames * action);
     for snapshot in &mut plan.trace {
@@ -351,6 +359,9 @@ fn join(mut plan: Plan, leg: Plan) -> Plan {
         uncertainty: [vec![0.0; before], snapshot.uncertainty].concat(),
         observations: [plan.observations.as_slice(), &snapshot.observations].concat(),
     }));
+    if plan.clean == before {
+        plan.clean += leg.clean;
+    }
     plan.observations.extend(leg.observations);
     plan.actions.extend(leg.actions);
     plan.frames += leg.frames;

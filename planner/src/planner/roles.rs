@@ -15,8 +15,8 @@ use crate::{MatrixKind, PlannerError, Role, Sampler, SchedulingMatrix, Tokens, r
 /// Names the stream of the noise that answers are drawn from.
 const ANSWER_STREAM: u64 = 2;
 
-/// What is shown the tokens before each row of an answer.
-pub(super) type Seen<'a> = dyn FnMut(&Tokens) + Send + 'a;
+/// What is shown the tokens before each row of an answer, and after the last one, and says whether to go on.
+pub(super) type Seen<'a> = dyn FnMut(&Tokens, bool) -> bool + Send + 'a;
 
 impl DiffusionPlanner {
     /// Policy: the decisions of the next chunk for each request, `[frames_per_token, action]`, with what they lead to left
@@ -37,7 +37,7 @@ impl DiffusionPlanner {
             let width = layout.width();
             layout.write_state(&situation.observation, &mut x_td[STATE * width..(STATE + 1) * width]);
             layout.write_goal(&situation.condition, &mut x_td[GOAL * width..(GOAL + 1) * width]);
-            self.ask(role, layout.chunks, self.config.sampler.steps, &mut x, &mut |_| {})?;
+            self.ask(role, layout.chunks, self.config.sampler.steps, &mut x, &mut |_, _| true)?;
             let chunk = &x.x_btd[FIRST_CHUNK * width..(FIRST_CHUNK + 1) * width];
             let actions =
                 (0..layout.frames_per_token).flat_map(|i| &chunk[layout.action_at(i)..][..layout.action]);
@@ -87,7 +87,7 @@ impl DiffusionPlanner {
                     x_td[(FIRST_CHUNK + frame / f) * width + reward] = earned.copied().unwrap_or(0.0);
                 }
             }
-            self.ask(Role::InferActions, chunks, self.config.sampler.steps, &mut x, &mut |_| {})?;
+            self.ask(Role::InferActions, chunks, self.config.sampler.steps, &mut x, &mut |_, _| true)?;
             for frame in 0..frames {
                 let at = (FIRST_CHUNK + frame / f) * width + layout.action_at(frame % f);
                 actions.extend_from_slice(&x.x_btd[at..at + layout.action]);
@@ -109,7 +109,8 @@ impl DiffusionPlanner {
         Tokens::new(tokens, x_btd, vec![chunks; count], vec![goal; count])
     }
 
-    /// Samples what a role asks for, in so many steps; everything else stays as it is. `seen` is shown the tokens before each row.
+    /// Samples what a role asks for, in so many steps; everything else stays as it is. `seen` is shown the tokens before each
+    /// row. Gives whether it went on to the end.
     pub(super) fn ask(
         &mut self,
         role: Role,
@@ -117,27 +118,22 @@ impl DiffusionPlanner {
         steps: u16,
         x: &mut Tokens,
         seen: &mut Seen<'_>,
-    ) -> Result<(), PlannerError> {
+    ) -> Result<bool, PlannerError> {
         self.asking(role, chunks, steps, |sampler, denoiser| {
             let rows = sampler.all();
-            let mut on_row = |row: usize, x: &Tokens| {
-                if row < rows.end {
-                    seen(x);
-                }
-                true
-            };
-            sampler.run(denoiser, None, x, rows.clone(), &mut on_row).map(drop)
+            let mut on_row = |row: usize, x: &Tokens| seen(x, row == rows.end);
+            Ok(sampler.run(denoiser, None, x, rows.clone(), &mut on_row)? == rows.end)
         })
     }
 
     /// Does something with the sampler of a role, on the denoiser's own threads.
-    pub(super) fn asking(
+    pub(super) fn asking<T: Send>(
         &mut self,
         role: Role,
         chunks: usize,
         steps: u16,
-        work: impl FnOnce(&Sampler<'_>, &mut dyn Denoiser) -> Result<(), PlannerError> + Send,
-    ) -> Result<(), PlannerError> {
+        work: impl FnOnce(&Sampler<'_>, &mut dyn Denoiser) -> Result<T, PlannerError> + Send,
+    ) -> Result<T, PlannerError> {
         let (layout, sampler) = (self.denoiser.layout().clone(), &self.config.sampler);
         let matrix = SchedulingMatrix::new(MatrixKind::FullSequence, chunks, steps)?
             .with_parts(layout.parts())?

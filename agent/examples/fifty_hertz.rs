@@ -64,7 +64,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut env = make(&id)?;
     let checkpoint = format!("experiments/checkpoints/{id}");
     let config = RealTimeConfig { period_s: Some(PERIOD.as_secs_f64()), replan_every, ..Default::default() };
-    let mut agent = Agent::builder(checkpoint).environment(env.spec()).real_time(&config)?;
+    // One core is left to the loop.
+    let cores = std::thread::available_parallelism()?.get();
+    let agent = Agent::builder(checkpoint).environment(env.spec()).threads((cores - 1).max(1));
+    let mut agent = agent.real_time(&config)?;
     env.reset(&Start::seed(1))?;
     agent.reset(1, env.task());
     agent.start();

@@ -181,6 +181,13 @@ fn a_plan_that_is_too_old_or_over_is_not_followed() {
     let seen = rig.ticks(60);
     assert_on_plan(&seen);
     assert_eq!(rig.report().event(Event::StalePlan), 1);
+    // A first plan that takes longer than a plan may be old is followed: nothing was commanded in between.
+    let mut rig = Rig::new(Scripted::good(), &RealTimeConfig::default());
+    rig.latency = PERIOD * 80;
+    rig.ticks(70);
+    rig.latency = PERIOD;
+    let seen = rig.ticks(60);
+    assert_eq!(rungs(&seen), [Rung::Waiting, Rung::Plan]);
     // Too old: more rows than its age allows.
     let config = RealTimeConfig { max_plan_age_s: 0.1, ..RealTimeConfig::default() };
     let mut rig = Rig::new(Scripted::good(), &config);

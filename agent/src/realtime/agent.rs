@@ -34,6 +34,13 @@ pub fn both_sides(
     Ok((Executive::new(controller, spec, limits, link), worker))
 }
 
+/// Looks for something to plan from in a period: a plan begins a twentieth of one late at most.
+const LOOKS: u32 = 20;
+/// A thread that looks more often takes more of a core than it is worth.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
+/// Slow loops need not wait for their plans.
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
 /// What is told the last command of all.
 type OnEnd = Box<dyn FnMut(&[f64]) + Send>;
 
@@ -108,21 +115,22 @@ impl RealTimeAgent {
         config: &RealTimeConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AgentError> {
-        let (mut executive, mut worker) =
+        let (executive, mut worker) =
             both_sides(planner, controller, spec, execution_horizon, config, Arc::clone(&clock))?;
         let link = Arc::clone(executive.link());
+        // Looking for work a few times a period instead of being woken: a wake-up is a system call in the tick, and where all
+        // cores are busy the planner would start in the middle of it.
+        let pause = (executive.period() / LOOKS).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let named = thread::Builder::new().name("forethought-planner".to_owned());
         let thread = named
             .spawn(move || {
                 while !worker.is_done() {
-                    // A wake-up between the two calls is kept: parking returns at once then.
                     if !worker.work() {
-                        thread::park();
+                        thread::park_timeout(pause);
                     }
                 }
             })
             .map_err(AgentError::Thread)?;
-        executive.wake(thread.thread().clone());
         Ok(Self { executive, link, clock, thread: Some(thread), started: false, on_end: None })
     }
 

@@ -76,8 +76,10 @@ pub struct RealTimeConfig {
     /// Steps after which a plan that has not been replaced counts as late. Unset, twice `replan_every` (twice the execution
     /// horizon without a pause): a planner that needs longer than its plans are executed does not keep up.
     pub late_after: Option<usize>,
-    /// Seconds after its observation up to which a plan may be followed. 1: the time-out that navigation stacks have for
-    /// velocity commands (Nav2's velocity smoother).
+    /// Seconds after its observation up to which a plan may be followed; of a first plan, after it came, as the robot was left
+    /// alone until then. It must be more than a plan made from nothing takes (the report's `plan`), or a loop that lost its
+    /// plan never gets one that is young enough. 1: the time-out that navigation stacks have for velocity commands (Nav2's
+    /// velocity smoother).
     pub max_plan_age_s: f64,
     /// What each action entry does when there is no plan to follow; zero for all where empty, because most actions are
     /// forces or velocities.

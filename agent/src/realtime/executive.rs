@@ -1,10 +1,9 @@
 //! The control side of the loop: which plan is in force, and what is commanded.
 //!
 //! A state machine without a thread and without a clock. A tick takes the present time and observation and gives a command.
-//! It does not wait, allocate, lock, format or log.
+//! It does not wait, allocate, lock, format, log or call the operating system.
 
 use std::sync::Arc;
-use std::thread::Thread;
 use std::time::Duration;
 
 use forethought_envs::{EnvSpec, NoTask, SharedTask};
@@ -50,7 +49,6 @@ pub struct Executive {
     controller: Box<dyn Controller>,
     limits: Limits,
     link: Arc<Link>,
-    waker: Option<Thread>,
     state: State,
     observation: usize,
     seed: u64,
@@ -59,6 +57,8 @@ pub struct Executive {
     epoch: u64,
     step: u64,
     in_force: Option<Arc<Published>>,
+    /// From when on the plan in force ages.
+    ages_from: Duration,
     /// A plan that came and has not been tried.
     candidate: Option<Arc<Published>>,
     seen: u64,
@@ -84,7 +84,6 @@ impl Executive {
         Self {
             controller,
             link,
-            waker: None,
             state: State::Idle,
             observation: spec.observation.len(),
             seed: 0,
@@ -92,6 +91,7 @@ impl Executive {
             epoch: 0,
             step: 0,
             in_force: None,
+            ages_from: Duration::ZERO,
             candidate: None,
             seen: 0,
             late_rows: 0,
@@ -108,11 +108,6 @@ impl Executive {
     /// The queues.
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
-    }
-
-    /// The thread to wake when there is something to plan from.
-    pub(crate) fn wake(&mut self, thread: Thread) {
-        self.waker = Some(thread);
     }
 
     /// Begins an episode: all randomness of its plans comes from `seed`. Plans for the one before are not followed any
@@ -253,14 +248,25 @@ impl Executive {
             self.seen = plan.serial;
             self.candidate = Some(plan);
         }
-        if self.candidate.as_ref().is_some_and(|plan| !self.usable(plan, now)) {
+        let over = |plan: &Arc<Published>| !self.usable(plan, self.age_of(plan, now), now);
+        if self.candidate.as_ref().is_some_and(over) {
             self.link.events.note(Event::StalePlan, now);
             self.candidate = None;
         }
     }
 
-    fn usable(&self, plan: &Published, now: Duration) -> bool {
-        plan.row(self.step).is_some() && now.saturating_sub(plan.stamp) <= self.limits.max_plan_age
+    /// From when on a new plan ages: from its observation, or from now where the robot has been left alone since.
+    fn age_of(&self, plan: &Published, now: Duration) -> Duration {
+        if self.commanded { plan.stamp } else { now }
+    }
+
+    fn usable(&self, plan: &Published, from: Duration, now: Duration) -> bool {
+        plan.row(self.step).is_some() && now.saturating_sub(from) <= self.limits.max_plan_age
+    }
+
+    /// The plan in force, where it can be followed.
+    fn standing(&self, now: Duration) -> Option<&Arc<Published>> {
+        self.in_force.as_ref().filter(|plan| self.usable(plan, self.ages_from, now))
     }
 
     /// There is no plan to follow, or none can be.
@@ -273,11 +279,11 @@ impl Executive {
         let new = self.candidate.take();
         let taken = new.is_some_and(|new| self.take(new, now, observation));
         let Some(plan) = self.in_force.take() else { return self.lost() };
-        let footing = if !self.usable(&plan, now) {
+        let footing = if !self.usable(&plan, self.ages_from, now) {
             self.lost()
         } else if taken || self.ask(&plan, now, observation) {
             self.seam.join(&mut self.draft);
-            self.timing.age.record_time(now.saturating_sub(plan.stamp));
+            self.timing.age.record_time(now.saturating_sub(self.ages_from));
             let late = self.step.saturating_sub(plan.first_step) >= self.limits.late_after;
             if late { Footing::Late } else { Footing::Fresh }
         } else {
@@ -293,8 +299,7 @@ impl Executive {
             return false;
         }
         let jumps = self.commanded && Seam::jumps(&self.limits, &self.last, &self.draft);
-        let other = self.in_force.as_ref().is_some_and(|old| self.usable(old, now));
-        if jumps && self.limits.seam_steps == 0 && other {
+        if jumps && self.limits.seam_steps == 0 && self.standing(now).is_some() {
             self.link.events.note(Event::SeamRefused, now);
             return false;
         }
@@ -306,6 +311,7 @@ impl Executive {
         }
         self.late_rows = self.step.saturating_sub(new.first_step);
         self.timing.late_rows.record(self.late_rows);
+        self.ages_from = self.age_of(&new, now);
         // The planner's side holds another reference, so the old plan is not freed here.
         self.in_force = Some(new);
         true
@@ -328,21 +334,19 @@ impl Executive {
 
     /// Sends the observation to the planner where a plan is due.
     fn send(&mut self, now: Duration, observation: &[f64]) {
-        let fresh = self.in_force.as_ref().filter(|plan| self.usable(plan, now));
+        let fresh = self.standing(now);
         let due = fresh.is_none_or(|plan| self.step - plan.first_step >= self.limits.replan_every);
         if !due || self.candidate.is_some() {
             return;
         }
+        let in_force = fresh.map_or(0, |plan| plan.serial);
         let Some(mut observed) = self.link.free.pop() else { return };
         observed.values.copy_from_slice(observation);
         (observed.epoch, observed.step, observed.stamp) = (self.epoch, self.step, now);
-        observed.in_force = fresh.map_or(0, |plan| plan.serial);
+        observed.in_force = in_force;
         (observed.seen, observed.late_rows) = (self.seen, self.late_rows);
         if let Some(displaced) = self.link.observations.force_push(observed) {
             self.link.free.force_push(displaced);
-        }
-        if let Some(thread) = &self.waker {
-            thread.unpark();
         }
     }
 

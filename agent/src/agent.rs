@@ -10,7 +10,7 @@ use forethought_policies::Controller;
 use serde_json::Value;
 
 use crate::settings::AgentSettings;
-use crate::{AgentError, Follower, LoadedCheckpoint, RolloutConfig};
+use crate::{AgentError, Follower, LoadedCheckpoint, RealTimeAgent, RealTimeConfig, RolloutConfig};
 
 /// Plans when a plan is due and follows it in between.
 ///
@@ -146,6 +146,15 @@ impl AgentBuilder {
     pub fn build(self) -> Result<Agent, AgentError> {
         let (planner, controller, spec, horizon) = self.parts()?;
         Ok(Agent::new(Box::new(planner), controller, &spec, horizon))
+    }
+
+    /// The agent with its planner on a thread of its own, for a loop that cannot wait.
+    ///
+    /// # Errors
+    /// As [`Self::build`]; [`AgentError::Thread`] where there can be no thread.
+    pub fn real_time(self, config: &RealTimeConfig) -> Result<RealTimeAgent, AgentError> {
+        let (planner, controller, spec, horizon) = self.parts()?;
+        RealTimeAgent::new(Box::new(planner), controller, &spec, horizon, config)
     }
 
     /// The planner alone: for loops of one's own, and to ask its network as a policy, a world model or an inverse model

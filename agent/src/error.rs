@@ -116,6 +116,9 @@ pub enum AgentError {
         /// Its reason.
         source: EnvError,
     },
+    /// The operating system gives no thread for the planner.
+    #[error("no thread for the planner: {0}; end other programs, or raise the limit on threads")]
+    Thread(#[source] std::io::Error),
     /// A record that contradicts itself or its environment.
     #[error("record of `{env_id}`, episode seed {seed}: {problem}")]
     Record {

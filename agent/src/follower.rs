@@ -11,7 +11,7 @@ use rand::Rng;
 use crate::{AgentError, EpisodeStep};
 
 /// Names the stream of plan seeds apart from everything else that an episode's seed feeds.
-const PLAN_STREAM: u64 = 0x706c_616e;
+pub(crate) const PLAN_STREAM: u64 = 0x706c_616e;
 
 /// The bookkeeping of plans: [`crate::Agent`] keeps one, [`crate::rollout()`] one for every episode.
 pub struct Follower {

@@ -1,6 +1,6 @@
 //! The control loop: observe, plan, execute, replan.
 //!
-//! [`Agent`] is a checkpoint that acts, for programs of one's own. For evaluation, [`rollout()`] runs episodes planned
+//! [`Agent`] is a checkpoint that acts, for programs of one's own; [`RealTimeAgent`] is one that never waits for its planner. For evaluation, [`rollout()`] runs episodes planned
 //! together and [`run_policy`] those of a policy that needs no plan. Both leave an [`EpisodeRecord`] per episode, from which [`EpisodeOutcome`] computes the scores.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
@@ -12,6 +12,7 @@ mod expectation;
 mod follower;
 mod loaded;
 mod outcome;
+mod realtime;
 mod record;
 mod reference;
 mod rollout;
@@ -23,6 +24,11 @@ pub use error::{AgentError, EpisodeStep};
 pub use follower::Follower;
 pub use loaded::LoadedCheckpoint;
 pub use outcome::EpisodeOutcome;
+pub use realtime::{
+    Answer, Brake, Clock, ClosingReport, Event, Executive, Failure, Happened, ManualClock, Message,
+    MonotonicClock, Pacer, Published, RealTimeAgent, RealTimeConfig, Refusal, Rung, SeamConfig, Stage,
+    Stopper, Tick, ValidatorConfig, Worker, both_sides,
+};
 pub use record::{EpisodeRecord, Foretold, OutcomeRecord, OutlookRecord, PlanRecord, PlanSnapshot};
 pub use reference::run_policy;
 pub use rollout::{EpisodeSetup, rollout};

@@ -30,6 +30,12 @@ pub trait Controller: Send {
     /// Registered name, as it stands beside every result.
     fn name(&self) -> &'static str;
 
+    /// Whether its commands depend on the present observation, and not on the plan alone. One that says no may be asked
+    /// for commands while a sensor fails.
+    fn needs_observation(&self) -> bool {
+        true
+    }
+
     /// Forgets what it remembers of an episode.
     fn reset(&mut self) {}
 
@@ -43,6 +49,10 @@ pub trait Controller: Send {
 impl<C: Controller + ?Sized> Controller for Box<C> {
     fn name(&self) -> &'static str {
         (**self).name()
+    }
+
+    fn needs_observation(&self) -> bool {
+        (**self).needs_observation()
     }
 
     fn reset(&mut self) {

@@ -23,6 +23,10 @@ impl Controller for DiffusedAction {
         DIFFUSED_ACTION
     }
 
+    fn needs_observation(&self) -> bool {
+        false
+    }
+
     fn command(&mut self, _now: &[f64], ahead: PlanView<'_>, command: &mut [f64]) -> Result<(), PolicyError> {
         let planned = ahead.next_action(self.space.len());
         check("planned action", planned, self.space.len())?;

@@ -32,6 +32,13 @@ const JOINING: f64 = 0.4;
 const RESERVE: f64 = 0.85;
 
 impl Path {
+    /// A path over so many axes, with room for the longest that is laid.
+    pub(crate) fn new(axes: usize) -> Self {
+        // The points themselves, and the plan's own end behind them.
+        let room = || Vec::with_capacity((MOST + 2).saturating_mul(axes));
+        Self { axes, points: room(), smoothed: room(), speed: room() }
+    }
+
     /// Lays a path from `start` that joins the planned positions and follows them, rounded over `smoothing` units
     /// to both sides; `pick` says which entries of a planned observation are positions.
     pub(crate) fn lay<'a>(
@@ -79,11 +86,13 @@ impl Path {
 
     /// Bends the beginning of the path so that it starts at `start` and runs into its old course.
     fn join(&mut self, start: &[f64]) {
-        let Some(first) = self.points.get(..self.axes) else { return };
-        let offset: Vec<f64> = start.iter().zip(first).map(|(start, first)| start - first).collect();
-        for (i, point) in self.points.chunks_exact_mut(self.axes).enumerate() {
-            let share = (-(i as f64) * SPACING / JOINING).exp();
-            point.iter_mut().zip(&offset).for_each(|(p, o)| *p += share * o);
+        // Axis by axis, so that the offsets need no room of their own.
+        for (axis, start) in start.iter().enumerate() {
+            let Some(first) = self.points.get(axis) else { return };
+            let offset = start - first;
+            for (i, point) in self.points.iter_mut().skip(axis).step_by(self.axes).enumerate() {
+                *point += (-(i as f64) * SPACING / JOINING).exp() * offset;
+            }
         }
     }
 

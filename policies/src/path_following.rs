@@ -62,13 +62,13 @@ impl PathFollowing {
         Ok(Self {
             space: spec.action.clone(),
             observation: spec.observation.len(),
+            path: Path::new(positions.len()),
             positions,
             velocities,
             actuators: Actuators { acceleration, speed },
             damping,
             step,
             smoothing,
-            path: Path::default(),
         })
     }
 }

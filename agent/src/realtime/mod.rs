@@ -1,0 +1,38 @@
+//! Acting in real time: the loop never waits for the planner.
+//!
+//! ```text
+//! control side ([`Executive`])              planner's side ([`Worker`])
+//! tick: newest plan -> controller           newest observation -> Planner -> validator
+//!       -> seam -> guard -> command                 |
+//!       observation, if a plan is due  ---------->  '
+//!       <---------------------------------------  plan
+//! ```
+//!
+//! Both sides are plain values that take time as an argument, so everything about them is tested on one thread with a clock
+//! that stands still. [`RealTimeAgent`] puts the planner's side on a thread of its own. What is promised, and how each promise
+//! is tested, stands in `agent/REALTIME.md`.
+
+mod agent;
+mod clock;
+mod config;
+mod events;
+mod executive;
+mod guard;
+mod ladder;
+mod link;
+mod report;
+mod seam;
+mod timing;
+mod validator;
+mod worker;
+
+pub use agent::{RealTimeAgent, both_sides};
+pub use clock::{Clock, ManualClock, MonotonicClock, Pacer};
+pub use config::{Brake, RealTimeConfig, SeamConfig, ValidatorConfig};
+pub use events::Event;
+pub use executive::{Executive, Tick};
+pub use ladder::{Failure, Rung};
+pub use link::{Published, Stopper};
+pub use report::{ClosingReport, Happened, Message, Stage};
+pub use validator::Refusal;
+pub use worker::{Answer, Worker};

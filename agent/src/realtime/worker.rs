@@ -1,0 +1,215 @@
+//! The planner's side of the loop: takes the newest observation, plans, looks at the plan, publishes it.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use forethought_envs::EnvSpec;
+use forethought_planner::random::stream;
+use forethought_planner::{InForce, Plan, Planner, PlannerError, Request};
+use rand::Rng;
+
+use super::clock::{Clock, nanoseconds};
+use super::config::{Limits, ValidatorConfig};
+use super::events::Event;
+use super::link::{EpisodeStart, Link, Note, Observed, Published};
+use super::validator::{Refusal, Validator};
+use crate::follower::PLAN_STREAM;
+
+/// The planner's side. A program's agent runs it on a thread; a simulation calls it, and decides itself how long it takes.
+pub struct Worker {
+    planner: Box<dyn Planner>,
+    validator: Validator,
+    link: Arc<Link>,
+    clock: Arc<dyn Clock>,
+    replan_every: u64,
+    observed: Observed,
+    episode: Option<EpisodeStart>,
+    /// Plans that the loop may still hold; those that it has let go of are freed here.
+    lent: Vec<Arc<Published>>,
+    /// First step of the newest plan that was published in this episode, and its serial number.
+    newest: Option<(u64, u64)>,
+    serial: u64,
+    /// Steps consumed while each of the last plans was made, and whose they are.
+    late_rows: VecDeque<u64>,
+    counted: u64,
+}
+
+/// Plans whose lateness is remembered: a second or two of them, so that one slow plan is not forgotten by the next.
+const REMEMBERED: usize = 8;
+
+/// What a call of the planner came to, before it is published.
+#[derive(Debug)]
+pub struct Answer {
+    made: Result<Plan, Trouble>,
+    began: Duration,
+    epoch: u64,
+    first_step: u64,
+    stamp: Duration,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("the planner failed: {0}")]
+    Error(#[from] PlannerError),
+    #[error("the planner panicked: {0}; it is asked again")]
+    Panic(String),
+    #[error("a plan was refused: {0}")]
+    Refused(#[from] Refusal),
+}
+
+impl Worker {
+    pub(crate) fn new(
+        planner: Box<dyn Planner>,
+        spec: &EnvSpec,
+        validator: &ValidatorConfig,
+        limits: &Limits,
+        link: Arc<Link>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            planner,
+            validator: Validator::new(validator, spec),
+            link,
+            clock,
+            replan_every: limits.replan_every,
+            observed: Observed::default(),
+            episode: None,
+            lent: Vec::new(),
+            newest: None,
+            serial: 0,
+            late_rows: VecDeque::new(),
+            counted: 0,
+        }
+    }
+
+    /// Plans from the newest observation, if there is one and a plan is due. What the planner does, be it an error or a
+    /// panic, ends here.
+    pub fn think(&mut self) -> Option<Answer> {
+        if !self.observe() || !self.due() {
+            return None;
+        }
+        let began = self.clock.now();
+        self.link.asked.fetch_add(1, Ordering::Relaxed);
+        self.link.busy_since.store(nanoseconds(began).saturating_add(1), Ordering::Relaxed);
+        let made = self.plan();
+        let Observed { epoch, step, stamp, .. } = self.observed;
+        Some(Answer { made, began, epoch, first_step: step, stamp })
+    }
+
+    /// Publishes what [`Self::think`] came to. What it took is the time from one to the other.
+    pub fn publish(&mut self, answer: Answer) {
+        let Answer { made, began, epoch, first_step, stamp } = answer;
+        let now = self.clock.now();
+        let took = now.saturating_sub(began);
+        self.link.busy_since.store(0, Ordering::Relaxed);
+        self.link.took.force_push(nanoseconds(took));
+        let plan = match made {
+            Ok(plan) => plan,
+            Err(trouble) => return self.tell(&trouble, now),
+        };
+        self.serial += 1;
+        self.link.published.fetch_add(1, Ordering::Relaxed);
+        let (rows, serial) = (plan.frames, self.serial);
+        let published = Arc::new(Published { plan, rows, first_step, stamp, took, serial, epoch });
+        self.newest = Some((first_step, serial));
+        self.lent.push(Arc::clone(&published));
+        // What it displaces is held in `lent` too.
+        self.link.plans.force_push(published);
+    }
+
+    /// Both at once; false where nothing was due.
+    pub fn work(&mut self) -> bool {
+        self.think().map(|answer| self.publish(answer)).is_some()
+    }
+
+    /// Steps of the plan in force that will be executed before the next plan comes: the most that really were consumed while
+    /// one of the last plans was made, not an estimate from clocks.
+    pub fn promised(&self) -> usize {
+        let most = self.late_rows.iter().copied().max().unwrap_or(0);
+        usize::try_from(most).unwrap_or(usize::MAX)
+    }
+
+    /// Whether nobody listens any more.
+    pub(crate) fn is_done(&self) -> bool {
+        self.link.is_closed()
+    }
+
+    /// Takes the newest observation of the present episode; false where there is none.
+    fn observe(&mut self) -> bool {
+        let Some(mut newest) = self.link.observations.pop() else { return false };
+        std::mem::swap(&mut self.observed, newest.as_mut());
+        // The box goes back with the old numbers in it: room for as many.
+        newest.values.resize(self.observed.values.len(), 0.0);
+        self.link.free.force_push(newest);
+        while let Some(episode) = self.link.episodes.pop() {
+            self.episode = Some(episode);
+            self.newest = None;
+        }
+        let in_force = self.observed.in_force;
+        if in_force != 0 && in_force != self.counted {
+            self.counted = in_force;
+            self.late_rows.push_back(self.observed.late_rows);
+            if self.late_rows.len() > REMEMBERED {
+                self.late_rows.pop_front();
+            }
+        }
+        self.lent.retain(|plan| plan.serial == in_force || Arc::strong_count(plan) > 1);
+        self.episode.as_ref().is_some_and(|episode| episode.epoch == self.observed.epoch)
+    }
+
+    /// The loop asks for a plan as soon as the one in force is worn. If it has not seen the newest one yet, that one counts.
+    fn due(&self) -> bool {
+        match self.newest {
+            Some((first_step, serial)) if self.observed.seen < serial => {
+                self.observed.step.saturating_sub(first_step) >= self.replan_every
+            }
+            _ => true,
+        }
+    }
+
+    fn plan(&mut self) -> Result<Plan, Trouble> {
+        let Observed { step, in_force, ref values, .. } = self.observed;
+        let Some(EpisodeStart { seed, task, .. }) = &self.episode else {
+            return Err(Trouble::Refused(Refusal::Count(0)));
+        };
+        let current = self.lent.iter().find(|plan| plan.serial == in_force);
+        let in_force =
+            current.and_then(|current| Some(InForce { plan: &current.plan, executed: current.row(step)? }));
+        let request = Request {
+            observation: values,
+            task: task.as_ref(),
+            in_force,
+            seed: stream(*seed, &[PLAN_STREAM, step]).next_u64(),
+        };
+        let planner = &mut self.planner;
+        // Whatever state a panic leaves the planner in, its next plan is looked at like every other.
+        let planned = catch_unwind(AssertUnwindSafe(|| planner.plan(&[request], false)));
+        let mut plans = planned.map_err(|payload| Trouble::Panic(said(payload.as_ref())))??;
+        let count = plans.len();
+        let plan = plans.pop().filter(|_| count == 1).ok_or(Refusal::Count(count))?;
+        self.validator.check(&plan, values)?;
+        Ok(plan)
+    }
+
+    fn tell(&self, trouble: &Trouble, at: Duration) {
+        let event = match trouble {
+            Trouble::Error(_) => Event::PlannerError,
+            Trouble::Panic(_) => Event::PlannerPanic,
+            Trouble::Refused(_) => Event::PlanRefused,
+        };
+        self.link.events.note(event, at);
+        self.link.notes.force_push(Note { at, what: trouble.to_string() });
+    }
+}
+
+/// What a panic said.
+fn said(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it did not say why".to_owned())
+}

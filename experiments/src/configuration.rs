@@ -1,5 +1,6 @@
 //! One configuration file describes one experiment: data, model, training, planning and execution.
 
+use forethought_agent::{Latency, RealTimeConfig};
 use forethought_planner::{ModelConfig, PlanConfig, TrainConfig};
 use forethought_policies::ControlConfig;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const CONTROLLER: &str = "control.controller";
 /// Tables that nothing but data and training reads: on a trained checkpoint they do not act.
 pub const OF_TRAINING: [&str; 4] = ["environment", "data", "model", "train"];
+/// Tables that act where the world does not wait for the planner.
+const OF_LOOPS: [&str; 2] = ["realtime", "simulation"];
 
 /// The whole configuration. Every table and key is optional; `forethought inspect FILE.toml` shows
 /// the resolved one.
@@ -26,6 +29,19 @@ pub struct Configuration {
     pub plan: PlanConfig,
     /// How plans are carried out.
     pub control: ControlConfig,
+    /// How a loop is driven that does not wait for the planner.
+    pub realtime: RealTimeConfig,
+    /// How episodes are simulated.
+    pub simulation: SimulationConfig,
+}
+
+/// How episodes are simulated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SimulationConfig {
+    /// How long the world goes on while a plan is made: `frozen` (it waits, as benchmarks have it), `measured`, a time such as
+    /// `80ms`, or `N(60,20)ms`, normally distributed.
+    pub latency: Latency,
 }
 
 /// Data to make and to train on.
@@ -49,6 +65,8 @@ impl Default for Configuration {
             train: TrainConfig::default(),
             plan: PlanConfig::default(),
             control: ControlConfig::default(),
+            realtime: RealTimeConfig::default(),
+            simulation: SimulationConfig::default(),
         }
     }
 }
@@ -72,7 +90,11 @@ impl Configuration {
     pub fn acting(&self) -> Result<serde_json::Value, serde_json::Error> {
         let mut settings = crate::canonical::canonical(self)?;
         if let serde_json::Value::Object(tables) = &mut settings {
-            tables.retain(|table, _| !OF_TRAINING.contains(&table.as_str()));
+            // In a world that waits, nothing that is said of a loop acts.
+            let frozen = self.simulation.latency == Latency::Frozen;
+            tables.retain(|table, _| {
+                !OF_TRAINING.contains(&table.as_str()) && !(frozen && OF_LOOPS.contains(&table.as_str()))
+            });
         }
         Ok(settings)
     }

@@ -4,7 +4,7 @@ mod resume;
 
 use std::path::{Path, PathBuf};
 
-use forethought_agent::EpisodeRecord;
+use forethought_agent::{ClosingReport, EpisodeRecord, Latency};
 use forethought_envs::{EnvSpec, make};
 
 use crate::canonical::canonical;
@@ -46,8 +46,21 @@ pub struct Request<'a> {
     pub quiet: bool,
 }
 
-/// Shown every finished variant with its episodes.
-pub type Seen<'a> = &'a mut dyn FnMut(&EnvSpec, &Record, &[EpisodeRecord]) -> Result<(), Failure>;
+/// Shown every finished variant.
+pub type Seen<'a> = &'a mut dyn FnMut(Finished<'_>) -> Result<(), Failure>;
+
+/// A variant that was scored.
+#[derive(Clone, Copy)]
+pub struct Finished<'a> {
+    /// Its environment.
+    pub spec: &'a EnvSpec,
+    /// What is kept of it.
+    pub record: &'a Record,
+    /// Its episodes.
+    pub episodes: &'a [EpisodeRecord],
+    /// What the loop says of them, where the world did not wait for the planner.
+    pub report: Option<&'a ClosingReport>,
+}
 
 /// One variant in one environment.
 pub struct Job {
@@ -190,11 +203,12 @@ impl Agenda {
             let (job, began) = (&jobs[at], bar.position());
             let place = &mut places[job.place];
             bar.set_message(format!("{}: {}", short(&place.spec.id), job.name));
-            let records =
-                job.episodes(place, &Starts { seeds: &request.episodes.seeds(), ends: request.ends }, &bar)?;
+            let starts = Starts { seeds: &request.episodes.seeds(), ends: request.ends };
+            let (episodes, report) = job.episodes(place, &starts, request.device, &bar)?;
             bar.set_position(began + ends[at]);
-            let record = job.record(&place.spec, request.ends, &records)?;
-            seen(&place.spec, &record, &records)?;
+            let record = job.record(&place.spec, request.ends, &episodes)?;
+            let (spec, report) = (&place.spec, report.as_ref());
+            seen(Finished { spec, record: &record, episodes: &episodes, report })?;
             results.put(record);
             results::write(out, results)?;
         }
@@ -219,8 +233,9 @@ impl Job {
         &self,
         place: &mut Place,
         starts: &Starts<'_>,
+        device: DeviceName,
         bar: &Bar,
-    ) -> Result<Vec<EpisodeRecord>, Failure> {
+    ) -> Result<(Vec<EpisodeRecord>, Option<ClosingReport>), Failure> {
         let began = bar.position();
         let mut told = |done: usize, _: usize| {
             bar.set_position(began + done as u64);
@@ -232,11 +247,17 @@ impl Job {
                 let Some((_, loaded)) = loaded.get_mut(*at) else {
                     return Err(Failure::broken(format!("{} has no checkpoint to plan with", spec.id)));
                 };
+                if configuration.simulation.latency != Latency::Frozen {
+                    let driven =
+                        scoring::in_real_time(loaded, spec, configuration, device, starts, &mut told)?;
+                    return Ok((driven.0, Some(driven.1)));
+                }
                 scoring::with_checkpoint(loaded, spec, configuration, starts, &mut told)
             }
             Means::Simulator(simulation) => scoring::simulated(simulation, spec, starts, &mut told),
             Means::Policy(name) => scoring::reference(name, spec, starts, &mut |_, _| true),
         }
+        .map(|episodes| (episodes, None))
     }
 
     fn record(&self, spec: &EnvSpec, ends: &Ends, records: &[EpisodeRecord]) -> Result<Record, Failure> {

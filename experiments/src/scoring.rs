@@ -1,6 +1,8 @@
 //! Episodes of a planner or a policy, and what is kept of them: one way for every command.
 
-use forethought_agent::{EpisodeOutcome, EpisodeRecord, EpisodeSetup, RolloutConfig, rollout, run_policy};
+use forethought_agent::{
+    ClosingReport, EpisodeOutcome, EpisodeRecord, EpisodeSetup, RolloutConfig, Simulation as Loop, rollout, run_policy,
+};
 use forethought_envs::{EnvSpec, Start, dynamics};
 use forethought_planner::{MppiConfig, MppiPlanner, Planner};
 use forethought_policies::{ControlConfig, Controller, DIFFUSED_ACTION, make_controller, make_policy};
@@ -115,6 +117,46 @@ pub fn with_checkpoint(
     let config = planning::rollout_config(configuration)?;
     let controllers: Vec<_> = starts.seeds.iter().map(|_| loaded.controller(configuration, spec)).collect();
     planned(&mut loaded.planner, spec, controllers.into_iter(), &config, starts, progress)
+}
+
+/// Episodes in a world that goes on while a plan is made, one after the other, and what the loop says of them.
+///
+/// # Errors
+/// As [`planned`].
+pub fn in_real_time(
+    loaded: &mut LoadedPlanner,
+    spec: &EnvSpec,
+    configuration: &Configuration,
+    device: DeviceName,
+    starts: &Starts<'_>,
+    progress: Progress<'_>,
+) -> Result<(Vec<EpisodeRecord>, ClosingReport), Failure> {
+    let config = planning::rollout_config(configuration)?;
+    // The loop has a planner of its own: its side of the loop may be on another thread.
+    let mut planner = planning::load(Some(&loaded.path), spec, device)?.planner;
+    planner.set_config(configuration.plan.clone())?;
+    let controller = loaded.controller(configuration, spec)?;
+    let latency = configuration.simulation.latency;
+    let mut simulation = Loop::new(
+        Box::new(planner),
+        controller,
+        spec,
+        config.execution_horizon,
+        &configuration.realtime,
+        latency,
+    )?;
+    let (mut records, mut steps) = (Vec::new(), 0);
+    let total = starts.seeds.len() * spec.max_episode_steps.unwrap_or(1);
+    for &seed in starts.seeds {
+        let mut environment = starts.ends.make(&spec.id)?;
+        let record = simulation.episode(environment.as_mut(), &Start::seed(seed), config.max_steps)?;
+        steps += record.rewards.len();
+        records.push(record);
+        if !progress(steps, total) {
+            return Err(forethought_agent::AgentError::Interrupted.into());
+        }
+    }
+    Ok((records, simulation.report()))
 }
 
 /// The same with the environment's own dynamics.

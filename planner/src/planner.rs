@@ -112,14 +112,14 @@ impl DiffusionPlanner {
         }
         for round in 0..Situation::ROUNDS {
             choices.iter_mut().for_each(|choice| choice.open(round));
-            for ((chunks, kind), mut members) in self.propose(&choices, round, budget) {
+            for ((_, chunks, kind), mut members) in self.propose(&choices, round, budget) {
                 // Of plans that are shown the goal no longer one arrives before one that will do. Others differ by more.
                 members.retain(|&i| !(kind.shown && choices[i].enough()));
                 if members.is_empty() {
                     continue;
                 }
                 // Whatever the budget, there is a plan.
-                let needed = members.iter().any(|&i| choices[i].best.is_none() && !choices[i].once);
+                let needed = members.iter().any(|&i| choices[i].is_needed());
                 if !needed && !budget.another(members.len() * self.layout().tokens(chunks)) {
                     continue;
                 }
@@ -249,17 +249,17 @@ impl DiffusionPlanner {
     }
 
     /// Candidates of a round, by length and kind: what is sampled together, so that a plan depends on its request
-    /// alone. Lengths rise.
+    /// alone. Lengths rise. What can be done without comes last: there may be no time for it.
     fn propose(
         &self,
         choices: &[Choice<'_>],
         round: usize,
         budget: &Budget<'_>,
-    ) -> BTreeMap<(usize, Kind), Vec<usize>> {
-        let mut runs: BTreeMap<(usize, Kind), Vec<usize>> = BTreeMap::new();
+    ) -> BTreeMap<(bool, usize, Kind), Vec<usize>> {
+        let mut runs: BTreeMap<(bool, usize, Kind), Vec<usize>> = BTreeMap::new();
         for (i, choice) in choices.iter().enumerate().filter(|(_, choice)| !choice.will_do()) {
             for &chunks in choice.lengths(round) {
-                let run = runs.entry((chunks, choice.situation.kind)).or_default();
+                let run = runs.entry((choice.once, chunks, choice.situation.kind)).or_default();
                 run.extend(std::iter::repeat_n(i, self.candidates(choice.situation.kind, budget)));
             }
         }
@@ -309,6 +309,11 @@ impl Choice<'_> {
             Some(opened) if opened == round => horizons.open(),
             Some(_) => &[],
         }
+    }
+
+    /// Whether there is no plan yet, and must be one.
+    fn is_needed(&self) -> bool {
+        self.best.is_none() && !self.once
     }
 
     /// Whether what was found is good enough to try no longer one.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use forethought_envs::{BoxSpace, EnvSpec};
+use forethought_planner::Foresight;
 use serde::{Deserialize, Serialize};
 
 use crate::AgentError;
@@ -73,6 +74,12 @@ pub struct RealTimeConfig {
     /// Steps after which a plan is to be replaced, counted from the observation that it was planned from; 0 plans without
     /// a pause. Unset, the checkpoint's `control.execution_horizon`, with which it was scored.
     pub replan_every: Option<usize>,
+    /// Seconds from an observation until planning from it ends, with the best plan of then. Unset, the time that
+    /// `replan_every` steps take, at least one period: the next plan is due then.
+    pub deadline_s: Option<f64>,
+    /// How the time of the next row of sampling is foretold: `last`, `mean` or `worst` of the latest rows. A row that would
+    /// not be done by the deadline is not begun. `worst`, as a late plan costs more than a coarse one.
+    pub foresight: Foresight,
     /// Steps after which a plan that has not been replaced counts as late. Unset, twice `replan_every` (twice the execution
     /// horizon without a pause): a planner that needs longer than its plans are executed does not keep up.
     pub late_after: Option<usize>,
@@ -107,6 +114,8 @@ impl Default for RealTimeConfig {
         Self {
             period_s: None,
             replan_every: None,
+            deadline_s: None,
+            foresight: Foresight::Worst,
             late_after: None,
             max_plan_age_s: 1.0,
             brake: Vec::new(),
@@ -127,6 +136,8 @@ pub(crate) struct Limits {
     pub period: Duration,
     pub replan_every: u64,
     pub late_after: u64,
+    pub deadline: Duration,
+    pub foresight: Foresight,
     pub max_plan_age: Duration,
     pub brake: Vec<Brake>,
     pub brake_for: Duration,
@@ -150,11 +161,15 @@ impl RealTimeConfig {
         let period = seconds("realtime.period_s", period.unwrap_or(f64::NAN), false)?;
         let replan_every = self.replan_every.unwrap_or(execution_horizon.max(1));
         let late_after = self.late_after.unwrap_or(2 * replan_every.max(execution_horizon).max(1));
+        let deadline = self.deadline_s.map(|deadline| seconds("realtime.deadline_s", deadline, false));
+        let due = u32::try_from(replan_every.max(1)).unwrap_or(u32::MAX);
         let budget = self.tick_budget_s.map(|budget| seconds("realtime.tick_budget_s", budget, false));
         let limits = Limits {
             period,
             replan_every: replan_every as u64,
             late_after: late_after as u64,
+            deadline: deadline.transpose()?.unwrap_or(period.saturating_mul(due)),
+            foresight: self.foresight,
             max_plan_age: seconds("realtime.max_plan_age_s", self.max_plan_age_s, false)?,
             brake: per_entry("realtime.brake", &self.brake, entries, Brake::Zero)?,
             brake_for: seconds("realtime.brake_s", self.brake_s, true)?,

@@ -60,6 +60,8 @@ pub struct Published {
     pub stamp: Duration,
     /// What making it took.
     pub took: Duration,
+    /// Rows after which planning was stopped, or all that it took: with as many and no deadline it comes to the same plan.
+    pub rows_granted: usize,
     /// Counts the plans of an agent from 1.
     pub serial: u64,
     /// Episode that it is for.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use forethought_envs::EnvSpec;
 use forethought_planner::random::stream;
-use forethought_planner::{InForce, Plan, Planner, PlannerError, Request};
+use forethought_planner::{Budget, Foresight, InForce, Plan, Planner, PlannerError, Request, RowTimes};
 use rand::Rng;
 
 use super::clock::{Clock, nanoseconds};
@@ -33,6 +33,13 @@ pub struct Worker {
     /// First step of the newest plan that was published in this episode, and its serial number.
     newest: Option<(u64, u64)>,
     serial: u64,
+    /// Seconds from an observation until planning from it has to end.
+    deadline: Duration,
+    foresight: Foresight,
+    /// How long rows took so far.
+    row_times: RowTimes,
+    /// Rows to plan with instead of a deadline, for the next plan.
+    granted: Option<usize>,
     /// Steps consumed while each of the last plans was made, and whose they are.
     late_rows: VecDeque<u64>,
     counted: u64,
@@ -49,6 +56,24 @@ pub struct Answer {
     epoch: u64,
     first_step: u64,
     stamp: Duration,
+    rows_granted: usize,
+}
+
+impl Answer {
+    /// The plan, where there is one.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.made.as_ref().ok()
+    }
+
+    /// Absolute step of the observation that it was planned from.
+    pub fn first_step(&self) -> u64 {
+        self.first_step
+    }
+
+    /// Rows after which planning was stopped, or all that it took: with as many and no deadline it comes to the same.
+    pub fn rows_granted(&self) -> usize {
+        self.rows_granted
+    }
 }
 
 /// Why there is no plan.
@@ -77,6 +102,10 @@ impl Worker {
             link,
             clock,
             replan_every: limits.replan_every,
+            deadline: limits.deadline,
+            foresight: limits.foresight,
+            row_times: RowTimes::default(),
+            granted: None,
             observed: Observed::default(),
             episode: None,
             lent: Vec::new(),
@@ -89,6 +118,8 @@ impl Worker {
 
     /// Plans from the newest observation, if there is one and a plan is due. What the planner does, be it an error or a
     /// panic, ends here.
+    ///
+    /// Planning ends by the deadline that follows from the observation's time, with the best plan of then.
     pub fn think(&mut self) -> Option<Answer> {
         if !self.observe() || !self.due() {
             return None;
@@ -96,15 +127,28 @@ impl Worker {
         let began = self.clock.now();
         self.link.asked.fetch_add(1, Ordering::Relaxed);
         self.link.busy_since.store(nanoseconds(began).saturating_add(1), Ordering::Relaxed);
-        let made = self.plan();
+        let (made, rows_granted) = self.plan();
         let Observed { epoch, step, stamp, .. } = self.observed;
-        Some(Answer { made, began, epoch, first_step: step, stamp })
+        Some(Answer { made, began, epoch, first_step: step, stamp, rows_granted })
+    }
+
+    /// The same with as many rows as an earlier plan had, whatever the time: for replays.
+    pub fn think_again(&mut self, rows_granted: usize) -> Option<Answer> {
+        self.granted = Some(rows_granted);
+        let answer = self.think();
+        self.granted = None;
+        answer
     }
 
     /// Publishes what [`Self::think`] came to. What it took is the time from one to the other.
     pub fn publish(&mut self, answer: Answer) {
-        let Answer { made, began, epoch, first_step, stamp } = answer;
         let now = self.clock.now();
+        self.publish_at(answer, now);
+    }
+
+    /// The same at a moment of the caller's.
+    pub(crate) fn publish_at(&mut self, answer: Answer, now: Duration) {
+        let Answer { made, began, epoch, first_step, stamp, rows_granted } = answer;
         let took = now.saturating_sub(began);
         self.link.busy_since.store(0, Ordering::Relaxed);
         self.link.took.force_push(nanoseconds(took));
@@ -115,7 +159,8 @@ impl Worker {
         self.serial += 1;
         self.link.published.fetch_add(1, Ordering::Relaxed);
         let (rows, serial) = (plan.frames, self.serial);
-        let published = Arc::new(Published { plan, rows, first_step, stamp, took, serial, epoch });
+        let published =
+            Arc::new(Published { plan, rows, first_step, stamp, took, rows_granted, serial, epoch });
         self.newest = Some((first_step, serial));
         self.lent.push(Arc::clone(&published));
         // What it displaces is held in `lent` too.
@@ -172,7 +217,26 @@ impl Worker {
         }
     }
 
-    fn plan(&mut self) -> Result<Plan, Trouble> {
+    /// A plan, and the rows that were granted for it.
+    fn plan(&mut self) -> (Result<Plan, Trouble>, usize) {
+        let clock = Arc::clone(&self.clock);
+        let seconds = || clock.now().as_secs_f64();
+        let times = std::mem::take(&mut self.row_times);
+        let mut budget = match self.granted {
+            Some(rows) => Budget::unlimited().rows(rows),
+            None => {
+                let end = self.observed.stamp.saturating_add(self.deadline).as_secs_f64();
+                Budget::unlimited().until(&seconds, end, self.foresight).knowing(times)
+            }
+        };
+        let made = self.plan_within(&mut budget);
+        let rows = budget.spent();
+        self.row_times = budget.learnt();
+        (made, rows)
+    }
+
+    fn plan_within(&mut self, budget: &mut Budget<'_>) -> Result<Plan, Trouble> {
+        let committed = self.promised();
         let Observed { step, in_force, ref values, .. } = self.observed;
         let Some(EpisodeStart { seed, task, .. }) = &self.episode else {
             return Err(Trouble::Refused(Refusal::Count(0)));
@@ -184,11 +248,13 @@ impl Worker {
             observation: values,
             task: task.as_ref(),
             in_force,
+            committed,
+            step: usize::try_from(step).unwrap_or(usize::MAX),
             seed: stream(*seed, &[PLAN_STREAM, step]).next_u64(),
         };
         let planner = &mut self.planner;
         // Whatever state a panic leaves the planner in, its next plan is looked at like every other.
-        let planned = catch_unwind(AssertUnwindSafe(|| planner.plan(&[request], false)));
+        let planned = catch_unwind(AssertUnwindSafe(|| planner.plan_within(&[request], false, budget)));
         let mut plans = planned.map_err(|payload| Trouble::Panic(said(payload.as_ref())))??;
         let count = plans.len();
         let plan = plans.pop().filter(|_| count == 1).ok_or(Refusal::Count(count))?;

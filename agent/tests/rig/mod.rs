@@ -8,7 +8,7 @@ use forethought_agent::{
     Answer, Clock, ClosingReport, Executive, Failure, ManualClock, RealTimeConfig, Rung, Worker, both_sides,
 };
 use forethought_envs::{BoxSpace, EnvSpec, Feature, FeatureKind, NoTask};
-use forethought_planner::{Plan, Planner, PlannerError, Request};
+use forethought_planner::{Budget, Plan, Planner, PlannerError, Request};
 use forethought_policies::{ControlConfig, Controller, PdConfig, make_controller};
 
 /// Steps after which a plan is to be replaced, unless a test says otherwise.
@@ -72,7 +72,12 @@ impl Scripted {
 }
 
 impl Planner for Scripted {
-    fn plan(&mut self, requests: &[Request<'_>], _: bool) -> Result<Vec<Plan>, PlannerError> {
+    fn plan_within(
+        &mut self,
+        requests: &[Request<'_>],
+        _: bool,
+        _: &mut Budget<'_>,
+    ) -> Result<Vec<Plan>, PlannerError> {
         assert_eq!(requests.len(), 1);
         let call = {
             let mut asked = self.asked.lock().unwrap();

@@ -16,6 +16,7 @@ Examples:
   forethought eval maze2d-large --controller diffused-action,path-following
   forethought eval maze2d-umaze --preset mcg,replan                   what settings are worth
   forethought eval maze2d-large --preset frontier --time 9            score against planning time
+  forethought eval maze2d-large --latency measured,80ms               a world that does not wait for the planner
   forethought eval --suite maze2d                                     the whole benchmark";
 
 /// Options of `eval`.
@@ -43,6 +44,10 @@ pub struct EvalArgs {
     /// varied by itself.
     #[arg(long, value_name = "KEY=V1,V2")]
     pub vary: Vec<String>,
+    /// The world goes on while a plan is made: for so long (80ms, N(60,20)ms, or what is measured), beside the world that waits
+    /// (frozen). Separated by commas; the same as --vary simulation.latency=...
+    #[arg(long, value_name = "TIMES")]
+    pub latency: Option<String>,
     /// Settings to vary, by name.
     #[arg(long, value_name = "NAMES", value_delimiter = ',',
         help = format!("Settings to vary, by name, separated by commas: {}", variants::preset_names()))]

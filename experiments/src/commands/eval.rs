@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use forethought_agent::EpisodeRecord;
-use forethought_envs::{EnvSpec, make};
+use forethought_envs::make;
 use serde_json::json;
 
 use super::scene;
@@ -15,8 +14,8 @@ use crate::picture::{self, Panel};
 use crate::planning;
 use crate::report::{self, Sheet};
 use crate::resolve;
-use crate::results::{self, Layout, Record, Row};
-use crate::runner::{self, Agenda, Request};
+use crate::results::{self, Layout, Row};
+use crate::runner::{self, Agenda, Finished, Request};
 use crate::scoring::Episodes;
 use crate::suite::Suite;
 use crate::times::{self, Effort};
@@ -30,7 +29,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     if args.time == Some(0) {
         return Err(Failure::refused("--time is 0: give the number of rounds, at least 1"));
     }
-    let varied = !(args.vary.is_empty() && args.preset.is_empty());
+    let varied = !(args.vary.is_empty() && args.preset.is_empty() && args.latency.is_none());
     let (suite, environments) = suite(args)?;
     let chosen = choose(args, &suite, &environments)?;
     let count = if args.quick {
@@ -77,8 +76,16 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         None if args.suite.is_some() || varied || variant != chosen.baseline => 0,
         None => DRAWN,
     };
-    agenda.run(&request, &out, &mut |spec, record, records| {
-        draw(&out, spec, record, records, drawn(&record.variant))
+    let mut loops = Vec::new();
+    agenda.run(&request, &out, &mut |finished| {
+        let Finished { spec, record, report, .. } = finished;
+        if let Some(report) = report {
+            let (place, variant) =
+                (forethought_envs::file_name(&spec.id), resolve::file_stem(&record.variant));
+            out.write_json(&format!("loops/{place}--{variant}.json"), report)?;
+            loops.push(format!("\n{}, {}: the loop\n\n{report}", spec.id, record.variant));
+        }
+        draw(&out, finished, drawn(&record.variant))
     })?;
     let timed = match args.time {
         Some(rounds) => {
@@ -87,7 +94,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         }
         None => 0,
     };
-    finish(args, &agenda, &out, [scored, timed])
+    finish(args, &agenda, &out, [scored, timed], &loops)
 }
 
 /// The suite, and the environments asked for.
@@ -133,7 +140,12 @@ fn choose(args: &EvalArgs, suite: &Suite, environments: &[String]) -> Result<Cho
         controllers: args.controller.clone(),
         checkpoints: args.checkpoint.clone(),
         presets: args.preset.clone(),
-        vary: args.vary.clone(),
+        vary: args
+            .vary
+            .iter()
+            .cloned()
+            .chain(args.latency.iter().map(|times| format!("simulation.latency={times}")))
+            .collect(),
         quick: args.quick,
         own_controller,
     };
@@ -179,9 +191,7 @@ fn layout(args: &EvalArgs, suite: &Suite, environments: &[String], chosen: &Chos
 /// The first episodes of a variant at a glance.
 fn draw(
     out: &OutputDir,
-    spec: &EnvSpec,
-    record: &Record,
-    records: &[EpisodeRecord],
+    Finished { spec, record, episodes: records, .. }: Finished<'_>,
     count: usize,
 ) -> Result<(), Failure> {
     let Some(scene) = scene(spec).filter(|_| count > 0) else { return Ok(()) };
@@ -207,6 +217,7 @@ fn finish(
     agenda: &Agenda,
     out: &OutputDir,
     [scored, timed]: [usize; 2],
+    loops: &[String],
 ) -> Result<(), Failure> {
     let sheet = Sheet::new(&agenda.results)?;
     let (text, files) = report::write(out, &sheet)?;
@@ -219,6 +230,7 @@ fn finish(
         return Ok(());
     }
     console::print(&text)?;
+    loops.iter().try_for_each(|report| console::print(report))?;
     let timed = if timed > 0 { format!("; {timed} timed") } else { String::new() };
     console::line(format_args!("\n{scored} variants scored, {kept} kept from earlier runs{timed}"))?;
     for (_, loaded) in agenda.places.iter().flat_map(|place| &place.loaded) {

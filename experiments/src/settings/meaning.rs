@@ -12,9 +12,10 @@ type Section = (&'static str, &'static str, &'static str);
 const CONFIGURATION: &str = include_str!("../configuration.rs");
 const PLANNING: &str = include_str!("../../../planner/src/plan_config.rs");
 const CONTROL: &str = include_str!("../../../policies/src/control_config.rs");
+const REAL_TIME: &str = include_str!("../../../agent/src/realtime/config.rs");
 
 /// Every table.
-const SECTIONS: [Section; 13] = [
+const SECTIONS: [Section; 17] = [
     ("", CONFIGURATION, "Configuration"),
     ("data", CONFIGURATION, "DataConfig"),
     ("model", include_str!("../../../planner/src/model_config.rs"), "ModelConfig"),
@@ -28,6 +29,10 @@ const SECTIONS: [Section; 13] = [
     ("control", CONTROL, "ControlConfig"),
     ("control.pd", CONTROL, "PdConfig"),
     ("control.path", CONTROL, "PathConfig"),
+    ("realtime", REAL_TIME, "RealTimeConfig"),
+    ("realtime.seam", REAL_TIME, "SeamConfig"),
+    ("realtime.validator", REAL_TIME, "ValidatorConfig"),
+    ("simulation", CONFIGURATION, "SimulationConfig"),
 ];
 
 /// One setting.

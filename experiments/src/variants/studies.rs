@@ -129,8 +129,8 @@ fn split(text: &str) -> Vec<String> {
             _ if quote == Some(c) => quote = None,
             _ if quote.is_some() => {}
             '"' | '\'' => quote = Some(c),
-            '[' | '{' => depth += 1,
-            ']' | '}' => depth = depth.saturating_sub(1),
+            '[' | '{' | '(' => depth += 1,
+            ']' | '}' | ')' => depth = depth.saturating_sub(1),
             ',' if depth == 0 => {
                 values.push(String::new());
                 continue;
@@ -158,6 +158,7 @@ mod tests {
     #[test]
     fn values_are_split_outside_of_brackets_and_quotes() {
         assert_eq!(split("1, 4,16"), ["1", "4", "16"]);
+        assert_eq!(split("N(60,20)ms,80ms"), ["N(60,20)ms", "80ms"]);
         assert_eq!(split("[4],[2,4],\"a,b\""), ["[4]", "[2,4]", "\"a,b\""]);
         assert_eq!(split("1,,2"), ["1", "", "2"]);
         assert_eq!(split("]],3"), ["]]", "3"]);

@@ -17,6 +17,7 @@ use super::ladder::{self, Failure, Footing, Ladder, Rung};
 use super::link::{EpisodeStart, Link, Published};
 use super::report::ClosingReport;
 use super::seam::Seam;
+use super::tape::{EpisodeLine, TickLine};
 use super::timing::Timing;
 
 /// What one tick came to.
@@ -56,6 +57,8 @@ pub struct Executive {
     /// Counts resets and starts: plans and observations of another one are not for this one.
     epoch: u64,
     step: u64,
+    /// Ticks of this epoch.
+    ticks: u64,
     in_force: Option<Arc<Published>>,
     /// From when on the plan in force ages.
     ages_from: Duration,
@@ -90,6 +93,7 @@ impl Executive {
             task: Arc::new(NoTask),
             epoch: 0,
             step: 0,
+            ticks: 0,
             in_force: None,
             ages_from: Duration::ZERO,
             candidate: None,
@@ -130,7 +134,12 @@ impl Executive {
     fn begin(&mut self) {
         self.epoch += 1;
         let (epoch, seed, task) = (self.epoch, self.seed, Arc::clone(&self.task));
+        if let Some(tape) = self.link.tape.get() {
+            let goal = task.condition().map_or_else(Vec::new, |condition| condition.values.to_vec());
+            tape.episode(EpisodeLine { epoch, seed, goal });
+        }
         self.link.episodes.force_push(EpisodeStart { epoch, seed, task });
+        self.ticks = 0;
         self.forget();
     }
 
@@ -178,14 +187,39 @@ impl Executive {
             State::Running => self.run(now, observation),
         };
         self.ladder.count(rung, now);
+        if let Some(tape) = self.link.tape.get() {
+            tape.tick(|line| self.write_down(line, rung, now, observation));
+        }
+        self.ticks += 1;
         (step, rung)
+    }
+
+    fn write_down(&self, line: &mut TickLine, rung: Rung, now: Duration, observation: &[f64]) {
+        (line.epoch, line.tick, line.now) = (self.epoch, self.ticks, now);
+        (line.seen, line.rung) = (self.seen, rung);
+        line.observation.clear();
+        // One of another length is none: that it was is all that is kept, as there is no room for more.
+        if observation.len() == self.observation {
+            line.observation.extend_from_slice(observation);
+        }
+        line.command.clear();
+        if rung.commands() {
+            line.command.extend_from_slice(&self.last);
+        }
+    }
+
+    /// Begins the episode that an earlier run had at this count.
+    pub(crate) fn begin_at(&mut self, epoch: u64, seed: u64, task: SharedTask) {
+        (self.seed, self.task, self.epoch) = (seed, task, epoch.saturating_sub(1));
+        self.controller.reset();
+        self.start();
     }
 
     fn told(&self, step: u64, rung: Rung, now: Duration) -> Tick<'_> {
         let following = matches!(rung, Rung::Plan | Rung::Previous);
         let plan = self.in_force.as_ref().filter(|_| following);
         Tick {
-            command: (!matches!(rung, Rung::Idle | Rung::Waiting)).then_some(self.last.as_slice()),
+            command: rung.commands().then_some(self.last.as_slice()),
             rung,
             step,
             followed: plan.and_then(|plan| Some((plan.serial, plan.row(step)?))),
@@ -342,7 +376,8 @@ impl Executive {
         let in_force = fresh.map_or(0, |plan| plan.serial);
         let Some(mut observed) = self.link.free.pop() else { return };
         observed.values.copy_from_slice(observation);
-        (observed.epoch, observed.step, observed.stamp) = (self.epoch, self.step, now);
+        (observed.epoch, observed.step, observed.tick, observed.stamp) =
+            (self.epoch, self.step, self.ticks, now);
         observed.in_force = in_force;
         (observed.seen, observed.late_rows) = (self.seen, self.late_rows);
         if let Some(displaced) = self.link.observations.force_push(observed) {

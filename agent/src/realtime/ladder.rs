@@ -38,6 +38,11 @@ impl Rung {
         Self::Stopped,
     ];
 
+    /// Whether a command is given there.
+    pub fn commands(self) -> bool {
+        !matches!(self, Self::Idle | Self::Waiting)
+    }
+
     /// Name in reports.
     pub fn name(self) -> &'static str {
         match self {

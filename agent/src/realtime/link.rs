@@ -6,7 +6,7 @@
 //! Plans are shared by counted references. The planner's side keeps one of each until it holds the last, so a plan is freed
 //! there and never in a tick.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use forethought_envs::SharedTask;
 use forethought_planner::Plan;
 
 use super::events::Events;
+use super::tape::Tape;
 
 /// Plans under way to the loop. It takes all of them at every tick; more than one waits only where a loop is slower than
 /// its planner.
@@ -35,6 +36,8 @@ pub(crate) struct Observed {
     pub epoch: u64,
     /// Steps commanded in this episode before it.
     pub step: u64,
+    /// Ticks of this epoch before it.
+    pub tick: u64,
     /// When it was made.
     pub stamp: Duration,
     /// Serial number of the plan in force; 0 where there is none.
@@ -109,6 +112,8 @@ pub(crate) struct Link {
     pub asked: AtomicU64,
     /// When the call that is under way began, in nanoseconds and one more; 0 while there is none.
     pub busy_since: AtomicU64,
+    /// Where both sides tell what they do, if anybody wants to know.
+    pub tape: OnceLock<Arc<Tape>>,
     stop: AtomicBool,
     closed: AtomicBool,
 }
@@ -127,6 +132,7 @@ impl Link {
             published: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             busy_since: AtomicU64::new(0),
+            tape: OnceLock::new(),
             stop: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         };

@@ -16,6 +16,7 @@ use super::clock::{Clock, nanoseconds};
 use super::config::{Limits, ValidatorConfig};
 use super::events::Event;
 use super::link::{EpisodeStart, Link, Note, Observed, Published};
+use super::tape::{Made, PlanLine};
 use super::validator::{Refusal, Validator};
 use crate::follower::PLAN_STREAM;
 
@@ -121,7 +122,11 @@ impl Worker {
     ///
     /// Planning ends by the deadline that follows from the observation's time, with the best plan of then.
     pub fn think(&mut self) -> Option<Answer> {
-        if !self.observe() || !self.due() {
+        if !self.look() {
+            return None;
+        }
+        if !self.due() && self.granted.is_none() {
+            self.write_down(Made::Nothing);
             return None;
         }
         let began = self.clock.now();
@@ -140,6 +145,23 @@ impl Worker {
         answer
     }
 
+    /// Takes the newest observation without planning from it; whether there is one of the present episode.
+    pub(crate) fn look(&mut self) -> bool {
+        let taken = self.observed.epoch;
+        let good = self.observe();
+        if !good && self.observed.epoch != taken {
+            self.write_down(Made::Nothing);
+        }
+        good
+    }
+
+    fn write_down(&self, made: Made) {
+        if let Some(tape) = self.link.tape.get() {
+            let Observed { epoch, tick, .. } = self.observed;
+            tape.plan(PlanLine { epoch, tick, made });
+        }
+    }
+
     /// Publishes what [`Self::think`] came to. What it took is the time from one to the other.
     pub fn publish(&mut self, answer: Answer) {
         let now = self.clock.now();
@@ -154,9 +176,13 @@ impl Worker {
         self.link.took.force_push(nanoseconds(took));
         let plan = match made {
             Ok(plan) => plan,
-            Err(trouble) => return self.tell(&trouble, now),
+            Err(trouble) => {
+                self.write_down(Made::Failure { rows: rows_granted });
+                return self.tell(&trouble, now);
+            }
         };
         self.serial += 1;
+        self.write_down(Made::Plan { rows: rows_granted, serial: self.serial });
         self.link.published.fetch_add(1, Ordering::Relaxed);
         let (rows, serial) = (plan.frames, self.serial);
         let published =

@@ -13,8 +13,9 @@ use forethought_planner::{InForce, Plan, Planner, PlannerError, Request};
 use rand::Rng;
 
 use super::clock::{Clock, nanoseconds};
-use super::config::{Limits, ValidatorConfig};
+use super::config::ValidatorConfig;
 use super::events::Event;
+use super::limits::Limits;
 use super::link::{EpisodeStart, Link, Note, Observed, Published};
 use super::validator::{Refusal, Validator};
 use crate::follower::PLAN_STREAM;

@@ -1,7 +1,9 @@
-//! A real-time loop at 50 Hz over a shipped checkpoint: `fifty_hertz [--seconds N] [--env ID] [--replan-every STEPS]`.
+//! A real-time loop at 50 Hz over a shipped checkpoint: `fifty_hertz [--seconds N] [--env ID]
+//! [--replan-every STEPS] [--report FILE.json]`.
 //!
 //! The environment is stepped once a period, as a robot would be, while plans are made on a thread of their own. Before it, for as
-//! long, a loop of the same period that does nothing: what it is late by is the scheduler's doing, not the agent's.
+//! long, a loop of the same period that does nothing: what it is late by is the scheduler's doing, not the agent's. Ctrl-C ends in
+//! the safe command.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -16,10 +18,12 @@ struct Options {
     seconds: u64,
     env: String,
     replan_every: Option<usize>,
+    report: Option<String>,
 }
 
 fn options() -> Result<Options, Box<dyn Error>> {
-    let mut options = Options { seconds: 10, env: "maze2d-large-v1".into(), replan_every: None };
+    let mut options =
+        Options { seconds: 10, env: "maze2d-large-v1".into(), replan_every: None, report: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
@@ -27,7 +31,8 @@ fn options() -> Result<Options, Box<dyn Error>> {
             "--seconds" => options.seconds = value.parse()?,
             "--env" => options.env = value,
             "--replan-every" => options.replan_every = Some(value.parse()?),
-            _ => return Err(format!("unknown option {word}: --seconds, --env and --replan-every").into()),
+            "--report" => options.report = Some(value),
+            _ => return Err(format!("unknown option {word}; look at the head of this example").into()),
         }
     }
     Ok(options)
@@ -53,7 +58,7 @@ fn empty_loop(clock: &dyn Clock, ticks: u64) -> (f64, f64, usize) {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Options { seconds, env: id, replan_every } = options()?;
+    let Options { seconds, env: id, replan_every, report } = options()?;
     let ticks = seconds * 50;
     let clock = MonotonicClock::new();
     let (p99, worst, late) = empty_loop(&clock, ticks);
@@ -70,6 +75,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut agent = agent.real_time(&config)?;
     env.reset(&Start::seed(1))?;
     agent.reset(1, env.task());
+    let stopper = agent.stopper();
+    ctrlc::set_handler(move || stopper.stop())?;
     agent.start();
     let (mut pacer, mut done, mut total) = (Pacer::new(PERIOD, clock.now()), 0_u32, 0.0);
     let mut seed = 1;
@@ -78,11 +85,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         if tick.rung == Rung::Failed {
             println!("step {}: {:?}", tick.step, tick.failure);
         }
-        let mut ended = false;
+        let (mut ended, stopped) = (false, tick.rung == Rung::Stopped);
         if let Some(command) = tick.command {
             let step = env.step(command)?;
             total += step.reward;
             ended = step.ended();
+        }
+        if stopped {
+            break;
         }
         if ended {
             (seed, done) = (seed + 1, done + 1);
@@ -91,6 +101,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         pacer.wait(&clock);
     }
-    println!("{done} episodes ended, return {total:.0}\n{}", agent.stop());
+    let closing = agent.stop();
+    println!("{done} episodes ended, return {total:.0}\n{closing}");
+    if let Some(file) = report {
+        std::fs::write(file, serde_json::to_string_pretty(&closing)?)?;
+    }
     Ok(())
 }

@@ -10,7 +10,7 @@ use forethought_policies::Controller;
 use serde_json::Value;
 
 use crate::settings::AgentSettings;
-use crate::{AgentError, Follower, LoadedCheckpoint, RealTimeAgent, RealTimeConfig, RolloutConfig};
+use crate::{AgentError, Follower, LoadedCheckpoint, RealTimeAgent, RealTimeConfig, RecordingHeader, RolloutConfig};
 
 /// Plans when a plan is due and follows it in between.
 ///
@@ -155,6 +155,23 @@ impl AgentBuilder {
     pub fn real_time(self, config: &RealTimeConfig) -> Result<RealTimeAgent, AgentError> {
         let (planner, controller, spec, horizon) = self.parts()?;
         RealTimeAgent::new(Box::new(planner), controller, &spec, horizon, config)
+    }
+
+    /// What a recording of this agent's loop begins with: enough to make it again.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub fn recording_header(&self, config: &RealTimeConfig) -> Result<RecordingHeader, AgentError> {
+        let checkpoint = LoadedCheckpoint::load(&self.path, &Device::flex())?;
+        let settings = AgentSettings::of(checkpoint.manifest())?.with(&self.settings)?;
+        Ok(RecordingHeader {
+            environment: checkpoint.manifest().environment.id.clone(),
+            checkpoint: self.path.clone(),
+            weights: checkpoint.hash().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            settings: serde_json::to_value(settings).map_err(|error| AgentError::Settings(error.to_string()))?,
+            realtime: config.clone(),
+        })
     }
 
     /// The planner alone: for loops of one's own, and to ask its network as a policy, a world model or an inverse model

@@ -119,6 +119,14 @@ pub enum AgentError {
     /// The operating system gives no thread for the planner.
     #[error("no thread for the planner: {0}; end other programs, or raise the limit on threads")]
     Thread(#[source] std::io::Error),
+    /// A recording of a loop that cannot be written or read.
+    #[error("{}: {problem}", path.display())]
+    Recording {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong, and what can be done.
+        problem: String,
+    },
     /// A record that contradicts itself or its environment.
     #[error("record of `{env_id}`, episode seed {seed}: {problem}")]
     Record {

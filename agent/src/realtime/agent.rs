@@ -12,6 +12,7 @@ use forethought_policies::Controller;
 use super::clock::{Clock, MonotonicClock};
 use super::executive::{Executive, Tick};
 use super::link::{Link, Published, Stopper};
+use super::recording::{Recorder, RecordingHeader};
 use super::report::ClosingReport;
 use super::worker::Worker;
 use crate::{Agent, AgentError, RealTimeConfig};
@@ -132,6 +133,21 @@ impl RealTimeAgent {
             })
             .map_err(AgentError::Thread)?;
         Ok(Self { executive, link, clock, thread: Some(thread), started: false, on_end: None })
+    }
+
+    /// Writes what the loop sees and does to a file from now on, on a thread of its own; call it before [`Self::start`]. What is
+    /// written can be driven again ([`super::replay()`]). The file's end is written when the agent is gone.
+    ///
+    /// # Errors
+    /// [`AgentError::Recording`] for a file that is there already or cannot be written, and for a second recording.
+    pub fn record(&mut self, path: &Path, header: &RecordingHeader) -> Result<(), AgentError> {
+        let tape = Arc::new(self.executive.tape());
+        if self.link.tape.set(Arc::clone(&tape)).is_err() {
+            let problem = "the loop is recorded already: one recording is enough".to_owned();
+            return Err(AgentError::Recording { path: path.to_owned(), problem });
+        }
+        let recorder = Recorder::create(path, header, tape)?;
+        recorder.run(Arc::clone(&self.link), Arc::clone(&self.clock)).map_err(AgentError::Thread)
     }
 
     /// Begins an episode: all randomness of its plans comes from `seed`. Nothing is commanded before the first valid plan

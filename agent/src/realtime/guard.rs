@@ -1,6 +1,6 @@
 //! The last look at a command before it leaves: numbers, inside the action space, not faster than allowed.
 
-use super::config::Limits;
+use super::limits::Limits;
 
 /// What had to be changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::config::{Brake, Limits};
+use super::config::Brake;
+use super::limits::Limits;
 
 /// A rung of the ladder, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

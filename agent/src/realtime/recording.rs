@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! forethought-recording 1 {"environment": ..., what the loop was made of}
-//! episode EPOCH SEED GOAL...
+//! episode EPOCH SEED TOLERANCE ENTRY=VALUE...      what the task is for, where it is for a place
 //! plan EPOCH TICK ROWS SERIAL      what was planned from the observation of a tick; SERIAL is `failed` where nothing came of it,
 //!                                  and a line `idle EPOCH TICK` says that no plan was due
 //! tick EPOCH TICK NANOSECONDS SEEN RUNG | OBSERVATION... | COMMAND...
@@ -15,12 +15,15 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::clock::Clock;
 use super::ladder::Rung;
+use super::link::{Link, Note};
 use super::tape::{EpisodeLine, Made, PlanLine, Tape, TickLine};
 use crate::{AgentError, RealTimeConfig};
 
@@ -90,6 +93,32 @@ impl Recorder {
     }
 }
 
+/// How long what the loop did stays in memory.
+const BETWEEN_WRITES: Duration = Duration::from_millis(50);
+
+impl Recorder {
+    /// Writes on a thread of its own until the loop is gone. A disk that is full ends the recording, and is told of in the
+    /// loop's report; the loop goes on.
+    pub(crate) fn run(mut self, link: Arc<Link>, clock: Arc<dyn Clock>) -> io::Result<()> {
+        let named = thread::Builder::new().name("forethought-recorder".to_owned());
+        let work = move || {
+            loop {
+                let last = link.is_closed();
+                if let Err(error) = self.write() {
+                    let note = Note { at: clock.now(), what: format!("the recording ends here: {error}") };
+                    link.notes.force_push(note);
+                    return;
+                }
+                if last {
+                    return;
+                }
+                thread::sleep(BETWEEN_WRITES);
+            }
+        };
+        named.spawn(work).map(drop)
+    }
+}
+
 fn recording(path: &Path, source: io::Error) -> AgentError {
     AgentError::Recording { path: path.to_owned(), problem: source.to_string() }
 }
@@ -98,9 +127,9 @@ fn numbers(to: &mut dyn Write, values: &[f64]) -> io::Result<()> {
     values.iter().try_for_each(|value| write!(to, " {value}"))
 }
 
-fn episode(to: &mut dyn Write, EpisodeLine { epoch, seed, goal }: &EpisodeLine) -> io::Result<()> {
-    write!(to, "episode {epoch} {seed}")?;
-    numbers(to, goal)?;
+fn episode(to: &mut dyn Write, EpisodeLine { epoch, seed, tolerance, goal }: &EpisodeLine) -> io::Result<()> {
+    write!(to, "episode {epoch} {seed} {tolerance}")?;
+    goal.iter().try_for_each(|(entry, value)| write!(to, " {entry}={value}"))?;
     writeln!(to)
 }
 
@@ -122,14 +151,10 @@ fn tick(to: &mut dyn Write, line: &TickLine) -> io::Result<()> {
 }
 
 /// An episode of a recording.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RecordedEpisode {
-    /// Counts resets and starts.
-    pub epoch: u64,
-    /// Seed of its plans.
-    pub seed: u64,
-    /// Goal, where the task has one.
-    pub goal: Vec<f64>,
+    /// How it begins.
+    pub begin: EpisodeLine,
     /// Ticks in order.
     pub ticks: Vec<TickLine>,
     /// What the planner's side made, in order.
@@ -145,6 +170,8 @@ pub struct Recording {
     pub episodes: Vec<RecordedEpisode>,
     /// Lines that are missing.
     pub lost: u64,
+    /// The file.
+    pub path: PathBuf,
 }
 
 impl Recording {
@@ -158,7 +185,7 @@ impl Recording {
             path: path.to_owned(),
             problem: format!("line {line}: {problem}"),
         };
-        let mut read = Self::default();
+        let mut read = Self { path: path.to_owned(), ..Self::default() };
         let mut bytes = Vec::new();
         for number in 1.. {
             bytes.clear();
@@ -195,12 +222,18 @@ impl Recording {
         let epoch: u64 = words.next()?.parse().ok()?;
         if kind == "episode" {
             let seed = words.next()?.parse().ok()?;
-            let goal = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
-            self.episodes.push(RecordedEpisode { epoch, seed, goal, ..RecordedEpisode::default() });
+            let tolerance = words.next()?.parse().ok()?;
+            let pair = |word: &str| {
+                let (entry, value) = word.split_once('=')?;
+                Some((entry.parse().ok()?, value.parse().ok()?))
+            };
+            let goal = words.map(pair).collect::<Option<_>>()?;
+            let begin = EpisodeLine { epoch, seed, tolerance, goal };
+            self.episodes.push(RecordedEpisode { begin, ticks: Vec::new(), plans: Vec::new() });
             return Some(());
         }
         let tick = words.next()?.parse().ok()?;
-        let episode = self.episodes.iter_mut().rev().find(|episode| episode.epoch == epoch)?;
+        let episode = self.episodes.iter_mut().rev().find(|episode| episode.begin.epoch == epoch)?;
         match kind {
             "idle" => episode.plans.push(PlanLine { epoch, tick, made: Made::Nothing }),
             "plan" => {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use forethought_envs::{EnvSpec, SharedTask};
+use forethought_envs::{EnvSpec, GoalTask, SharedTask};
 use forethought_planner::Planner;
 use forethought_policies::Controller;
 
@@ -31,7 +31,13 @@ pub struct Replayed {
     pub followed: Vec<(u64, forethought_planner::Plan)>,
 }
 
-/// Drives a recording again. `task` makes the task of an episode from its goal.
+/// The task of an episode that was for a place.
+pub fn goal_task(episode: &RecordedEpisode) -> Option<SharedTask> {
+    let (entries, values): (Vec<usize>, Vec<f64>) = episode.begin.goal.iter().copied().unzip();
+    (!entries.is_empty()).then(|| Arc::new(GoalTask::new(&entries, &values, episode.begin.tolerance)) as _)
+}
+
+/// Drives a recording again. `task` makes the task of an episode: [`goal_task`], where it is for a place.
 ///
 /// # Errors
 /// [`AgentError::Setting`] for settings that do not fit the robot, those of `task`.
@@ -43,12 +49,21 @@ pub fn replay(
     execution_horizon: usize,
     task: &mut dyn FnMut(&RecordedEpisode) -> Result<SharedTask, AgentError>,
 ) -> Result<Replayed, AgentError> {
+    if recording.lost > 0 {
+        return Err(AgentError::Recording {
+            path: recording.path.clone(),
+            problem: format!(
+                "{} lines are missing, because the disk did not keep up with the loop: what was lost cannot be driven again",
+                recording.lost
+            ),
+        });
+    }
     let config = &recording.header.realtime;
     let clock = Arc::new(ManualClock::new());
     let (mut executive, mut worker) = both_sides(planner, controller, spec, execution_horizon, config, clock)?;
     let mut replayed = Replayed::default();
     for episode in &recording.episodes {
-        executive.begin_at(episode.epoch, episode.seed, task(episode)?);
+        executive.begin_at(episode.begin.epoch, episode.begin.seed, task(episode)?);
         again(&mut executive, &mut worker, episode, &mut replayed);
         if replayed.differs.is_some() {
             break;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::Limits;
 use super::events::Event;
 use super::ladder::{Rung, RungCount};
+use super::limits::Limits;
 use super::link::Link;
 use super::timing::{Spread, Timing};
 

@@ -1,6 +1,6 @@
 //! Where one plan follows another: the first commands of the new one are joined to the last of the old.
 
-use super::config::Limits;
+use super::limits::Limits;
 
 /// A jump that is being spread over a few steps.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 //! Both sides run in turn on one thread. What a plan takes is a [`Latency`]: it is there at the first tick after that long, and
 //! until then the loop does what it does when a plan is late. Nothing but [`Latency::Measured`] looks at the machine's clock.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use forethought_policies::Controller;
 
 use super::agent::both_sides;
 use super::clock::{Clock, nanoseconds};
+use super::recording::{Recorder, RecordingHeader};
 use super::worker::Answer;
 use super::{ClosingReport, Executive, Latency, RealTimeConfig, Worker};
 use crate::config::episode_steps;
@@ -56,6 +58,7 @@ pub struct Simulation {
     clock: Arc<SimulatedClock>,
     latency: Latency,
     controller: &'static str,
+    recorder: Option<Recorder>,
 }
 
 impl Simulation {
@@ -74,7 +77,21 @@ impl Simulation {
         let (clock, name) = (Arc::new(SimulatedClock::default()), controller.name());
         let on: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let (executive, worker) = both_sides(planner, controller, spec, execution_horizon, config, on)?;
-        Ok(Self { executive, worker, clock, latency, controller: name })
+        Ok(Self { executive, worker, clock, latency, controller: name, recorder: None })
+    }
+
+    /// Writes what the loop sees and does to a file from now on.
+    ///
+    /// # Errors
+    /// [`AgentError::Recording`] for a file that is there already or cannot be written, and for a second recording.
+    pub fn record(&mut self, path: &Path, header: &RecordingHeader) -> Result<(), AgentError> {
+        let tape = Arc::new(self.executive.tape());
+        if self.executive.link().tape.set(Arc::clone(&tape)).is_err() {
+            let problem = "the loop is recorded already: one recording is enough".to_owned();
+            return Err(AgentError::Recording { path: path.to_owned(), problem });
+        }
+        self.recorder = Some(Recorder::create(path, header, tape)?);
+        Ok(())
     }
 
     /// An episode. Before the first plan is there the environment gets the safe command: it goes on too.
@@ -116,6 +133,13 @@ impl Simulation {
             }
             episode.step(command.as_deref().unwrap_or(self.executive.safe_command()))?;
             self.clock.advance(self.executive.period());
+            if let Some(recorder) = &mut self.recorder {
+                recorder.write()?;
+            }
+        }
+        // A plan that comes after the end is written down as well.
+        if let Some((answer, ready)) = coming {
+            self.worker.publish_at(answer, ready);
         }
         self.executive.stop();
         let task = episode.task();

@@ -39,8 +39,10 @@ pub struct EpisodeLine {
     pub epoch: u64,
     /// Seed of its plans.
     pub seed: u64,
-    /// Goal, where the task has one.
-    pub goal: Vec<f64>,
+    /// What counts as there, where the task has a goal.
+    pub tolerance: f64,
+    /// Goal, where the task has one: entries of the observation and their values.
+    pub goal: Vec<(usize, f64)>,
 }
 
 /// What the planner's side made of an observation.

@@ -2,7 +2,7 @@
 //! seam) is looked at in the tick.
 
 use forethought_envs::{BoxSpace, EnvSpec, FeatureKind};
-use forethought_planner::Plan;
+use forethought_planner::{Plan, PlanStatus};
 
 use super::config::ValidatorConfig;
 
@@ -12,6 +12,9 @@ pub enum Refusal {
     /// Another number of plans than one.
     #[error("{0} plans for one request")]
     Count(usize),
+    /// Planning was stopped before any of it was settled.
+    #[error("the budget ran out before the plan's first frames were settled: raise `realtime.deadline_s`")]
+    Unsettled,
     /// No frames.
     #[error("the plan has no frames")]
     NoFrames,
@@ -114,6 +117,9 @@ impl Validator {
     pub fn check(&self, plan: &Plan, observation: &[f64]) -> Result<(), Refusal> {
         if plan.frames == 0 {
             return Err(Refusal::NoFrames);
+        }
+        if plan.status == PlanStatus::Cut && plan.clean == 0 {
+            return Err(Refusal::Unsettled);
         }
         self.numbers("observations", &plan.observations, plan.frames, &self.observation)?;
         self.numbers("actions", &plan.actions, plan.frames, &self.action)?;

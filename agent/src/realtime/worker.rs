@@ -13,8 +13,9 @@ use forethought_planner::{Budget, Foresight, InForce, Plan, Planner, PlannerErro
 use rand::Rng;
 
 use super::clock::{Clock, nanoseconds};
-use super::config::{Limits, ValidatorConfig};
+use super::config::ValidatorConfig;
 use super::events::Event;
+use super::limits::Limits;
 use super::link::{EpisodeStart, Link, Note, Observed, Published};
 use super::tape::{Made, PlanLine};
 use super::validator::{Refusal, Validator};

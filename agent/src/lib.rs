@@ -25,7 +25,7 @@ pub use follower::Follower;
 pub use loaded::LoadedCheckpoint;
 pub use outcome::EpisodeOutcome;
 pub use realtime::{
-    Answer, Brake, Clock, ClosingReport, Event, Executive, Failure, Happened, Latency, Made, ManualClock,
+    Answer, Brake, Clock, ClosingReport, Event, Executive, Failure, Followed, Happened, Latency, Made, ManualClock,
     Message, MonotonicClock, Pacer, PlanLine, Published, RealTimeAgent, RealTimeConfig, RecordedEpisode, Recorder, Recording,
     RecordingHeader, Refusal, Replayed, Rung, SeamConfig, Simulation, Stage, Stopper, Tape, Tick, TickLine, goal_task, replay, ValidatorConfig, Worker, both_sides,
 };

@@ -15,7 +15,7 @@ use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::placed::Ends;
 
-pub use eval::{EvalArgs, ReportArgs};
+pub use eval::{EvalArgs, ReplayArgs, ReportArgs};
 pub use speed::{PeakMemoryArgs, SpeedArgs};
 pub use train::TrainArgs;
 
@@ -109,6 +109,10 @@ pub enum Command {
     #[command(after_help = "Examples: forethought report runs/maze2d-umaze-v1/eval\n          \
                             forethought report experiments/results/maze2d runs/mine")]
     Report(ReportArgs),
+    /// Drive a recorded loop again: the same observations, seeds and rows must give the same commands, bit for bit.
+    #[command(after_help = "Example: forethought eval maze2d-umaze --latency measured --recordings --episodes 2 --out runs/loop\n         \
+                      forethought replay runs/loop/loops/*.txt --out runs/replay")]
+    Replay(ReplayArgs),
     /// Time of denoising rows, training steps and plans, beside the same network in PyTorch.
     #[command(
         after_help = "Example: python3 -m venv torch-venv && torch-venv/bin/pip install torch numpy\n         \

@@ -172,6 +172,21 @@ impl OutputDir {
     /// Writes `bytes` to `name` (a relative path; its folders are made), replacing what this run wrote under
     /// that name before. A reader sees the old file, no file or the whole new one. Gives back the full path.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, OutputError> {
+        let path = self.claim(name)?;
+        write_whole(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// The full path of `name` for a file that grows while it is written: listed, its folders made, and nothing there.
+    pub fn reserve(&self, name: &str) -> Result<PathBuf, OutputError> {
+        let path = self.claim(name)?;
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(io_error(&path, source)),
+            _ => Ok(path),
+        }
+    }
+
+    fn claim(&self, name: &str) -> Result<PathBuf, OutputError> {
         let relative = Path::new(name);
         let normal = relative.components().all(|part| matches!(part, Component::Normal(_)));
         if !normal || relative.file_name().is_none() || name == LIST || name.contains(char::is_control) {
@@ -189,7 +204,6 @@ impl OutputDir {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|source| io_error(folder, source))?;
         }
-        write_whole(&path, bytes)?;
         Ok(path)
     }
 

@@ -5,7 +5,7 @@ mod resume;
 use std::path::{Path, PathBuf};
 
 use forethought_agent::{ClosingReport, EpisodeRecord, Latency};
-use forethought_envs::{EnvSpec, make};
+use forethought_envs::{EnvSpec, file_name, make};
 
 use crate::canonical::canonical;
 use crate::configuration::{CONTROLLER, Configuration};
@@ -15,7 +15,7 @@ use crate::output::OutputDir;
 use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
 use crate::progress::Bar;
-use crate::resolve::short;
+use crate::resolve::{file_stem, short};
 use crate::results::{self, COMMIT, Made, Record, Results, VERSION};
 use crate::scoring::{self, Episodes, Simulation, Starts};
 use crate::suite::{Source, serves};
@@ -42,6 +42,8 @@ pub struct Request<'a> {
     pub any_commit: bool,
     /// Whether what cannot be scored in an environment is refused, not left out.
     pub strict: bool,
+    /// Whether loops that do not wait for the planner are recorded.
+    pub recordings: bool,
     /// Without a progress bar.
     pub quiet: bool,
 }
@@ -204,7 +206,17 @@ impl Agenda {
             let place = &mut places[job.place];
             bar.set_message(format!("{}: {}", short(&place.spec.id), job.name));
             let starts = Starts { seeds: &request.episodes.seeds(), ends: request.ends };
-            let (episodes, report) = job.episodes(place, &starts, request.device, &bar)?;
+            let recording = match &job.means {
+                Means::Checkpoint(_, configuration)
+                    if request.recordings && configuration.simulation.latency != Latency::Frozen =>
+                {
+                    let (environment, variant) = (file_name(&place.spec.id), file_stem(&job.name));
+                    Some(out.reserve(&format!("loops/{environment}--{variant}.txt"))?)
+                }
+                _ => None,
+            };
+            let (episodes, report) =
+                job.episodes(place, &starts, request.device, recording.as_deref(), &bar)?;
             bar.set_position(began + ends[at]);
             let record = job.record(&place.spec, request.ends, &episodes)?;
             let (spec, report) = (&place.spec, report.as_ref());
@@ -234,6 +246,7 @@ impl Job {
         place: &mut Place,
         starts: &Starts<'_>,
         device: DeviceName,
+        recording: Option<&Path>,
         bar: &Bar,
     ) -> Result<(Vec<EpisodeRecord>, Option<ClosingReport>), Failure> {
         let began = bar.position();
@@ -249,7 +262,7 @@ impl Job {
                 };
                 if configuration.simulation.latency != Latency::Frozen {
                     let driven =
-                        scoring::in_real_time(loaded, spec, configuration, device, starts, &mut told)?;
+                        scoring::in_real_time(loaded, spec, configuration, device, recording, starts, &mut told)?;
                     return Ok((driven.0, Some(driven.1)));
                 }
                 scoring::with_checkpoint(loaded, spec, configuration, starts, &mut told)

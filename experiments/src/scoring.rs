@@ -1,7 +1,9 @@
 //! Episodes of a planner or a policy, and what is kept of them: one way for every command.
 
+use std::path::Path;
+
 use forethought_agent::{
-    ClosingReport, EpisodeOutcome, EpisodeRecord, EpisodeSetup, RolloutConfig, Simulation as Loop, rollout, run_policy,
+    AgentSettings, ClosingReport, EpisodeOutcome, EpisodeRecord, EpisodeSetup, RecordingHeader, RolloutConfig, Simulation as Loop, rollout, run_policy,
 };
 use forethought_envs::{EnvSpec, Start, dynamics};
 use forethought_planner::{MppiConfig, MppiPlanner, Planner};
@@ -14,7 +16,7 @@ use crate::failure::Failure;
 use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
 use crate::progress;
-use crate::results::{Episode, Foretold, Planning};
+use crate::results::{Episode, Foretold, Planning, VERSION};
 
 /// Episodes of a variant at most: far above any protocol, far below what memory holds.
 const MOST_EPISODES: usize = 100_000;
@@ -128,6 +130,7 @@ pub fn in_real_time(
     spec: &EnvSpec,
     configuration: &Configuration,
     device: DeviceName,
+    recording: Option<&Path>,
     starts: &Starts<'_>,
     progress: Progress<'_>,
 ) -> Result<(Vec<EpisodeRecord>, ClosingReport), Failure> {
@@ -145,6 +148,9 @@ pub fn in_real_time(
         &configuration.realtime,
         latency,
     )?;
+    if let Some(path) = recording {
+        simulation.record(path, &header(loaded, spec, configuration)?)?;
+    }
     let (mut records, mut steps) = (Vec::new(), 0);
     let total = starts.seeds.len() * spec.max_episode_steps.unwrap_or(1);
     for &seed in starts.seeds {
@@ -157,6 +163,24 @@ pub fn in_real_time(
         }
     }
     Ok((records, simulation.report()))
+}
+
+/// What a recording of such a loop begins with.
+fn header(
+    loaded: &LoadedPlanner,
+    spec: &EnvSpec,
+    configuration: &Configuration,
+) -> Result<RecordingHeader, Failure> {
+    let (plan, control) = (configuration.plan.clone(), configuration.control.clone());
+    let settings = AgentSettings { plan, control, ..AgentSettings::default() };
+    Ok(RecordingHeader {
+        environment: spec.id.clone(),
+        checkpoint: loaded.path.clone(),
+        weights: loaded.hash.clone(),
+        version: VERSION.to_owned(),
+        settings: serde_json::to_value(settings)?,
+        realtime: configuration.realtime.clone(),
+    })
 }
 
 /// The same with the environment's own dynamics.

@@ -42,7 +42,7 @@ pub use ladder::{Failure, Rung};
 pub use latency::Latency;
 pub use link::{Published, Stopper};
 pub use recording::{RecordedEpisode, Recorder, Recording, RecordingHeader};
-pub use replay::{Replayed, goal_task, replay};
+pub use replay::{Followed, Replayed, goal_task, replay};
 pub use report::{ClosingReport, Happened, Message, Stage};
 pub use simulation::Simulation;
 pub use tape::{EpisodeLine, Made, PlanLine, Tape, TickLine};

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use forethought_envs::{EnvSpec, GoalTask, SharedTask};
-use forethought_planner::Planner;
+use forethought_planner::{Plan, Planner};
 use forethought_policies::Controller;
 
 use super::agent::both_sides;
@@ -27,8 +27,19 @@ pub struct Replayed {
     pub plans: u64,
     /// The first tick that came out otherwise, as it was recorded, and the command of now; none where all are the same.
     pub differs: Option<(TickLine, Option<Vec<f64>>)>,
-    /// The plans, each with the tick at which it came, as they were made again.
-    pub followed: Vec<(u64, forethought_planner::Plan)>,
+    /// The plans that came, as they were made again.
+    pub followed: Vec<Followed>,
+}
+
+/// A plan of a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Followed {
+    /// Epoch of its episode, and the tick of the observation that it was made from.
+    pub epoch: u64,
+    /// See `epoch`.
+    pub tick: u64,
+    /// The plan.
+    pub plan: Plan,
 }
 
 /// The task of an episode that was for a place.
@@ -79,7 +90,8 @@ fn publish(
     replayed: &mut Replayed,
 ) {
     if let (Some(plan), Some(_)) = (answer.plan(), own) {
-        replayed.followed.push((line.tick, plan.clone()));
+        let (epoch, tick) = answer.observed();
+        replayed.followed.push(Followed { epoch, tick, plan: plan.clone() });
     }
     worker.publish_at(answer, line.now);
 }

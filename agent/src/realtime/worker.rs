@@ -56,6 +56,7 @@ pub struct Answer {
     made: Result<Plan, Trouble>,
     began: Duration,
     epoch: u64,
+    tick: u64,
     first_step: u64,
     stamp: Duration,
     rows_granted: usize,
@@ -65,6 +66,11 @@ impl Answer {
     /// The plan, where there is one.
     pub fn plan(&self) -> Option<&Plan> {
         self.made.as_ref().ok()
+    }
+
+    /// Epoch and tick of the observation that it was planned from.
+    pub(crate) fn observed(&self) -> (u64, u64) {
+        (self.epoch, self.tick)
     }
 
     /// Absolute step of the observation that it was planned from.
@@ -134,8 +140,8 @@ impl Worker {
         self.link.asked.fetch_add(1, Ordering::Relaxed);
         self.link.busy_since.store(nanoseconds(began).saturating_add(1), Ordering::Relaxed);
         let (made, rows_granted) = self.plan();
-        let Observed { epoch, step, stamp, .. } = self.observed;
-        Some(Answer { made, began, epoch, first_step: step, stamp, rows_granted })
+        let Observed { epoch, step, tick, stamp, .. } = self.observed;
+        Some(Answer { made, began, epoch, tick, first_step: step, stamp, rows_granted })
     }
 
     /// The same with as many rows as an earlier plan had, whatever the time: for replays.
@@ -171,7 +177,7 @@ impl Worker {
 
     /// The same at a moment of the caller's.
     pub(crate) fn publish_at(&mut self, answer: Answer, now: Duration) {
-        let Answer { made, began, epoch, first_step, stamp, rows_granted } = answer;
+        let Answer { made, began, epoch, first_step, stamp, rows_granted, .. } = answer;
         let took = now.saturating_sub(began);
         self.link.busy_since.store(0, Ordering::Relaxed);
         self.link.took.force_push(nanoseconds(took));

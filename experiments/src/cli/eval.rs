@@ -48,6 +48,9 @@ pub struct EvalArgs {
     /// (frozen). Separated by commas; the same as --vary simulation.latency=...
     #[arg(long, value_name = "TIMES")]
     pub latency: Option<String>,
+    /// With --latency: write what each loop saw and did to a file, for `forethought replay`.
+    #[arg(long)]
+    pub recordings: bool,
     /// Settings to vary, by name.
     #[arg(long, value_name = "NAMES", value_delimiter = ',',
         help = format!("Settings to vary, by name, separated by commas: {}", variants::preset_names()))]
@@ -91,6 +94,26 @@ pub struct EvalArgs {
     /// Override one setting, for example --set plan.warm_start=0.5. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `replay`.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// A recording of a loop, as `eval --latency ... --recordings` and the library write them.
+    #[arg(value_name = "FILE")]
+    pub recording: PathBuf,
+    /// Checkpoint to plan with. Default: the one that the recording names, or the one that comes with the project.
+    #[arg(long, value_name = "FOLDER")]
+    pub checkpoint: Option<PathBuf>,
+    /// Folder for pictures of the episodes. Default: none is drawn
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Replace what an earlier run of this command wrote there.
+    #[arg(long)]
+    pub force: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,

@@ -51,6 +51,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         device: args.device,
         any_commit: args.any_commit,
         strict: environments.len() == 1 && (args.suite.is_none() || args.planners.is_some()),
+        recordings: args.recordings,
         quiet: args.json,
     };
     let folder = args.out.clone().unwrap_or_else(|| folder(args, &suite, &environments, varied));

@@ -5,6 +5,7 @@ mod envs;
 mod eval;
 mod inspect;
 mod plan;
+mod replay;
 mod report;
 mod settings;
 mod speed;
@@ -26,6 +27,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Train(args) => train::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Speed(args) => speed::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -1,0 +1,125 @@
+//! `forethought replay`: a recorded loop, driven again.
+
+use forethought_agent::{
+    AgentSettings, EpisodeRecord, LoadedCheckpoint, PlanRecord, RecordedEpisode, Recording, Replayed, goal_task, replay,
+};
+use forethought_envs::{SharedTask, make};
+use serde_json::json;
+
+use super::scene;
+use crate::cli::ReplayArgs;
+use crate::device::DeviceName;
+use crate::failure::Failure;
+use crate::output::{ExistingPolicy, OutputDir};
+use crate::{console, picture, shipped};
+
+/// Carries out the command.
+pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
+    let recording = Recording::read(&args.recording)?;
+    let header = &recording.header;
+    let spec = make(&header.environment)?.spec().clone();
+    let path = match &args.checkpoint {
+        Some(path) => path.clone(),
+        None if header.checkpoint.is_dir() => header.checkpoint.clone(),
+        None => shipped::checkpoint_or_refusal(&spec.id)?,
+    };
+    let device = DeviceName::Cpu;
+    let checkpoint = LoadedCheckpoint::load(&path, &device.open()?)?;
+    if checkpoint.hash() != header.weights {
+        return Err(Failure::refused(format!(
+            "{} holds other weights than the recording was made with (SHA-256 {}): name the right one with --checkpoint",
+            path.display(),
+            header.weights
+        )));
+    }
+    let settings: AgentSettings = serde_json::from_value(header.settings.clone())
+        .map_err(|error| Failure::refused(format!("{}: settings: {error}", args.recording.display())))?;
+    let controller = checkpoint.controller(&settings.control, &spec)?;
+    let horizon = settings.control.execution_horizon;
+    let planner = checkpoint.planner(&spec, settings.plan, device.threads())?;
+    // A task that is for no place is the environment's own.
+    let own = make(&header.environment)?.task();
+    let mut task = |episode: &RecordedEpisode| Ok(goal_task(episode).unwrap_or_else(|| SharedTask::clone(&own)));
+    let out = match &args.out {
+        Some(path) => {
+            let policy = if args.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };
+            Some(OutputDir::create(path, policy)?)
+        }
+        None => None,
+    };
+    let replayed = replay(&recording, Box::new(planner), controller, &spec, horizon, &mut task)?;
+    let mut files = Vec::new();
+    if let (Some(out), Some(scene)) = (&out, scene(&spec)) {
+        for episode in &recording.episodes {
+            let record = drawn(episode, &recording, &replayed);
+            let plan = record.plans.len().checked_sub(1).map(|last| last / 2);
+            let name = format!("episode-{}.svg", episode.begin.epoch);
+            files.push(out.write_text(&name, &picture::episode(&record, &scene, plan, None).text)?);
+        }
+    }
+    tell(args, &recording, &replayed, &files)
+}
+
+fn tell(
+    args: &ReplayArgs,
+    recording: &Recording,
+    replayed: &Replayed,
+    files: &[std::path::PathBuf],
+) -> Result<(), Failure> {
+    let Replayed { ticks, plans, differs, .. } = replayed;
+    if args.json {
+        let differs = differs.as_ref().map(|(line, command)| {
+            json!({ "epoch": line.epoch, "tick": line.tick, "recorded": line.command, "now": command })
+        });
+        console::json(&json!({ "environment": recording.header.environment, "episodes": recording.episodes.len(),
+            "ticks": ticks, "plans": plans, "differs": differs, "files": console::all_shown(files) }))?;
+    } else {
+        console::line(format_args!(
+            "{}: {} episodes, {ticks} ticks, {plans} plans made again",
+            recording.header.environment,
+            recording.episodes.len()
+        ))?;
+        files.iter().try_for_each(|file| console::line(format_args!("{}", file.display())))?;
+    }
+    match differs {
+        None if args.json => Ok(()),
+        None => console::line(format_args!("every command is the recorded one, bit for bit")),
+        Some((line, command)) => Err(Failure::broken(format!(
+            "tick {} of episode {} comes out otherwise: {:?} ({}) was commanded, and now {command:?}; another processor, another \
+             version of the program (the recording is of {}) or another planner rounds otherwise",
+            line.tick,
+            line.epoch,
+            line.command,
+            line.rung.name(),
+            recording.header.version
+        ))),
+    }
+}
+
+/// An episode as pictures know them.
+fn drawn(episode: &RecordedEpisode, recording: &Recording, replayed: &Replayed) -> EpisodeRecord {
+    let rows = |values: &[f64], frames: usize| -> Vec<Vec<f64>> {
+        let width = values.len().checked_div(frames).unwrap_or(0).max(1);
+        values.chunks_exact(width).map(<[f64]>::to_vec).collect()
+    };
+    let of_episode = replayed.followed.iter().filter(|followed| followed.epoch == episode.begin.epoch);
+    let plans = of_episode.map(|followed| PlanRecord {
+        first_step: followed.tick as usize,
+        observations: rows(&followed.plan.observations, followed.plan.frames),
+        score: followed.plan.score,
+        rows: followed.plan.stats.rows,
+        ..PlanRecord::default()
+    });
+    let goal: Vec<f64> = episode.begin.goal.iter().map(|(_, value)| *value).collect();
+    EpisodeRecord {
+        env_id: recording.header.environment.clone(),
+        seed: episode.begin.seed,
+        controller: "replay".into(),
+        goal: (!goal.is_empty()).then_some(goal),
+        goal_radius: Some(episode.begin.tolerance),
+        observations: episode.ticks.iter().map(|line| line.observation.clone()).collect(),
+        actions: episode.ticks.iter().map(|line| line.command.clone()).collect(),
+        plans: plans.collect(),
+        ..EpisodeRecord::default()
+    }
+}

@@ -6,10 +6,13 @@
 
 mod rig;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use forethought_agent::{Brake, Event, Failure, RealTimeConfig, Rung, ValidatorConfig};
+use forethought_envs::NoTask;
 use forethought_planner::{Outlook, Plan, PlannerError};
+use forethought_policies::{Controller, PlanView, PolicyError};
 use proptest::prelude::*;
 use rig::{FRAMES, PERIOD, Rig, Scripted, assert_on_plan, counting, rungs, spec};
 
@@ -250,6 +253,39 @@ fn each_entry_brakes_as_it_is_set() {
         assert_on_plan(&seen[1..14]);
         assert!(seen[14..].iter().all(|seen| (seen.rung, seen.command) == (Rung::Brake, Some(command))));
     }
+}
+
+/// A controller that keeps no promise: every third command is no number, every third far outside, every third an error.
+struct Wild(usize);
+
+impl Controller for Wild {
+    fn name(&self) -> &'static str {
+        "wild"
+    }
+
+    fn command(&mut self, _: &[f64], _: PlanView<'_>, command: &mut [f64]) -> Result<(), PolicyError> {
+        self.0 += 1;
+        command.fill([f64::NAN, 1e9, -1e9][self.0 % 3]);
+        match self.0 % 3 {
+            2 => Err(PolicyError::Length { what: "anything", want: 1, got: 2 }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_controller_that_breaks_its_word_is_caught_behind_it() {
+    let mut rig = Rig::idle(Scripted::good(), &RealTimeConfig::default(), Box::new(Wild(0)));
+    rig.executive.reset(1, Arc::new(NoTask));
+    rig.executive.start();
+    let seen = rig.ticks(31);
+    let given: Vec<_> = seen[1..4].iter().map(|seen| (seen.rung, seen.command)).collect();
+    assert_eq!(given, [(Rung::Plan, Some(1.0)), (Rung::Brake, Some(0.0)), (Rung::Brake, Some(0.0))]);
+    let report = rig.report();
+    assert!(
+        report.event(Event::CommandClamped) >= 9 && report.event(Event::ControllerRefused) >= 18,
+        "{report}"
+    );
 }
 
 proptest! {

@@ -12,6 +12,7 @@ pub(crate) struct Changed {
 }
 
 /// Makes a command one that may be given. With `last` the change from it is limited.
+#[allow(clippy::float_cmp)] // Whether a number was changed at all.
 pub(crate) fn pass(limits: &Limits, command: &mut [f64], last: Option<&[f64]>) -> Changed {
     let mut changed = Changed::default();
     let space = limits.action.low().iter().zip(limits.action.high());
@@ -50,7 +51,7 @@ mod tests {
     #[test]
     fn what_is_no_number_becomes_safe_and_what_is_outside_comes_in() {
         let limits = limits(1e9);
-        let mut through = |command: [f64; 2]| {
+        let through = |command: [f64; 2]| {
             let mut command = command;
             (pass(&limits, &mut command, None).clamped, command)
         };

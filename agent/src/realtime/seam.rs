@@ -68,10 +68,10 @@ mod tests {
 
     #[test]
     fn a_jump_is_a_share_of_the_range() {
-        let limits = limits(Some(0.25), 3);
-        assert!(!Seam::jumps(&limits, &[0.0, 0.5], &[0.5, 0.0]));
-        assert!(Seam::jumps(&limits, &[0.0, 0.5], &[0.0, -0.125]));
-        assert!(!Seam::jumps(&super::tests::limits(None, 3), &[-1.0, -1.0], &[1.0, 1.0]));
+        let quarter = limits(Some(0.25), 3);
+        assert!(!Seam::jumps(&quarter, &[0.0, 0.5], &[0.5, 0.0]));
+        assert!(Seam::jumps(&quarter, &[0.0, 0.5], &[0.0, -0.125]));
+        assert!(!Seam::jumps(&limits(None, 3), &[-1.0, -1.0], &[1.0, 1.0]));
     }
 
     #[test]

@@ -10,7 +10,9 @@ use forethought_policies::Controller;
 use serde_json::Value;
 
 use crate::settings::AgentSettings;
-use crate::{AgentError, Follower, LoadedCheckpoint, RealTimeAgent, RealTimeConfig, RecordingHeader, RolloutConfig};
+use crate::{
+    AgentError, Follower, LoadedCheckpoint, RealTimeAgent, RealTimeConfig, RecordingHeader, RolloutConfig,
+};
 
 /// Plans when a plan is due and follows it in between.
 ///
@@ -169,7 +171,8 @@ impl AgentBuilder {
             checkpoint: self.path.clone(),
             weights: checkpoint.hash().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            settings: serde_json::to_value(settings).map_err(|error| AgentError::Settings(error.to_string()))?,
+            settings: serde_json::to_value(settings)
+                .map_err(|error| AgentError::Settings(error.to_string()))?,
             realtime: config.clone(),
         })
     }

@@ -25,9 +25,10 @@ pub use follower::Follower;
 pub use loaded::LoadedCheckpoint;
 pub use outcome::EpisodeOutcome;
 pub use realtime::{
-    Answer, Brake, Clock, ClosingReport, Event, Executive, Failure, Followed, Happened, Latency, Made, ManualClock,
-    Message, MonotonicClock, Pacer, PlanLine, Published, RealTimeAgent, RealTimeConfig, RecordedEpisode, Recorder, Recording,
-    RecordingHeader, Refusal, Replayed, Rung, SeamConfig, Simulation, Stage, Stopper, Tape, Tick, TickLine, goal_task, replay, ValidatorConfig, Worker, both_sides,
+    Answer, Brake, Clock, ClosingReport, EpisodeLine, Event, Executive, Failure, Followed, Happened, Latency,
+    Made, ManualClock, Message, MonotonicClock, Pacer, PlanLine, Published, RealTimeAgent, RealTimeConfig,
+    RecordedEpisode, Recorder, Recording, RecordingHeader, Refusal, Replayed, Rung, SeamConfig, Simulation,
+    Stage, Stopper, Tape, Tick, TickLine, ValidatorConfig, Worker, both_sides, goal_task, replay,
 };
 pub use record::{EpisodeRecord, Foretold, OutcomeRecord, OutlookRecord, PlanRecord, PlanSnapshot};
 pub use reference::run_policy;

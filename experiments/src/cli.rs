@@ -110,8 +110,10 @@ pub enum Command {
                             forethought report experiments/results/maze2d runs/mine")]
     Report(ReportArgs),
     /// Drive a recorded loop again: the same observations, seeds and rows must give the same commands, bit for bit.
-    #[command(after_help = "Example: forethought eval maze2d-umaze --latency measured --recordings --episodes 2 --out runs/loop\n         \
-                      forethought replay runs/loop/loops/*.txt --out runs/replay")]
+    #[command(
+        after_help = "Example: forethought eval maze2d-umaze --latency measured --recordings --episodes 2 --out runs/loop\n         \
+                      forethought replay runs/loop/loops/*.txt --out runs/replay"
+    )]
     Replay(ReplayArgs),
     /// Time of denoising rows, training steps and plans, beside the same network in PyTorch.
     #[command(

@@ -261,8 +261,15 @@ impl Job {
                     return Err(Failure::broken(format!("{} has no checkpoint to plan with", spec.id)));
                 };
                 if configuration.simulation.latency != Latency::Frozen {
-                    let driven =
-                        scoring::in_real_time(loaded, spec, configuration, device, recording, starts, &mut told)?;
+                    let driven = scoring::in_real_time(
+                        loaded,
+                        spec,
+                        configuration,
+                        device,
+                        recording,
+                        starts,
+                        &mut told,
+                    )?;
                     return Ok((driven.0, Some(driven.1)));
                 }
                 scoring::with_checkpoint(loaded, spec, configuration, starts, &mut told)

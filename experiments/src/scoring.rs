@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use forethought_agent::{
-    AgentSettings, ClosingReport, EpisodeOutcome, EpisodeRecord, EpisodeSetup, RecordingHeader, RolloutConfig, Simulation as Loop, rollout, run_policy,
+    AgentSettings, ClosingReport, EpisodeOutcome, EpisodeRecord, EpisodeSetup, RecordingHeader,
+    RolloutConfig, Simulation as Loop, rollout, run_policy,
 };
 use forethought_envs::{EnvSpec, Start, dynamics};
 use forethought_planner::{MppiConfig, MppiPlanner, Planner};

@@ -147,7 +147,8 @@ impl<'a> Budget<'a> {
             (deadline.clock)() + row <= deadline.at_s
         };
         let granted = rows_left && self.deadline.is_none_or(in_time);
-        (self.granted, self.refused) = if granted { (Some(self.rows), None) } else { (None, Some(self.rows)) };
+        (self.granted, self.refused) =
+            if granted { (Some(self.rows), None) } else { (None, Some(self.rows)) };
         granted
     }
 

@@ -274,7 +274,10 @@ impl SchedulingMatrix {
 
     /// Tokens, counted from the first, that are clean before step `m`.
     pub fn clean_tokens(&self, m: usize) -> usize {
-        self.row(m).chunks_exact(self.parts).take_while(|levels| levels.iter().all(|&level| level == 0)).count()
+        self.row(m)
+            .chunks_exact(self.parts)
+            .take_while(|levels| levels.iter().all(|&level| level == 0))
+            .count()
     }
 
     /// First row at which tokens `0..tokens` are all clean.

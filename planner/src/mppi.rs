@@ -16,10 +16,10 @@ use std::sync::Arc;
 use forethought_envs::{Dynamics, EnvSpec};
 use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 
+use crate::budget::{Budget, Metered};
 use crate::error::{check_finite, check_len};
 use crate::mppi_config::{MppiConfig, MppiObjective};
 use crate::network::thread_pool;
-use crate::budget::{Budget, Metered};
 use crate::plan::{Plan, PlanStats, PlanStatus, Planner, Request};
 use crate::{PlannerError, random};
 

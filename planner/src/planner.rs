@@ -31,17 +31,17 @@ use std::sync::Arc;
 
 use forethought_envs::data::{DatasetNormalizer, Support};
 
+use crate::budget::Budget;
 use crate::checkpoint::SlotLimits;
 use crate::denoiser::Denoiser;
 use crate::error::check_len;
 use crate::noise::NoiseSchedule;
-use crate::budget::Budget;
 use crate::plan::{Plan, PlanStatus, Planner, Request};
 use crate::plan_config::PlanConfig;
 use crate::{PlannerError, TokenLayout};
+use candidates::Run;
 pub use decision_gradient::DecisionGradient;
 pub use imagine::{Decisions, Outcomes};
-use candidates::Run;
 use legs::{KnownWays, Leg};
 use notes::{arrives, notes, will_do};
 use promised::Promised;
@@ -89,7 +89,11 @@ impl Planner for DiffusionPlanner {
         let requests: Vec<_> = promised.iter().map(Promised::request).collect();
         let plans = self.travel(&requests, trace, budget)?;
         let status = if budget.stopped() { PlanStatus::Cut } else { PlanStatus::Complete };
-        Ok(promised.iter().zip(plans).map(|(promised, plan)| promised.begin(Plan { status, ..plan }, self.layout())).collect())
+        Ok(promised
+            .iter()
+            .zip(plans)
+            .map(|(promised, plan)| promised.begin(Plan { status, ..plan }, self.layout()))
+            .collect())
     }
 }
 

@@ -36,7 +36,10 @@ fn whatever_the_budget_there_is_a_plan_and_all_of_it_is_the_whole_plan() {
     let mut unlimited = Budget::unlimited();
     let whole = within(&mut planner, request, &mut unlimited);
     let all = unlimited.spent();
-    assert!(all > 20 && whole.status == PlanStatus::Complete && whole.clean > 0 && whole.outlook.is_some(), "{all}");
+    assert!(
+        all > 20 && whole.status == PlanStatus::Complete && whole.clean > 0 && whole.outlook.is_some(),
+        "{all}"
+    );
     let mut clean = 0;
     for rows in (0..all).step_by(3) {
         let mut budget = Budget::unlimited().rows(rows);
@@ -102,7 +105,8 @@ fn what_is_promised_to_the_robot_is_in_the_plan_that_follows() {
     }
     // What comes after them is what is planned from where they lead.
     let there = first.observation(executed + committed - 1).unwrap();
-    let ahead = planner.plan(&[Request::new(there, &task, 2).after(&first, executed + committed)], false).unwrap();
+    let ahead =
+        planner.plan(&[Request::new(there, &task, 2).after(&first, executed + committed)], false).unwrap();
     assert_eq!(next.actions[2 * committed..], ahead[0].actions);
     assert_eq!((next.frames, next.clean), (ahead[0].frames + committed, ahead[0].clean + committed));
     assert_eq!(next.arrival, ahead[0].arrival.map(|frame| frame + committed));

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use forethought_agent::{
-    Agent, AgentSettings, EpisodeRecord, LoadedCheckpoint, RealTimeConfig, Recording, Replayed, Simulation, goal_task,
-    replay,
+    Agent, AgentSettings, EpisodeRecord, LoadedCheckpoint, RealTimeConfig, Recording, Replayed, Simulation,
+    goal_task, replay,
 };
 use forethought_envs::{EnvSpec, Start, make};
 use forethought_planner::DiffusionPlanner;
@@ -25,7 +25,12 @@ fn parts() -> (DiffusionPlanner, Box<dyn Controller>, EnvSpec, usize) {
     let settings = AgentSettings::of(loaded.manifest()).unwrap();
     let spec = make(ID).unwrap().spec().clone();
     let controller = loaded.controller(&settings.control, &spec).unwrap();
-    (loaded.planner(&spec, settings.plan, Some(1)).unwrap(), controller, spec, settings.control.execution_horizon)
+    (
+        loaded.planner(&spec, settings.plan, Some(1)).unwrap(),
+        controller,
+        spec,
+        settings.control.execution_horizon,
+    )
 }
 
 fn simulation(latency: &str, config: &RealTimeConfig) -> Simulation {
@@ -50,7 +55,8 @@ fn a_plan_takes_as_long_as_the_world_says() {
     let config = RealTimeConfig::default();
     let actions = |latency| episode(&mut simulation(latency, &config), 1).actions;
     // Steps are a hundredth of a second: until the first plan the robot is left alone.
-    let still = |actions: &[Vec<f64>]| actions.iter().take_while(|action| action.iter().all(|a| *a == 0.0)).count();
+    let still =
+        |actions: &[Vec<f64>]| actions.iter().take_while(|action| action.iter().all(|a| *a == 0.0)).count();
     assert_eq!(still(&actions("0ms")), 1, "there at the next tick");
     assert_eq!((still(&actions("30ms")), still(&actions("75ms"))), (3, 8));
     assert_eq!(actions("N(30,10)ms"), actions("N(30,10)ms"), "the same seed, the same times");
@@ -113,7 +119,8 @@ fn a_recording_that_was_cut_off_is_read_up_to_its_last_whole_line_and_a_changed_
     let (line, _) = again(&cut).differs.unwrap();
     assert_eq!(line.command, [0.25, -0.25]);
     // What is no recording, and what is one no more.
-    for broken in ["", "hello\n", "forethought-recording 2 {}\n", "forethought-recording 1 {\"unknown\":1}\n"] {
+    for broken in ["", "hello\n", "forethought-recording 2 {}\n", "forethought-recording 1 {\"unknown\":1}\n"]
+    {
         fs::write(&cut, broken).unwrap();
         assert!(Recording::read(&cut).unwrap_err().to_string().contains("line 1"));
     }

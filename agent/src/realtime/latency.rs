@@ -53,7 +53,8 @@ impl FromStr for Latency {
         let refused = || AgentError::Setting {
             name: "simulation.latency",
             value: format!("{text:?}"),
-            remedy: "give frozen, measured, a time such as 80ms, or N(60,20)ms for a normal distribution".to_owned(),
+            remedy: "give frozen, measured, a time such as 80ms, or N(60,20)ms for a normal distribution"
+                .to_owned(),
         };
         let number = |text: &str| {
             let number: f64 = text.trim().parse().ok()?;
@@ -67,7 +68,9 @@ impl FromStr for Latency {
         }
         let value = text.trim().strip_suffix("ms").ok_or_else(refused)?.trim();
         let drawn = match value.strip_prefix("N(").and_then(|rest| rest.strip_suffix(')')) {
-            Some(pair) => pair.split_once(',').and_then(|(mean, deviation)| Some((number(mean)?, number(deviation)?))),
+            Some(pair) => {
+                pair.split_once(',').and_then(|(mean, deviation)| Some((number(mean)?, number(deviation)?)))
+            }
             None => number(value).map(|mean| (mean, 0.0)),
         };
         let (mean_ms, deviation_ms) = drawn.ok_or_else(refused)?;

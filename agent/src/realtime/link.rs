@@ -6,8 +6,8 @@
 //! Plans are shared by counted references. The planner's side keeps one of each until it holds the last, so a plan is freed
 //! there and never in a tick.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;

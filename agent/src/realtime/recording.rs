@@ -87,7 +87,11 @@ impl Recorder {
         );
         let lost = self.tape.lost();
         let told = written.and_then(|()| {
-            if std::mem::replace(&mut self.lost, lost) < lost { writeln!(self.file, "lost {lost}") } else { Ok(()) }
+            if std::mem::replace(&mut self.lost, lost) < lost {
+                writeln!(self.file, "lost {lost}")
+            } else {
+                Ok(())
+            }
         });
         told.and_then(|()| self.file.flush()).map_err(|source| recording(&self.path, source))
     }

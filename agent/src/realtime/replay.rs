@@ -71,7 +71,8 @@ pub fn replay(
     }
     let config = &recording.header.realtime;
     let clock = Arc::new(ManualClock::new());
-    let (mut executive, mut worker) = both_sides(planner, controller, spec, execution_horizon, config, clock)?;
+    let (mut executive, mut worker) =
+        both_sides(planner, controller, spec, execution_horizon, config, clock)?;
     let mut replayed = Replayed::default();
     for episode in &recording.episodes {
         executive.begin_at(episode.begin.epoch, episode.begin.seed, task(episode)?);
@@ -96,12 +97,7 @@ fn publish(
     worker.publish_at(answer, line.now);
 }
 
-fn again(
-    executive: &mut Executive,
-    worker: &mut Worker,
-    episode: &RecordedEpisode,
-    replayed: &mut Replayed,
-) {
+fn again(executive: &mut Executive, worker: &mut Worker, episode: &RecordedEpisode, replayed: &mut Replayed) {
     let mut plans = episode.plans.iter().peekable();
     let mut coming: Option<(Answer, Option<u64>)> = None;
     for line in &episode.ticks {

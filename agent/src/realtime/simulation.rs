@@ -125,8 +125,15 @@ impl Simulation {
                     if let Some(plan) = answer.plan() {
                         let (score, rows) = (plan.score, plan.stats.rows);
                         let (out_of_data, outlook) = (plan.out_of_data, expectation::of(plan, 1, false));
-                        let record =
-                            PlanRecord { first_step, score, rows, took_s, out_of_data, outlook, ..PlanRecord::default() };
+                        let record = PlanRecord {
+                            first_step,
+                            score,
+                            rows,
+                            took_s,
+                            out_of_data,
+                            outlook,
+                            ..PlanRecord::default()
+                        };
                         episode.record.plans.push(record);
                     }
                 });

@@ -1,7 +1,8 @@
 //! `forethought replay`: a recorded loop, driven again.
 
 use forethought_agent::{
-    AgentSettings, EpisodeRecord, LoadedCheckpoint, PlanRecord, RecordedEpisode, Recording, Replayed, goal_task, replay,
+    AgentSettings, EpisodeRecord, LoadedCheckpoint, PlanRecord, RecordedEpisode, Recording, Replayed,
+    goal_task, replay,
 };
 use forethought_envs::{SharedTask, make};
 use serde_json::json;
@@ -39,7 +40,8 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let planner = checkpoint.planner(&spec, settings.plan, device.threads())?;
     // A task that is for no place is the environment's own.
     let own = make(&header.environment)?.task();
-    let mut task = |episode: &RecordedEpisode| Ok(goal_task(episode).unwrap_or_else(|| SharedTask::clone(&own)));
+    let mut task =
+        |episode: &RecordedEpisode| Ok(goal_task(episode).unwrap_or_else(|| SharedTask::clone(&own)));
     let out = match &args.out {
         Some(path) => {
             let policy = if args.force { ExistingPolicy::ReplaceOurs } else { ExistingPolicy::Refuse };
@@ -71,8 +73,10 @@ fn tell(
         let differs = differs.as_ref().map(|(line, command)| {
             json!({ "epoch": line.epoch, "tick": line.tick, "recorded": line.command, "now": command })
         });
-        console::json(&json!({ "environment": recording.header.environment, "episodes": recording.episodes.len(),
-            "ticks": ticks, "plans": plans, "differs": differs, "files": console::all_shown(files) }))?;
+        console::json(
+            &json!({ "environment": recording.header.environment, "episodes": recording.episodes.len(),
+            "ticks": ticks, "plans": plans, "differs": differs, "files": console::all_shown(files) }),
+        )?;
     } else {
         console::line(format_args!(
             "{}: {} episodes, {ticks} ticks, {plans} plans made again",

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use forethought_agent::{EpisodeSetup, RolloutConfig, rollout};
 use forethought_envs::{EnvSpec, GoalTask, Start, Task, make};
-use forethought_planner::{Budget, DiffusionPlanner, FIRST_CHUNK, InForce, Plan, Planner, PlannerError, Request};
+use forethought_planner::{
+    Budget, DiffusionPlanner, FIRST_CHUNK, InForce, Plan, Planner, PlannerError, Request,
+};
 
 use crate::configuration::Configuration;
 use crate::device::DeviceName;

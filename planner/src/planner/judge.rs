@@ -171,7 +171,8 @@ impl DiffusionPlanner {
                 continue;
             }
             for draws in pieces(stage.samples, stage.asked.numbers()) {
-                let tokens = draws.len() * self.layout().tokens(self.layout().chunks.min(stage.asked.chunks()));
+                let tokens =
+                    draws.len() * self.layout().tokens(self.layout().chunks.min(stage.asked.chunks()));
                 let mut metered = Metered::new(budget, tokens, false);
                 let drawn = self.draw(&stage.asked, draws.clone(), &mut |_, last| metered.row(last))?;
                 let of: Vec<_> = draws.map(|draw| (&stage.asked, draw)).collect();
@@ -273,7 +274,8 @@ impl DiffusionPlanner {
         let steps = self.config.sampler.steps;
         let role = Role::GoOn { chunk: committed };
         let whole = self.ask(role, committed + on, steps, &mut x, &mut |_, last| metered.row(last))?;
-        let chunks = || x.x_btd.chunks_exact(tokens * width).flat_map(|x_td| &x_td[first..]).copied().collect();
+        let chunks =
+            || x.x_btd.chunks_exact(tokens * width).flat_map(|x_td| &x_td[first..]).copied().collect();
         Ok(whole.then(chunks))
     }
 

@@ -25,7 +25,9 @@ impl<'a> Promised<'a> {
         // A controller may be further along, or not as far as its clock says; off the plan it stays off as far.
         let (behind, _) = progress(request, &now);
         let off: Vec<f64> = match behind.checked_sub(1).and_then(|frame| now.plan.observation(frame)) {
-            Some(planned) => request.observation.iter().zip(planned).map(|(here, planned)| here - planned).collect(),
+            Some(planned) => {
+                request.observation.iter().zip(planned).map(|(here, planned)| here - planned).collect()
+            }
             None => vec![0.0; request.observation.len()],
         };
         for frame in 0..request.committed {
@@ -43,7 +45,8 @@ impl<'a> Promised<'a> {
     pub fn request(&self) -> Request<'_> {
         let from = self.observations.len().saturating_sub(self.request.observation.len());
         let observation = if self.frames > 0 { &self.observations[from..] } else { self.request.observation };
-        let in_force = self.request.in_force.map(|now| InForce { executed: now.executed + self.frames, ..now });
+        let in_force =
+            self.request.in_force.map(|now| InForce { executed: now.executed + self.frames, ..now });
         Request { observation, in_force, ..self.request }
     }
 
@@ -55,7 +58,8 @@ impl<'a> Promised<'a> {
         }
         if let (Some(made), Some(now)) = (notes(&plan), self.request.in_force) {
             let from = now.executed * layout.frame();
-            let promised = notes(now.plan).and_then(|notes| notes.x0_cd.get(from..from + self.frames * layout.frame()));
+            let promised =
+                notes(now.plan).and_then(|notes| notes.x0_cd.get(from..from + self.frames * layout.frame()));
             // What was not made by this planner is nothing to begin the next plan from.
             let x0_cd = promised.map_or_else(Vec::new, |promised| [promised, &made.x0_cd].concat());
             let due = made.due.map(|due| due + self.frames);

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use forethought_envs::{EnvSpec, SharedTask};
+use forethought_envs::{EnvSpec, SharedTask, TaskConfig};
 use forethought_planner::checkpoint::Manifest;
-use forethought_planner::{DiffusionPlanner, Plan, Planner};
+use forethought_planner::{Budget, DiffusionPlanner, Plan, Planner};
 use forethought_policies::Controller;
 use serde_json::Value;
 
@@ -32,10 +32,12 @@ use crate::{
 pub struct Agent {
     planner: Box<dyn Planner>,
     follower: Follower,
+    spec: EnvSpec,
+    task: TaskConfig,
 }
 
-/// Planner, controller, environment, and steps after which a plan is replaced.
-type Parts = (DiffusionPlanner, Box<dyn Controller>, EnvSpec, usize);
+/// Planner, controller, environment, and the settings in force.
+type Parts = (DiffusionPlanner, Box<dyn Controller>, EnvSpec, AgentSettings);
 
 impl Agent {
     /// Agent of a checkpoint, with the settings that it carries, on the CPU.
@@ -57,19 +59,52 @@ impl Agent {
         }
     }
 
-    /// Agent of any planner and controller, that replaces each plan after `execution_horizon` steps (at least one).
+    /// Agent of any planner and controller, that replaces each plan after `execution_horizon` steps (at least one). It
+    /// knows no task of its own until [`Self::with_task`] tells it one.
     pub fn new(
         planner: Box<dyn Planner>,
         controller: Box<dyn Controller>,
         spec: &EnvSpec,
         execution_horizon: usize,
     ) -> Self {
-        Self { planner, follower: Follower::new(controller, spec, execution_horizon) }
+        let follower = Follower::new(controller, spec, execution_horizon);
+        Self { planner, follower, spec: spec.clone(), task: TaskConfig::default() }
+    }
+
+    /// The same with another task for [`Self::reset_to`] to make; an agent of a checkpoint has the checkpoint's.
+    #[must_use]
+    pub fn with_task(mut self, task: TaskConfig) -> Self {
+        self.task = task;
+        self
+    }
+
+    /// The environment it acts in: sizes and bounds of observations and actions.
+    pub fn spec(&self) -> &EnvSpec {
+        &self.spec
+    }
+
+    /// The task that [`Self::reset_to`] makes: a goal has as many numbers as it has entries.
+    pub fn task(&self) -> &TaskConfig {
+        &self.task
     }
 
     /// Begins an episode. The same seed, task and observations give the same actions.
     pub fn reset(&mut self, seed: u64, task: SharedTask) {
         self.follower.reset(seed, task);
+    }
+
+    /// The same for the checkpoint's own task, for programs that hold no [`forethought_envs::Environment`]. `goal` is
+    /// what a goal task aims at, in the units and the order of the observation's entries that [`Self::task`] names;
+    /// other tasks have none.
+    ///
+    /// # Errors
+    /// [`AgentError::Task`] for a goal of the wrong length, one that is not finite, one too many or none where one is
+    /// needed. The episode before goes on then.
+    pub fn reset_to(&mut self, seed: u64, goal: Option<&[f64]>) -> Result<(), AgentError> {
+        let task = self.task.task(goal);
+        let task = task.map_err(|source| AgentError::Task { env_id: self.spec.id.clone(), source })?;
+        self.reset(seed, task);
+        Ok(())
     }
 
     /// The action for an observation (environment units, as all of this crate). Plans first where that is due, which
@@ -81,17 +116,39 @@ impl Agent {
     /// that was made stays in force.
     pub fn act(&mut self, observation: &[f64]) -> Result<&[f64], AgentError> {
         if self.follower.due() {
-            let planned = self.planner.plan(&[self.follower.request(observation)], false);
-            let at = || self.follower.at().clone();
-            let plan =
-                planned
-                    .map_err(|source| AgentError::Planning { at: at(), count: 1, source })?
-                    .pop()
-                    .ok_or_else(|| AgentError::MalformedPlan { at: at(), problem: "there is none".into() })?;
-            let first_step = self.follower.at().step;
-            self.follower.accept(Plan { first_step, ..plan })?;
+            self.replan(observation)?;
         }
         self.follower.command(observation)
+    }
+
+    /// Plans now, whether or not a plan is due, and puts the plan in force: [`Self::act`] carries it out. No step is
+    /// counted.
+    ///
+    /// # Errors
+    /// [`AgentError::Planning`] where the planner refuses the observation or the task, [`AgentError::MalformedPlan`]
+    /// for a planner's fault. The plan in force stays then.
+    pub fn replan(&mut self, observation: &[f64]) -> Result<&Plan, AgentError> {
+        self.replan_within(observation, &mut Budget::unlimited())
+    }
+
+    /// The same within a budget, such as a deadline: where it runs out, the plan is the best of then, and says so
+    /// ([`Plan::status`], [`Plan::clean`]).
+    ///
+    /// # Errors
+    /// As [`Self::replan`].
+    pub fn replan_within(
+        &mut self,
+        observation: &[f64],
+        budget: &mut Budget<'_>,
+    ) -> Result<&Plan, AgentError> {
+        let planned = self.planner.plan_within(&[self.follower.request(observation)], false, budget);
+        let at = || self.follower.at().clone();
+        let plan = planned
+            .map_err(|source| AgentError::Planning { at: at(), count: 1, source })?
+            .pop()
+            .ok_or_else(|| AgentError::MalformedPlan { at: at(), problem: "there is none".into() })?;
+        let first_step = self.follower.at().step;
+        self.follower.accept(Plan { first_step, ..plan })
     }
 
     /// The plan in force.
@@ -144,10 +201,12 @@ impl AgentBuilder {
     ///
     /// # Errors
     /// [`AgentError::Checkpoint`] for a checkpoint that cannot be used or does not fit the environment,
-    /// [`AgentError::Setting`] and [`AgentError::UnknownSetting`] for settings that it cannot act with.
+    /// [`AgentError::Setting`], [`AgentError::UnknownSetting`] and [`AgentError::Task`] for settings that it cannot act
+    /// with.
     pub fn build(self) -> Result<Agent, AgentError> {
-        let (planner, controller, spec, horizon) = self.parts()?;
-        Ok(Agent::new(Box::new(planner), controller, &spec, horizon))
+        let (planner, controller, spec, settings) = self.parts()?;
+        let horizon = settings.control.execution_horizon;
+        Ok(Agent::new(Box::new(planner), controller, &spec, horizon).with_task(settings.task))
     }
 
     /// The agent with its planner on a thread of its own, for a loop that cannot wait.
@@ -155,7 +214,8 @@ impl AgentBuilder {
     /// # Errors
     /// As [`Self::build`]; [`AgentError::Thread`] where there can be no thread.
     pub fn real_time(self, config: &RealTimeConfig) -> Result<RealTimeAgent, AgentError> {
-        let (planner, controller, spec, horizon) = self.parts()?;
+        let (planner, controller, spec, settings) = self.parts()?;
+        let horizon = settings.control.execution_horizon;
         RealTimeAgent::new(Box::new(planner), controller, &spec, horizon, config)
     }
 
@@ -200,8 +260,10 @@ impl AgentBuilder {
         let settings = AgentSettings::of(manifest)?.with(&self.settings)?;
         let horizon = settings.control.execution_horizon;
         RolloutConfig { execution_horizon: horizon, ..RolloutConfig::default() }.check()?;
+        let task = settings.task.check(spec.observation.len());
+        task.map_err(|source| AgentError::Task { env_id: spec.id.clone(), source })?;
         let controller = checkpoint.controller(&settings.control, &spec)?;
-        let planner = checkpoint.planner(&spec, settings.plan, threads)?;
-        Ok((planner, controller, spec, horizon))
+        let planner = checkpoint.planner(&spec, settings.plan.clone(), threads)?;
+        Ok((planner, controller, spec, settings))
     }
 }

@@ -108,6 +108,14 @@ pub enum AgentError {
         /// Its reason.
         source: Box<PolicyError>,
     },
+    /// A goal that the checkpoint's task cannot aim at, or a task that fits no observation.
+    #[error("`{}`: {source}", printable(.env_id))]
+    Task {
+        /// Environment id.
+        env_id: String,
+        /// What is wrong and what fits.
+        source: EnvError,
+    },
     /// The environment refused.
     #[error("{at}: {source}")]
     Environment {

@@ -51,6 +51,37 @@ fn an_agent_drives_as_a_rollout_does_and_begins_anew_at_a_reset() {
 }
 
 #[test]
+fn an_episode_begins_from_a_goal_alone_and_plans_when_told_to() {
+    let id = MAZES[0];
+    let mut env = make(id).unwrap();
+    env.reset(&Start::seed(1)).unwrap();
+    let (goal, here) = (env.task().condition().unwrap().values.to_vec(), env.observation().to_vec());
+    let mut agent = Agent::load(folder(id)).unwrap();
+    assert_eq!((agent.spec().id.as_str(), agent.task().entries.as_slice()), (id, &[0, 1][..]));
+    agent.reset(1, env.task());
+    let command = agent.act(&here).unwrap().to_vec();
+    agent.reset_to(1, Some(&goal)).unwrap();
+    assert_eq!(agent.act(&here).unwrap(), command, "the checkpoint's task is the environment's");
+
+    for (goal, says) in
+        [(None, "2 numbers"), (Some(&[1.0][..]), "1 were given"), (Some(&[1.0, f64::NAN]), "NaN")]
+    {
+        let message = agent.reset_to(1, goal).unwrap_err().to_string();
+        assert!(message.contains(id) && message.contains(says), "{message}");
+    }
+    assert!(agent.plan().is_some(), "a refused reset leaves the episode as it was");
+
+    agent.reset_to(1, Some(&goal)).unwrap();
+    let plan = agent.replan(&here).unwrap().clone();
+    assert_eq!(agent.act(&here).unwrap(), command, "it is the plan that `act` would have made");
+    assert_eq!(agent.plan(), Some(&plan), "and `act` follows it");
+    assert!(agent.replan(&[f64::NAN; 4]).is_err());
+    assert_eq!(agent.plan(), Some(&plan), "a refused plan leaves the one in force");
+    let broken = Agent::builder(folder(id)).threads(1).set("task.entries", vec![9]).build();
+    assert!(broken.err().unwrap().to_string().contains("task.entries"));
+}
+
+#[test]
 fn a_builder_changes_what_it_is_told_and_refuses_the_rest() {
     let build = |key: &str, value: f64| Agent::builder(folder(MAZES[0])).threads(1).set(key, value).build();
     assert!(build("plan.guidance.scale", 10.0).is_ok());

@@ -46,6 +46,9 @@ pub(super) struct Prospect<'a> {
     pub ways: Option<&'a Ways>,
 }
 
+/// Plans of a group by their numbers, best first, and what is expected of them.
+pub(super) type Chosen = Vec<(usize, Option<Outlook>)>;
+
 /// What was drawn of a plan.
 struct Tally<'a> {
     prospect: Prospect<'a>,
@@ -75,7 +78,7 @@ impl DiffusionPlanner {
         groups: &[Vec<Prospect<'_>>],
         trace: bool,
         budget: &mut Budget<'_>,
-    ) -> Result<Vec<Vec<(usize, Option<Outlook>)>>, PlannerError> {
+    ) -> Result<Vec<Chosen>, PlannerError> {
         let config = self.config.monte_carlo.clone();
         let mut best = vec![0; groups.len()];
         let mut tallies: Vec<Vec<Tally<'_>>> = Vec::with_capacity(groups.len());

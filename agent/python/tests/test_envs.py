@@ -1,5 +1,6 @@
 """The environments as Gymnasium's, alone and as vectors."""
 
+import csv
 import warnings
 
 import numpy as np
@@ -11,7 +12,7 @@ from gymnasium.utils.env_checker import check_env  # noqa: E402
 from gymnasium.vector import AutoresetMode  # noqa: E402
 
 import forethought  # noqa: E402
-from conftest import checkpoint  # noqa: E402
+from conftest import CHECKPOINTS, checkpoint  # noqa: E402
 
 NAMES = ["maze2d-umaze-v1", "PointMaze_UMaze-v3", "pointmaze-teleport-stitch-v0", "toy-car-v0"]
 
@@ -135,17 +136,22 @@ def test_a_vector_resets_only_what_it_is_told_to():
 
 
 def test_an_agent_earns_here_what_it_earns_in_rust():
-    # The loop of the README's program in Rust, which earns 199 with this seed on the processors at hand; another rounding
-    # tips an episode by some tens of steps.
-    env = gymnasium.make("forethought/maze2d-umaze-v1")
-    agent = forethought.Agent.load(checkpoint("maze2d-umaze-v1"))
-    obs, info = env.reset(seed=1)
-    agent.reset(1, info["goal"])
-    total, ended = 0.0, False
-    while not ended:
-        obs, reward, terminated, truncated, info = env.step(agent.act(obs))
-        total, ended = total + reward, terminated or truncated
-    assert total >= 100
+    name, seeds = "maze2d-umaze-v1", range(8)
+    with (CHECKPOINTS.parent / "results" / "maze2d" / "episodes.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["environment"] == name]
+    rows = [row for row in rows if row["variant"] == "diffusion-forcing, diffused-action"]
+    committed = [float(row["return"]) for row in rows if int(row["seed"]) in seeds]
+    env, agent, earned = gymnasium.make(f"forethought/{name}"), forethought.Agent.load(checkpoint(name)), []
+    for seed in seeds:
+        obs, info = env.reset(seed=seed)
+        agent.reset(seed, info["goal"])
+        total, ended = 0.0, False
+        while not ended:
+            obs, reward, terminated, truncated, info = env.step(agent.act(obs))
+            total, ended = total + reward, terminated or truncated
+        earned.append(total)
+    # The same kind of processor gives the same episodes; for another the tolerance is that of the checks of scores.
+    assert abs(np.mean(earned) - np.mean(committed)) <= 12, f"{earned} here, {committed} there"
 
 
 def test_a_task_that_is_no_place_is_handed_on_as_it_is():

@@ -60,17 +60,13 @@ enum ForethoughtStatus
      */
     FORETHOUGHT_STATUS_PLANNING = 4,
     /**
-     * This version of the library cannot do it.
-     */
-    FORETHOUGHT_STATUS_UNSUPPORTED = 5,
-    /**
      * Another thread is in a call with this agent. Nothing has happened.
      */
-    FORETHOUGHT_STATUS_BUSY = 6,
+    FORETHOUGHT_STATUS_BUSY = 5,
     /**
      * A fault of the library, stopped at its border. The agent is of no use any more: free it and load it again.
      */
-    FORETHOUGHT_STATUS_PANIC = 7,
+    FORETHOUGHT_STATUS_PANIC = 6,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -140,6 +136,14 @@ typedef struct {
      * Candidates that it was chosen from.
      */
     size_t candidates;
+    /**
+     * Steps, counted from the first, that were sampled to their end; those after them are estimates.
+     */
+    size_t clean;
+    /**
+     * 1 where the deadline ended planning, else 0.
+     */
+    size_t cut;
 } ForethoughtPlanInfo;
 
 #ifdef __cplusplus
@@ -203,8 +207,8 @@ ForethoughtStatus forethought_agent_act(ForethoughtAgent *agent,
  * Plans from an observation now, whether or not a plan is due. The plan comes into force, and
  * `forethought_agent_act` carries it out; no step is counted.
  *
- * `deadline_ms` is how long it may take; 0 is as long as it takes. This version knows no other and answers
- * `FORETHOUGHT_STATUS_UNSUPPORTED`. A copy of the plan goes to `*plan`, which is NULL after a failure; free it with
+ * `deadline_ms` is how long it may take; 0 is as long as it takes. A plan that is stopped by its deadline is the best of
+ * then, and says so (`cut`, `clean`). A copy of the plan goes to `*plan`, which is NULL after a failure; free it with
  * `forethought_plan_free`. The plan in force stays after a failure.
  */
 ForethoughtStatus forethought_agent_plan(ForethoughtAgent *agent,

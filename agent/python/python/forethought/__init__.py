@@ -1,0 +1,34 @@
+"""Forethought: planning and deciding by Diffusion Forcing.
+
+``Agent.load(path)`` gives a checkpoint that acts, ``train(...)`` makes one of numpy arrays, and where Gymnasium is installed,
+importing this package registers the environments that come with it: ``gymnasium.make("forethought/maze2d-umaze-v1")``.
+"""
+
+from importlib.metadata import version as _version
+from importlib.util import find_spec as _find_spec
+
+from ._native import CheckpointError, OutOfDataError, Task, TrainingError
+from .agent import Agent, Observation
+from .plan import Outcome, Outlook, Plan
+from .training import Trained, train
+
+__version__ = _version("forethought")
+
+__all__ = [
+    "Agent",
+    "CheckpointError",
+    "Observation",
+    "OutOfDataError",
+    "Outcome",
+    "Outlook",
+    "Plan",
+    "Task",
+    "Trained",
+    "TrainingError",
+    "train",
+]
+
+if _find_spec("gymnasium") is not None:
+    from .registration import register_envs as _register_envs
+
+    _register_envs()

@@ -93,7 +93,8 @@ impl Configuration {
             // In a world that waits, nothing that is said of a loop acts.
             let frozen = self.simulation.latency == Latency::Frozen;
             tables.retain(|table, _| {
-                !OF_TRAINING.contains(&table.as_str()) && !(frozen && OF_LOOPS.contains(&table.as_str()))
+                let other = OF_TRAINING.contains(&table.as_str());
+                !(other || frozen && OF_LOOPS.contains(&table.as_str()))
             });
         }
         Ok(settings)

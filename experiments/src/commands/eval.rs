@@ -231,7 +231,7 @@ fn finish(
         return Ok(());
     }
     console::print(&text)?;
-    loops.iter().try_for_each(|report| console::print(report))?;
+    loops.iter().try_for_each(console::print)?;
     let timed = if timed > 0 { format!("; {timed} timed") } else { String::new() };
     console::line(format_args!("\n{scored} variants scored, {kept} kept from earlier runs{timed}"))?;
     for (_, loaded) in agenda.places.iter().flat_map(|place| &place.loaded) {

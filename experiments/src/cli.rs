@@ -1,6 +1,7 @@
 //! What the user typed.
 
 mod eval;
+mod serve;
 mod speed;
 mod train;
 
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 use crate::placed::Ends;
 
 pub use eval::{EvalArgs, ReplayArgs, ReportArgs};
+pub use serve::ServeArgs;
 pub use speed::{PeakMemoryArgs, SpeedArgs};
 pub use train::TrainArgs;
 
@@ -115,6 +117,9 @@ pub enum Command {
                       forethought replay runs/loop/loops/*.txt --out runs/replay"
     )]
     Replay(ReplayArgs),
+    /// Serve an agent to other programs: JSON lines over TCP, on loopback (experiments/SERVE.md).
+    #[command(after_help = "Example: forethought serve maze2d-umaze")]
+    Serve(ServeArgs),
     /// Time of denoising rows, training steps and plans, beside the same network in PyTorch.
     #[command(
         after_help = "Example: python3 -m venv torch-venv && torch-venv/bin/pip install torch numpy\n         \

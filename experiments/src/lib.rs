@@ -22,6 +22,7 @@ pub mod resolve;
 pub mod results;
 mod runner;
 mod scoring;
+pub mod serve;
 pub mod settings;
 pub mod shipped;
 mod speed;

@@ -7,6 +7,7 @@ mod inspect;
 mod plan;
 mod replay;
 mod report;
+mod serve;
 mod settings;
 mod speed;
 mod train;
@@ -29,6 +30,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Eval(args) => eval::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Speed(args) => speed::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Envs(args) => envs::run(&args),

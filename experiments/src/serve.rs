@@ -99,9 +99,13 @@ impl Server {
         let (spec, task) = (agent.spec(), agent.task());
         let goal = if task.kind == TaskKind::Goal { task.entries.len() } else { 0 };
         let (observation, action) = (spec.observation.len(), spec.action.len());
-        let ready = Answer::Ready { version: VERSION, environment: &spec.id, observation, action, goal }.line();
+        let ready =
+            Answer::Ready { version: VERSION, environment: &spec.id, observation, action, goal }.line();
         let unheard = |error: io::Error| {
-            Failure::refused(format!("cannot listen on {}: {error}; choose another with --bind", options.address))
+            Failure::refused(format!(
+                "cannot listen on {}: {error}; choose another with --bind",
+                options.address
+            ))
         };
         let listener = TcpListener::bind(options.address).map_err(unheard)?;
         listener.set_nonblocking(true).map_err(unheard)?;
@@ -145,7 +149,10 @@ impl Server {
         }
         if present.load(Ordering::Relaxed) >= self.options.clients {
             self.served.refused.fetch_add(1, Ordering::Relaxed);
-            let busy = format!("{} clients are here, as many as may be at a time: try again later", self.options.clients);
+            let busy = format!(
+                "{} clients are here, as many as may be at a time: try again later",
+                self.options.clients
+            );
             // Whoever does not read it is gone anyway.
             let _ = stream.write_all(&Answer::error(Kind::Busy, busy).line());
             return;

@@ -107,13 +107,18 @@ fn a_client_is_driven_as_an_agent_drives() {
     assert!(client.ask(&json!({ "reset": { "seed": 7, "goal": [1.0, 1.0] } }))["began"].is_object());
     let mut observation = [3.1, 2.9, 0.0, 0.0];
     for _ in 0..30 {
-        let action = client.ask(&json!({ "act": { "observation": observation } }))["command"]["action"].clone();
+        let action =
+            client.ask(&json!({ "act": { "observation": observation } }))["command"]["action"].clone();
         let action: Vec<f64> = serde_json::from_value(action).unwrap();
         assert_eq!(action, agent.act(&observation).unwrap());
         observation = [observation[0] - 0.01, observation[1] - 0.01, -1.0, -1.0];
     }
-    let plan = client.ask(&json!({ "plan": { "observation": observation, "deadline_ms": 0.0 } }))["planned"].clone();
-    assert_eq!((plan["cut"].as_bool(), plan["frames"].as_u64().is_some_and(|frames| frames > 0)), (Some(true), true));
+    let plan =
+        client.ask(&json!({ "plan": { "observation": observation, "deadline_ms": 0.0 } }))["planned"].clone();
+    assert_eq!(
+        (plan["cut"].as_bool(), plan["frames"].as_u64().is_some_and(|frames| frames > 0)),
+        (Some(true), true)
+    );
     let whole = client.ask(&json!({ "plan": { "observation": observation } }))["planned"].clone();
     let frames = whole["frames"].as_u64().unwrap() as usize;
     assert!(!whole["cut"].as_bool().unwrap() && whole["actions"].as_array().unwrap().len() == 2 * frames);
@@ -128,9 +133,16 @@ fn what_cannot_be_done_is_refused_and_the_client_stays() {
     client.refused(&json!({ "reset": {} }), "refused", "goal");
     assert!(client.ask(&json!({ "reset": { "goal": [1.0, 1.0] } }))["began"].is_object());
     client.refused(&json!({ "act": { "observation": [1, 1, 0] } }), "refused", "observation");
-    client.refused(&json!({ "plan": { "observation": [1, 1, 0, 0], "deadline_ms": -1 } }), "refused", "deadline_ms");
+    client.refused(
+        &json!({ "plan": { "observation": [1, 1, 0, 0], "deadline_ms": -1 } }),
+        "refused",
+        "deadline_ms",
+    );
     client.refused(&json!({ "hello": { "version": 1 } }), "order", "hello");
-    assert!(client.ask(&json!({ "act": { "observation": [1, 1, 0, 0] } }))["command"].is_object(), "all is well");
+    assert!(
+        client.ask(&json!({ "act": { "observation": [1, 1, 0, 0] } }))["command"].is_object(),
+        "all is well"
+    );
 }
 
 #[test]

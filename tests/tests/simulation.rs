@@ -89,7 +89,9 @@ fn what_was_recorded_comes_out_the_same_bit_for_bit() {
         assert_eq!(replayed.differs, None, "{latency}");
         let ticks: usize = driven.iter().map(|record| record.actions.len()).sum();
         assert_eq!(replayed.ticks as usize, ticks);
-        assert!(replayed.plans > 20 && !replayed.followed.is_empty(), "{}", replayed.plans);
+        // On a busy machine such a deadline may leave no plan to follow, and a clock that stands still none to stop.
+        let followed = latency == "measured" || replayed.followed.len() > 20;
+        assert!(replayed.plans > 20 && followed, "{}", replayed.plans);
         assert!(simulation.record(&path, &header).is_err(), "one recording is enough");
     }
 }

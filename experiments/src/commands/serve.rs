@@ -44,7 +44,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     }
     let served = server.run(|| heard.requested());
     if args.json {
-        return console::json(&*served);
+        return console::json(&json!(*served));
     }
     let count = |of: &std::sync::atomic::AtomicU64| of.load(std::sync::atomic::Ordering::Relaxed);
     console::line(format_args!(

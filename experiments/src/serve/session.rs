@@ -40,14 +40,19 @@ pub(super) fn attend(
     loop {
         let asked = match lines.next(options.patience, || stopping.load(Ordering::Relaxed)) {
             Ok(line) => serde_json::from_slice::<Ask>(line).map_err(|error| {
-                (Kind::Malformed, format!("no request of this protocol: {error}; experiments/SERVE.md has them"))
+                (
+                    Kind::Malformed,
+                    format!("no request of this protocol: {error}; experiments/SERVE.md has them"),
+                )
             }),
             Err(End::Gone) => return,
             Err(End::Silent) => {
                 let seconds = options.patience.as_secs();
                 Err((Kind::Silent, format!("no whole request for {seconds} s: connect again")))
             }
-            Err(End::TooLong) => Err((Kind::Malformed, format!("a line is longer than {LONGEST_LINE} bytes"))),
+            Err(End::TooLong) => {
+                Err((Kind::Malformed, format!("a line is longer than {LONGEST_LINE} bytes")))
+            }
             Err(End::Stopping) => Err((Kind::Busy, "the server ends".to_owned())),
         };
         // Whatever a panic leaves of the agent, this client has seen the last of it.
@@ -135,7 +140,9 @@ fn plan(
 fn hello(version: u64, token: Option<&str>, options: &ServeOptions) -> Result<(), (Kind, String)> {
     let unwelcome = |message: String| Err((Kind::Unwelcome, message));
     if version != VERSION {
-        return unwelcome(format!("version {version} of the protocol is asked for, and {VERSION} is spoken here"));
+        return unwelcome(format!(
+            "version {version} of the protocol is asked for, and {VERSION} is spoken here"
+        ));
     }
     let given = token.unwrap_or_default();
     if options.token.as_ref().is_some_and(|wanted| !same(wanted.as_bytes(), given.as_bytes())) {

@@ -118,6 +118,8 @@ def test_threads_and_interrupts_do_not_change_what_is_learnt(data, tmp_path):
 
 
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(data, tmp_path):
+    # A program that was started in the background is deaf to it, and Python leaves that as it is.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):

@@ -1,7 +1,6 @@
 //! Frames that are promised to the robot: executed while the plan is made, whatever it says.
 
 use super::notes::{Notes, notes};
-use super::situation::progress;
 use crate::TokenLayout;
 use crate::plan::{InForce, Memory, Plan, Request};
 
@@ -22,9 +21,9 @@ impl<'a> Promised<'a> {
         let mut promised =
             Self { request: *request, observations: Vec::new(), actions: Vec::new(), frames: 0 };
         let Some(now) = request.in_force else { return promised };
-        // A controller may be further along, or not as far as its clock says; off the plan it stays off as far.
-        let (behind, _) = progress(request, &now);
-        let off: Vec<f64> = match behind.checked_sub(1).and_then(|frame| now.plan.observation(frame)) {
+        // Off the plan it stays off as far: anchored where it is, and not where the plan has it, so that one that is stuck is not
+        // taken to get on.
+        let off: Vec<f64> = match now.executed.checked_sub(1).and_then(|frame| now.plan.observation(frame)) {
             Some(planned) => {
                 request.observation.iter().zip(planned).map(|(here, planned)| here - planned).collect()
             }
@@ -32,7 +31,7 @@ impl<'a> Promised<'a> {
         };
         for frame in 0..request.committed {
             let (observation, action) =
-                (now.plan.observation(behind + frame), now.plan.action(now.executed + frame));
+                (now.plan.observation(now.executed + frame), now.plan.action(now.executed + frame));
             let (Some(observation), Some(action)) = (observation, action) else { break };
             promised.observations.extend(observation.iter().zip(&off).map(|(planned, off)| planned + off));
             promised.actions.extend(action);

@@ -124,7 +124,7 @@ impl<'a> Situation<'a> {
 
 /// Frames of the plan in force that lie behind, and the distance from it. A controller may be faster or slower than the plan;
 /// where positions say nothing, its clock counts.
-pub(super) fn progress(request: &Request<'_>, now: &InForce<'_>) -> (usize, f64) {
+fn progress(request: &Request<'_>, now: &InForce<'_>) -> (usize, f64) {
     let along = request.task.progress(now.plan.frames(1.0), request.observation);
     along.map_or((now.executed, 0.0), |progress| (progress.behind, progress.off))
 }

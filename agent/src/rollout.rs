@@ -98,13 +98,14 @@ fn plan_due(
         let rejected = std::mem::take(&mut plan.rejected);
         let first_step = episodes[i].record.rewards.len();
         let plan = followers[i].accept(Plan { first_step, ..plan })?;
-        let mut record = PlanRecord { took_s, ..told(plan, first_step, config) };
+        let (horizon, all) = (config.execution_horizon, config.record_plans);
+        let mut record = PlanRecord { took_s, ..told(plan, first_step, horizon, all) };
         if config.record_plans {
             keep_frames(&mut record, plan, trace);
             record.rejected = rejected
                 .iter()
                 .map(|plan| {
-                    let mut record = told(plan, first_step, config);
+                    let mut record = told(plan, first_step, horizon, all);
                     keep_frames(&mut record, plan, Vec::new());
                     record
                 })
@@ -115,14 +116,14 @@ fn plan_due(
     Ok(())
 }
 
-/// What is kept of every plan.
-fn told(plan: &Plan, first_step: usize, config: &RolloutConfig) -> PlanRecord {
+/// What is kept of every plan, where `horizon` steps of it are executed; its sampled outcomes too with `all`.
+pub(crate) fn told(plan: &Plan, first_step: usize, horizon: usize, all: bool) -> PlanRecord {
     PlanRecord {
         first_step,
         score: plan.score,
         rows: plan.stats.rows,
         out_of_data: plan.out_of_data,
-        outlook: expectation::of(plan, config.execution_horizon, config.record_plans),
+        outlook: expectation::of(plan, horizon, all),
         ..PlanRecord::default()
     }
 }

@@ -12,7 +12,7 @@ use forethought_policies::Controller;
 use super::clock::{Clock, MonotonicClock};
 use super::executive::{Executive, Tick};
 use super::link::{Link, Published, Stopper};
-use super::recording::{Recorder, RecordingHeader};
+use super::recording::RecordingHeader;
 use super::report::ClosingReport;
 use super::worker::Worker;
 use crate::{Agent, AgentError, RealTimeConfig};
@@ -141,12 +141,7 @@ impl RealTimeAgent {
     /// # Errors
     /// [`AgentError::Recording`] for a file that is there already or cannot be written, and for a second recording.
     pub fn record(&mut self, path: &Path, header: &RecordingHeader) -> Result<(), AgentError> {
-        let tape = Arc::new(self.executive.tape());
-        if self.link.tape.set(Arc::clone(&tape)).is_err() {
-            let problem = "the loop is recorded already: one recording is enough".to_owned();
-            return Err(AgentError::Recording { path: path.to_owned(), problem });
-        }
-        let recorder = Recorder::create(path, header, tape)?;
+        let recorder = self.executive.record(path, header)?;
         recorder.run(Arc::clone(&self.link), Arc::clone(&self.clock)).map_err(AgentError::Thread)
     }
 

@@ -3,6 +3,7 @@
 //! A state machine without a thread and without a clock. A tick takes the present time and observation and gives a command.
 //! It does not wait, allocate, lock, format, log or call the operating system.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ use super::events::Event;
 use super::ladder::{Failure, Ladder, Rung};
 use super::limits::Limits;
 use super::link::{EpisodeStart, Link, Published};
+use super::recording::{Recorder, RecordingHeader};
 use super::report::ClosingReport;
 use super::seam::Seam;
 use super::tape::{EpisodeLine, Tape, TickLine};
 use super::timing::Timing;
+use crate::AgentError;
 
 /// What one tick came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,7 +151,6 @@ impl Executive {
     pub fn stop(&mut self) -> &[f64] {
         self.forget();
         self.state = State::Stopped;
-        self.last.copy_from_slice(&self.limits.safe);
         &self.limits.safe
     }
 
@@ -209,9 +211,17 @@ impl Executive {
         }
     }
 
-    /// A tape for what this loop sees and does.
-    pub(crate) fn tape(&self) -> Tape {
-        Tape::new(self.observation, self.draft.len())
+    /// Begins to tell a file what this loop sees and does.
+    ///
+    /// # Errors
+    /// [`AgentError::Recording`] for a file that is there already or cannot be written, and for a second recording.
+    pub(crate) fn record(&self, path: &Path, header: &RecordingHeader) -> Result<Recorder, AgentError> {
+        let tape = Arc::new(Tape::new(self.observation, self.draft.len()));
+        if self.link.tape.set(Arc::clone(&tape)).is_err() {
+            let problem = "the loop is recorded already: one recording is enough".to_owned();
+            return Err(AgentError::Recording { path: path.to_owned(), problem });
+        }
+        Recorder::create(path, header, tape)
     }
 
     /// Begins the episode that an earlier run had at this count.

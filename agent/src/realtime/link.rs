@@ -55,8 +55,6 @@ pub(crate) struct Observed {
 pub struct Published {
     /// The plan. Its row `i` is for step `first_step + i`.
     pub plan: Plan,
-    /// Rows that may be executed.
-    pub rows: usize,
     /// Absolute step of its first row: that of the observation it was planned from.
     pub first_step: u64,
     /// When that observation was made.
@@ -75,7 +73,7 @@ impl Published {
     /// The row for a step, where there is one.
     pub fn row(&self, step: u64) -> Option<usize> {
         let row = usize::try_from(step.checked_sub(self.first_step)?).ok()?;
-        (row < self.rows).then_some(row)
+        (row < self.plan.frames).then_some(row)
     }
 }
 

@@ -19,6 +19,7 @@ use super::worker::Answer;
 use super::{ClosingReport, Executive, Latency, RealTimeConfig, Worker};
 use crate::config::episode_steps;
 use crate::episode::Episode;
+use crate::rollout::told;
 use crate::{AgentError, EpisodeRecord, PlanRecord, expectation};
 
 /// A clock that is moved, and that runs by itself while a plan is made whose time is measured.
@@ -85,12 +86,7 @@ impl Simulation {
     /// # Errors
     /// [`AgentError::Recording`] for a file that is there already or cannot be written, and for a second recording.
     pub fn record(&mut self, path: &Path, header: &RecordingHeader) -> Result<(), AgentError> {
-        let tape = Arc::new(self.executive.tape());
-        if self.executive.link().tape.set(Arc::clone(&tape)).is_err() {
-            let problem = "the loop is recorded already: one recording is enough".to_owned();
-            return Err(AgentError::Recording { path: path.to_owned(), problem });
-        }
-        self.recorder = Some(Recorder::create(path, header, tape)?);
+        self.recorder = Some(self.executive.record(path, header)?);
         Ok(())
     }
 
@@ -123,18 +119,7 @@ impl Simulation {
                 coming = self.think(start.seed, first_step).inspect(|(answer, ready)| {
                     let took_s = ready.saturating_sub(now).as_secs_f64();
                     if let Some(plan) = answer.plan() {
-                        let (score, rows) = (plan.score, plan.stats.rows);
-                        let (out_of_data, outlook) = (plan.out_of_data, expectation::of(plan, 1, false));
-                        let record = PlanRecord {
-                            first_step,
-                            score,
-                            rows,
-                            took_s,
-                            out_of_data,
-                            outlook,
-                            ..PlanRecord::default()
-                        };
-                        episode.record.plans.push(record);
+                        episode.record.plans.push(PlanRecord { took_s, ..told(plan, first_step, 1, false) });
                     }
                 });
             }

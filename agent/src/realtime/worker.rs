@@ -191,9 +191,8 @@ impl Worker {
         self.serial += 1;
         self.write_down(Made::Plan { rows: rows_granted, serial: self.serial });
         self.link.published.fetch_add(1, Ordering::Relaxed);
-        let (rows, serial) = (plan.frames, self.serial);
-        let published =
-            Arc::new(Published { plan, rows, first_step, stamp, took, rows_granted, serial, epoch });
+        let serial = self.serial;
+        let published = Arc::new(Published { plan, first_step, stamp, took, rows_granted, serial, epoch });
         self.newest = Some((first_step, serial));
         self.lent.push(Arc::clone(&published));
         // What it displaces is held in `lent` too.

@@ -8,7 +8,7 @@ use super::legs::Leg;
 use super::notes::{notes, rest};
 use crate::checkpoint::SlotLimits;
 use crate::error::{check_finite, check_len};
-use crate::plan::{InForce, Plan, Request};
+use crate::plan::{Plan, Request};
 use crate::plan_config::{OutOfData, PlanConfig};
 use crate::{PlannerError, TokenLayout};
 
@@ -88,7 +88,11 @@ impl<'a> Situation<'a> {
                 let left = now.executed < now.plan.frames && notes(now.plan).is_some();
                 left && now.plan.arrival.is_none_or(|arrival| now.executed < arrival)
             });
-        let progress = request.in_force.map_or((0, 0.0), |now| progress(request, &now));
+        let progress = request.in_force.map_or((0, 0.0), |now| {
+            // A controller may be faster or slower than the plan; where positions say nothing, its clock counts.
+            let along = request.task.progress(now.plan.frames(1.0), request.observation);
+            along.map_or((now.executed, 0.0), |progress| (progress.behind, progress.off))
+        });
         let horizons = if leg.on_the_way && shown {
             Horizons::around(&config.horizon, layout, leg.chunks)
         } else {
@@ -120,13 +124,6 @@ impl<'a> Situation<'a> {
         let on_the_way = behind > 0 && off <= ON_THE_WAY * self.request.task.tolerance();
         rest(now.plan, behind, layout).filter(|_| on_the_way)
     }
-}
-
-/// Frames of the plan in force that lie behind, and the distance from it. A controller may be faster or slower than the plan;
-/// where positions say nothing, its clock counts.
-fn progress(request: &Request<'_>, now: &InForce<'_>) -> (usize, f64) {
-    let along = request.task.progress(now.plan.frames(1.0), request.observation);
-    along.map_or((now.executed, 0.0), |progress| (progress.behind, progress.off))
 }
 
 /// Normalised values of the task's condition in the order of the layout's; empty where there is none to show.

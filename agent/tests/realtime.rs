@@ -3,12 +3,12 @@
 
 mod rig;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use forethought_agent::{ClosingReport, Event, RealTimeConfig, Rung, SeamConfig};
 use forethought_envs::NoTask;
-use forethought_planner::PlannerError;
+use forethought_planner::{Plan, PlanStatus, PlannerError};
 use rig::{FRAMES, HORIZON, PERIOD, Rig, Scripted, assert_on_plan, command_of, controller, counting, rungs};
 
 #[test]
@@ -198,4 +198,24 @@ fn the_report_reads_back_and_is_a_page_of_text() {
     }
     assert!((report.planning_headroom.unwrap() - 0.6).abs() < 0.01, "40 ms of 100, at ticks of 20");
     assert_eq!(command_of(0.0), 0.0);
+}
+
+#[test]
+fn a_first_plan_that_was_cut_short_is_replaced_at_once_and_keeps_what_it_promised() {
+    let committed = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&committed);
+    let planner = Scripted::new(move |call, request| {
+        seen.lock().unwrap().push(request.committed);
+        let plan = counting(request.observation, FRAMES);
+        let status = if call == 0 { PlanStatus::Cut } else { PlanStatus::Complete };
+        Ok(vec![Plan { status, clean: FRAMES, ..plan }])
+    });
+    let mut rig = Rig::new(planner, &RealTimeConfig::default());
+    let ticks = rig.ticks(12);
+    // The first tick waits. The coarse plan is followed from the second on, in which the next one is asked for: as many steps are
+    // promised to it as it may take. After that one it goes on as ever, and what is promised is what was really consumed.
+    assert_on_plan(&ticks[1..]);
+    let steps: Vec<f64> = rig.asked().iter().map(|(observation, ..)| observation[0]).collect();
+    assert_eq!(steps, [0.0, 0.0, 5.0, 10.0]);
+    assert_eq!(*committed.lock().unwrap(), [0, HORIZON, 1, 1]);
 }

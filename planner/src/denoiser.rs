@@ -58,7 +58,11 @@ pub(crate) fn on_pool<T: Send>(
     work: impl FnOnce(&mut dyn Denoiser) -> T + Send,
 ) -> T {
     match denoiser.pool() {
-        Some(pool) => pool.install(|| work(denoiser)),
+        Some(pool) => {
+            // Spans belong to threads: whoever listens is told on the pool's what its rows are part of.
+            let span = tracing::Span::current();
+            pool.install(|| span.in_scope(|| work(denoiser)))
+        }
         None => work(denoiser),
     }
 }

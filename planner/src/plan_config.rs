@@ -95,6 +95,10 @@ pub struct HorizonConfig {
     /// ([`forethought_envs::data::Ways::at_best`]); of plans both ways the better is kept. Off: a plan that counts on luck is
     /// only worth making where plans are chosen by their outcomes.
     pub leaps: bool,
+    /// Steps of an episode, where plans without a goal are to look no further than its end ([`crate::Request::step`] says how
+    /// much of it is over); 0 where there is no end. 0: a control loop goes on. An evaluation of returns stops counting, and
+    /// data of short episodes never show what would come after.
+    pub episode: usize,
 }
 
 /// Which plan is kept.
@@ -201,7 +205,7 @@ impl Default for GuidanceConfig {
 
 impl Default for HorizonConfig {
     fn default() -> Self {
-        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 2, reach: 0.0, leaps: false }
+        Self { lengths: Lengths::Auto, shrink: 1, terminal_chunks: 2, reach: 0.0, leaps: false, episode: 0 }
     }
 }
 

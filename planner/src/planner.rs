@@ -85,6 +85,7 @@ impl Planner for DiffusionPlanner {
         trace: bool,
         budget: &mut Budget<'_>,
     ) -> Result<Vec<Plan>, PlannerError> {
+        let _plan = tracing::debug_span!("plan", requests = requests.len()).entered();
         let promised: Vec<_> = requests.iter().map(Promised::new).collect();
         let requests: Vec<_> = promised.iter().map(Promised::request).collect();
         let plans = self.travel(&requests, trace, budget)?;

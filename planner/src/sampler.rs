@@ -79,6 +79,7 @@ impl Sampler<'_> {
             if !on_row(m, x) {
                 return Ok(m);
             }
+            let _row = tracing::trace_span!("row", row = m, sequences = x.batch, tokens).entered();
             let (now, next) = (self.matrix.row(m), self.matrix.row(m + 1));
             let batch = shown.show(levels, self.stabilization, now, x, parts);
             guide.estimate(levels, m, denoiser, &batch, x, &mut x0_btd)?;

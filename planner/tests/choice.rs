@@ -125,6 +125,7 @@ fn config(support: f64, samples: usize) -> PlanConfig {
         terminal_chunks: 3,
         reach: 0.0,
         leaps: false,
+        episode: 0,
     };
     config.rank = RankConfig { candidates: samples, ood_penalty: support };
     config

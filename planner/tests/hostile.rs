@@ -173,6 +173,7 @@ fn limits_normaliser_and_sizes_of_other_widths_are_refused() {
         terminal_chunks: usize::MAX,
         reach: 1.0,
         leaps: true,
+        episode: 0,
     };
     config.sampler.clean_tokens = usize::MAX;
     config.sampler.uncertainty_scale = 1e300;

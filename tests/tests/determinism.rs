@@ -38,6 +38,7 @@ fn busy() -> PlanConfig {
             terminal_chunks: 3,
             reach: 0.0,
             leaps: false,
+            episode: 0,
         },
         rank: RankConfig { candidates: 2, ood_penalty: 0.0 },
         ..PlanConfig::default()

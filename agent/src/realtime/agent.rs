@@ -14,6 +14,7 @@ use super::executive::{Executive, Tick};
 use super::link::{Link, Published, Stopper};
 use super::recording::RecordingHeader;
 use super::report::ClosingReport;
+use super::telling::Telling;
 use super::worker::Worker;
 use crate::{Agent, AgentError, RealTimeConfig};
 
@@ -119,14 +120,18 @@ impl RealTimeAgent {
         let (executive, mut worker) =
             both_sides(planner, controller, spec, execution_horizon, config, Arc::clone(&clock))?;
         let link = Arc::clone(executive.link());
+        let told = Arc::clone(&link);
         // Looking for work a few times a period instead of being woken: a wake-up is a system call in the tick, and where all
         // cores are busy the planner would start in the middle of it.
         let pause = (executive.period() / LOOKS).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let named = thread::Builder::new().name("forethought-planner".to_owned());
         let thread = named
             .spawn(move || {
+                let mut telling = Telling::new(told);
                 while !worker.is_done() {
-                    if !worker.work() {
+                    let worked = worker.work();
+                    telling.tell();
+                    if !worked {
                         thread::park_timeout(pause);
                     }
                 }

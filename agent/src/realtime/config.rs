@@ -72,6 +72,10 @@ pub struct RealTimeConfig {
     /// Seconds from an observation until planning from it ends, with the best plan of then. Unset, the time that
     /// `replan_every` steps take, at least one period: the next plan is due then.
     pub deadline_s: Option<f64>,
+    /// The same while there is no plan to follow: a robot that waits, or brakes, is better off with a coarse plan, and the loop
+    /// asks for one made with all of `deadline_s` as soon as it follows that one. It is doubled, up to `deadline_s`, as
+    /// long as nothing comes of it. Unset, a period, and no more than `deadline_s`.
+    pub first_deadline_s: Option<f64>,
     /// How the time of the next row of sampling is foretold: `last`, `mean` or `worst` of the latest rows. A row that would
     /// not be done by the deadline is not begun. `worst`, as a late plan costs more than a coarse one.
     pub foresight: Foresight,
@@ -110,6 +114,7 @@ impl Default for RealTimeConfig {
             period_s: None,
             replan_every: None,
             deadline_s: None,
+            first_deadline_s: None,
             foresight: Foresight::Worst,
             late_after: None,
             max_plan_age_s: 1.0,

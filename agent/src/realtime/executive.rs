@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use forethought_envs::{EnvSpec, NoTask, SharedTask};
@@ -190,6 +191,7 @@ impl Executive {
             State::Running => self.run(now, observation),
         };
         self.ladder.count(rung, now);
+        self.link.rung.store(rung as u8, Ordering::Relaxed);
         if let Some(tape) = self.link.tape.get() {
             tape.tick(|line| self.write_down(line, rung, now, observation));
         }

@@ -161,7 +161,8 @@ impl Executive {
     /// Sends the observation to the planner where a plan is due.
     fn send(&mut self, now: Duration, observation: &[f64]) {
         let fresh = self.standing(now);
-        let due = fresh.is_none_or(|plan| self.step - plan.first_step >= self.limits.replan_every);
+        let worn = |plan: &Arc<Published>| self.step - plan.first_step >= self.limits.replan_every;
+        let due = fresh.is_none_or(|plan| plan.hurried || worn(plan));
         if !due || self.candidate.is_some() {
             return;
         }

@@ -15,6 +15,8 @@ pub(crate) struct Limits {
     pub replan_every: u64,
     pub late_after: u64,
     pub deadline: Duration,
+    /// The same while there is no plan to follow.
+    pub first_deadline: Duration,
     pub foresight: Foresight,
     pub max_plan_age: Duration,
     pub brake: Vec<Brake>,
@@ -41,12 +43,15 @@ impl RealTimeConfig {
         let late_after = self.late_after.unwrap_or(2 * replan_every.max(execution_horizon).max(1));
         let deadline = self.deadline_s.map(|deadline| seconds("realtime.deadline_s", deadline, false));
         let due = u32::try_from(replan_every.max(1)).unwrap_or(u32::MAX);
+        let deadline = deadline.transpose()?.unwrap_or(period.saturating_mul(due));
+        let first = self.first_deadline_s.map(|first| seconds("realtime.first_deadline_s", first, false));
         let budget = self.tick_budget_s.map(|budget| seconds("realtime.tick_budget_s", budget, false));
         let limits = Limits {
             period,
             replan_every: replan_every as u64,
             late_after: late_after as u64,
-            deadline: deadline.transpose()?.unwrap_or(period.saturating_mul(due)),
+            deadline,
+            first_deadline: first.transpose()?.unwrap_or(period).min(deadline),
             foresight: self.foresight,
             max_plan_age: seconds("realtime.max_plan_age_s", self.max_plan_age_s, false)?,
             brake: per_entry("realtime.brake", &self.brake, entries, Brake::Zero)?,

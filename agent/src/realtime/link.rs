@@ -6,7 +6,7 @@
 //! Plans are shared by counted references. The planner's side keeps one of each until it holds the last, so a plan is freed
 //! there and never in a tick.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -63,6 +63,8 @@ pub struct Published {
     pub took: Duration,
     /// Rows after which planning was stopped, or all that it took: with as many and no deadline it comes to the same plan.
     pub rows_granted: usize,
+    /// Whether it was cut short because there was none to follow: a better one is to come at once.
+    pub hurried: bool,
     /// Counts the plans of an agent from 1.
     pub serial: u64,
     /// Episode that it is for.
@@ -110,6 +112,8 @@ pub(crate) struct Link {
     pub asked: AtomicU64,
     /// When the call that is under way began, in nanoseconds and one more; 0 while there is none.
     pub busy_since: AtomicU64,
+    /// Where on the ladder the loop stood at its last tick, as a number of [`super::ladder::Rung::ALL`].
+    pub rung: AtomicU8,
     /// Where both sides tell what they do, if anybody wants to know.
     pub tape: OnceLock<Arc<Tape>>,
     stop: AtomicBool,
@@ -130,6 +134,7 @@ impl Link {
             published: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             busy_since: AtomicU64::new(0),
+            rung: AtomicU8::new(0),
             tape: OnceLock::new(),
             stop: AtomicBool::new(false),
             closed: AtomicBool::new(false),

@@ -29,6 +29,7 @@ mod report;
 mod seam;
 mod simulation;
 mod tape;
+mod telling;
 mod timing;
 mod validator;
 mod worker;

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use forethought_envs::EnvSpec;
 use forethought_planner::random::stream;
-use forethought_planner::{Budget, Foresight, InForce, Plan, Planner, PlannerError, Request, RowTimes};
+use forethought_planner::{
+    Budget, Foresight, InForce, Plan, PlanStatus, Planner, PlannerError, Request, RowTimes,
+};
 use rand::Rng;
 
 use super::clock::{Clock, nanoseconds};
@@ -35,8 +37,13 @@ pub struct Worker {
     /// First step of the newest plan that was published in this episode, and its serial number.
     newest: Option<(u64, u64)>,
     serial: u64,
-    /// Seconds from an observation until planning from it has to end.
+    /// From an observation until planning from it has to end.
     deadline: Duration,
+    /// The same while there is no plan to follow, and how often nothing has come of it.
+    first_deadline: Duration,
+    in_vain: u32,
+    /// Steps of the loop that a deadline takes.
+    deadline_steps: u64,
     foresight: Foresight,
     /// How long rows took so far.
     row_times: RowTimes,
@@ -60,6 +67,7 @@ pub struct Answer {
     first_step: u64,
     stamp: Duration,
     rows_granted: usize,
+    hurried: bool,
 }
 
 impl Answer {
@@ -111,6 +119,14 @@ impl Worker {
             clock,
             replan_every: limits.replan_every,
             deadline: limits.deadline,
+            first_deadline: limits.first_deadline,
+            in_vain: 0,
+            deadline_steps: limits
+                .deadline
+                .as_nanos()
+                .div_ceil(limits.period.as_nanos().max(1))
+                .try_into()
+                .unwrap_or(u64::MAX),
             foresight: limits.foresight,
             row_times: RowTimes::default(),
             granted: None,
@@ -136,12 +152,17 @@ impl Worker {
             self.write_down(Made::Nothing);
             return None;
         }
+        let _think =
+            tracing::debug_span!("think", episode = self.observed.epoch, step = self.observed.step).entered();
         let began = self.clock.now();
         self.link.asked.fetch_add(1, Ordering::Relaxed);
         self.link.busy_since.store(nanoseconds(began).saturating_add(1), Ordering::Relaxed);
         let (made, rows_granted) = self.plan();
-        let Observed { epoch, step, tick, stamp, .. } = self.observed;
-        Some(Answer { made, began, epoch, tick, first_step: step, stamp, rows_granted })
+        let Observed { epoch, step, tick, stamp, in_force, .. } = self.observed;
+        let cut = made.as_ref().is_ok_and(|plan| plan.status == PlanStatus::Cut);
+        let hurried = in_force == 0 && cut;
+        self.in_vain = if made.is_ok() { 0 } else { self.in_vain.saturating_add(1) };
+        Some(Answer { made, began, epoch, tick, first_step: step, stamp, rows_granted, hurried })
     }
 
     /// The same with as many rows as an earlier plan had, whatever the time: for replays.
@@ -177,7 +198,7 @@ impl Worker {
 
     /// The same at a moment of the caller's.
     pub(crate) fn publish_at(&mut self, answer: Answer, now: Duration) {
-        let Answer { made, began, epoch, first_step, stamp, rows_granted, .. } = answer;
+        let Answer { made, began, epoch, first_step, stamp, rows_granted, hurried, .. } = answer;
         let took = now.saturating_sub(began);
         self.link.busy_since.store(0, Ordering::Relaxed);
         self.link.took.force_push(nanoseconds(took));
@@ -192,7 +213,11 @@ impl Worker {
         self.write_down(Made::Plan { rows: rows_granted, serial: self.serial });
         self.link.published.fetch_add(1, Ordering::Relaxed);
         let serial = self.serial;
-        let published = Arc::new(Published { plan, first_step, stamp, took, rows_granted, serial, epoch });
+        let published =
+            Arc::new(Published { plan, first_step, stamp, took, rows_granted, hurried, serial, epoch });
+        let (clean, frames, took_ms) =
+            (published.plan.clean, published.plan.frames, 1e3 * took.as_secs_f64());
+        tracing::debug!(serial, first_step, frames, clean, rows_granted, took_ms, "plan");
         self.newest = Some((first_step, serial));
         self.lent.push(Arc::clone(&published));
         // What it displaces is held in `lent` too.
@@ -205,9 +230,13 @@ impl Worker {
     }
 
     /// Steps of the plan in force that will be executed before the next plan comes: the most that really were consumed while
-    /// one of the last plans was made, not an estimate from clocks.
+    /// one of the last plans was made, not an estimate from clocks. After a plan that was made in a hurry nothing is known of
+    /// what an unhurried one consumes: then as many as it may.
     pub fn promised(&self) -> usize {
-        let most = self.late_rows.iter().copied().max().unwrap_or(0);
+        let in_force = self.observed.in_force;
+        let hurried = self.lent.iter().any(|plan| plan.serial == in_force && plan.hurried);
+        let unknown = if hurried { self.deadline_steps } else { 0 };
+        let most = self.late_rows.iter().copied().max().unwrap_or(0).max(unknown);
         usize::try_from(most).unwrap_or(usize::MAX)
     }
 
@@ -257,7 +286,7 @@ impl Worker {
         let mut budget = match self.granted {
             Some(rows) => Budget::unlimited().rows(rows),
             None => {
-                let end = self.observed.stamp.saturating_add(self.deadline).as_secs_f64();
+                let end = self.observed.stamp.saturating_add(self.allowed()).as_secs_f64();
                 Budget::unlimited().until(&seconds, end, self.foresight).knowing(times)
             }
         };
@@ -265,6 +294,15 @@ impl Worker {
         let rows = budget.spent();
         self.row_times = budget.learnt();
         (made, rows)
+    }
+
+    /// From the observation until the plan has to be there.
+    fn allowed(&self) -> Duration {
+        if self.observed.in_force != 0 {
+            return self.deadline;
+        }
+        let longer = 1_u32.checked_shl(self.in_vain).unwrap_or(u32::MAX);
+        self.first_deadline.saturating_mul(longer).min(self.deadline)
     }
 
     fn plan_within(&mut self, budget: &mut Budget<'_>) -> Result<Plan, Trouble> {
@@ -301,6 +339,7 @@ impl Worker {
             Trouble::Refused(_) => Event::PlanRefused,
         };
         self.link.events.note(event, at);
+        tracing::warn!(event = event.name(), "{trouble}");
         self.link.notes.force_push(Note { at, what: trouble.to_string() });
     }
 }
@@ -310,4 +349,69 @@ fn said(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "it did not say why".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use forethought_envs::{BoxSpace, NoTask};
+    use forethought_policies::{ControlConfig, make_controller};
+
+    use super::*;
+    use crate::{ManualClock, RealTimeConfig, both_sides};
+
+    /// Fails so many times, and then plans.
+    struct Slow(usize);
+
+    impl Planner for Slow {
+        fn plan_within(
+            &mut self,
+            requests: &[Request<'_>],
+            _: bool,
+            _: &mut Budget<'_>,
+        ) -> Result<Vec<Plan>, PlannerError> {
+            self.0 = self.0.checked_sub(1).ok_or(PlannerError::BrokenOutput { row: 0, token: 2 })?;
+            let row = requests.first().map_or(&[][..], |request| request.observation);
+            Ok(vec![Plan {
+                frames: 9,
+                observations: row.repeat(9),
+                actions: vec![0.0; 9],
+                ..Plan::default()
+            }])
+        }
+    }
+
+    #[test]
+    fn a_robot_without_a_plan_gets_one_soon_and_longer_ones_where_nothing_comes_of_it() {
+        let spec = EnvSpec::of_spaces("robot", BoxSpace::symmetric(2, 9.0), BoxSpace::symmetric(1, 1.0));
+        let config = RealTimeConfig { period_s: Some(0.02), ..RealTimeConfig::default() };
+        let controller = make_controller(&ControlConfig::named("diffused-action"), &spec, None).unwrap();
+        let clock = Arc::new(ManualClock::new());
+        let (mut executive, mut worker) =
+            both_sides(Box::new(Slow(0)), controller, &spec, 5, &config, Arc::clone(&clock) as _).unwrap();
+        executive.reset(1, Arc::new(NoTask));
+        executive.start();
+        let mut allowed = Vec::new();
+        for _ in 0..5 {
+            executive.tick(clock.now(), &[0.0, 0.0]);
+            allowed.push(worker.allowed().as_millis());
+            assert!(worker.work(), "asked again at every tick");
+            clock.advance(Duration::from_millis(20));
+        }
+        assert_eq!(allowed, [20, 40, 80, 100, 100], "doubled, up to the time of five steps");
+        worker.planner = Box::new(Slow(1));
+        for _ in 0..2 {
+            executive.tick(clock.now(), &[0.0, 0.0]);
+            worker.work();
+        }
+        worker.planner = Box::new(Slow(9));
+        for _ in 0..6 {
+            executive.tick(clock.now(), &[0.0, 0.0]);
+            worker.work();
+        }
+        assert_eq!(
+            (worker.observed.in_force, worker.allowed().as_millis()),
+            (1, 100),
+            "with a plan to follow"
+        );
+    }
 }

@@ -90,6 +90,19 @@ impl Horizons {
         self
     }
 
+    /// These lengths, cut off where an episode of so many frames ends, of which `step` are over. A chunk stays in any case.
+    pub fn before_the_end(mut self, episode: usize, step: usize, frames_per_token: usize) -> Self {
+        if episode == 0 {
+            return self;
+        }
+        let left = episode.saturating_sub(step).div_ceil(frames_per_token.max(1)).max(1);
+        for lengths in [&mut self.bound, &mut self.open] {
+            lengths.iter_mut().for_each(|length| *length = left.min(*length));
+            lengths.dedup();
+        }
+        self
+    }
+
     /// Lengths tried first.
     pub fn bound(&self) -> &[usize] {
         &self.bound

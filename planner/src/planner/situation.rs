@@ -97,7 +97,13 @@ impl<'a> Situation<'a> {
             Horizons::around(&config.horizon, layout, leg.chunks)
         } else {
             let all = Horizons::new(&config.horizon, layout, request.in_force, (shown, there), progress.0);
-            if shown && !there { all.at_least(leg.chunks) } else { all }
+            match (shown, there) {
+                (true, false) => all.at_least(leg.chunks),
+                (true, true) => all,
+                (false, _) => {
+                    all.before_the_end(config.horizon.episode, request.step, layout.frames_per_token)
+                }
+            }
         };
         let kind = Kind { warm, shown, staying };
         Ok(Self {

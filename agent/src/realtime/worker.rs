@@ -10,7 +10,7 @@ use std::time::Duration;
 use forethought_envs::EnvSpec;
 use forethought_planner::random::stream;
 use forethought_planner::{
-    Budget, Foresight, InForce, Plan, PlanStatus, Planner, PlannerError, Request, RowTimes,
+    Budget, Foresight, InForce, Memory, Plan, PlanStatus, Planner, PlannerError, Request, RowTimes,
 };
 use rand::Rng;
 
@@ -203,6 +203,8 @@ impl Worker {
         self.link.busy_since.store(0, Ordering::Relaxed);
         self.link.took.force_push(nanoseconds(took));
         let plan = match made {
+            // The next one is to look at everything that there was no time for, and not only at what this one came to.
+            Ok(plan) if hurried => Plan { memory: Memory::default(), ..plan },
             Ok(plan) => plan,
             Err(trouble) => {
                 self.write_down(Made::Failure { rows: rows_granted });

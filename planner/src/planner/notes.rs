@@ -50,7 +50,7 @@ pub(super) fn rest(plan: &Plan, behind: usize, layout: &TokenLayout) -> Option<P
         trace: Vec::new(),
         rejected: Vec::new(),
         memory: Memory::new(Notes {
-            x0_cd: after(&notes.x0_cd, layout.frame())?,
+            x0_cd: after(&notes.x0_cd, layout.frame()).unwrap_or_default(),
             due: notes.due.map(|due| due.saturating_sub(behind)),
             ..notes.clone()
         }),

@@ -1,7 +1,7 @@
 //! A request, read once: everything that planning for it depends on.
 
-use forethought_envs::Task;
 use forethought_envs::data::DatasetNormalizer;
+use forethought_envs::{Frames, Task};
 
 use super::horizon::Horizons;
 use super::legs::Leg;
@@ -89,9 +89,17 @@ impl<'a> Situation<'a> {
                 left && now.plan.arrival.is_none_or(|arrival| now.executed < arrival)
             });
         let progress = request.in_force.map_or((0, 0.0), |now| {
-            // A controller may be faster or slower than the plan; where positions say nothing, its clock counts.
-            let along = request.task.progress(now.plan.frames(1.0), request.observation);
-            along.map_or((now.executed, 0.0), |progress| (progress.behind, progress.off))
+            // A controller may be faster or slower than the plan; where positions say nothing, its clock counts. So it does where
+            // frames are promised: what comes after them is the row that is due then, and not one that was executed already.
+            let due = now.executed.checked_sub(1).filter(|_| request.committed > 0);
+            let due = due.and_then(|frame| now.plan.observation(frame));
+            let frames = due.map_or_else(
+                || now.plan.frames(1.0),
+                |frame| Frames::of_observations(frame, layout.observation),
+            );
+            let along = request.task.progress(frames, request.observation);
+            let behind = |behind| if due.is_some() { now.executed } else { behind };
+            along.map_or((now.executed, 0.0), |progress| (behind(progress.behind), progress.off))
         });
         let horizons = if leg.on_the_way && shown {
             Horizons::around(&config.horizon, layout, leg.chunks)
@@ -178,4 +186,45 @@ fn far_outside(observation: &[f64], layout: &TokenLayout, limits: &SlotLimits) -
         let margin = if high > low { FAR_OUTSIDE * (high - low) } else { 1.0 };
         observation[entry] < low - margin || observation[entry] > high + margin
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use forethought_envs::GoalTask;
+    use forethought_envs::data::{Normalizer, NormalizerKind};
+
+    use super::*;
+    use crate::plan::InForce;
+
+    /// A robot that gets off a plan and back towards its beginning, as one that flies past a corner does: by positions the frames
+    /// that it has executed are ahead of it, and were executed again and again.
+    #[test]
+    fn after_promised_frames_the_row_that_is_due_is_next() {
+        let layout = TokenLayout {
+            observation: 1,
+            action: 1,
+            reward: false,
+            frames_per_token: 10,
+            chunks: 4,
+            condition: vec![0],
+            level_blocks: 0,
+        };
+        let plain =
+            |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
+        let normalizer = DatasetNormalizer { observation: plain(1), action: plain(1) };
+        let limits = SlotLimits { low: vec![-99.0; 2], high: vec![99.0; 2] };
+        let observations = (1..=20).map(f64::from).collect();
+        let plan = Plan { frames: 20, observations, actions: vec![0.0; 20], ..Plan::default() };
+        let task = GoalTask::new(&[0], &[20.0], 10.0);
+        let progress = |observation: f64, committed: usize| {
+            let in_force = Some(InForce { plan: &plan, executed: 6 });
+            let request = Request { in_force, committed, ..Request::new(&[], &task, 1) };
+            let leg = Leg::direct(&Request { observation: &[observation], ..request });
+            Situation::new(&leg, &PlanConfig::default(), &layout, &normalizer, &limits).unwrap().progress
+        };
+        // Where the sixth frame is, and then a step before the first.
+        assert_eq!((progress(6.0, 0), progress(6.0, 1)), ((6, 0.0), (6, 0.0)));
+        assert_eq!(progress(0.5, 1), (6, 5.5), "not on the plan any more, and its next frame is the seventh");
+        assert_eq!(progress(0.5, 0), (1, 0.5), "where nothing is promised the robot says how far it is");
+    }
 }

@@ -219,7 +219,8 @@ mod tests {
         let progress = |observation: f64, committed: usize| {
             let in_force = Some(InForce { plan: &plan, executed: 6 });
             let request = Request { in_force, committed, ..Request::new(&[], &task, 1) };
-            let leg = Leg::direct(&Request { observation: &[observation], ..request });
+            let observation = [observation];
+            let leg = Leg::direct(&Request { observation: &observation, ..request });
             Situation::new(&leg, &PlanConfig::default(), &layout, &normalizer, &limits).unwrap().progress
         };
         // Where the sixth frame is, and then a step before the first.

@@ -6,6 +6,7 @@
 
 mod agent;
 mod config;
+mod deadline;
 mod episode;
 mod error;
 mod expectation;
@@ -20,6 +21,7 @@ mod settings;
 
 pub use agent::{Agent, AgentBuilder};
 pub use config::RolloutConfig;
+pub use deadline::within;
 pub use error::{AgentError, EpisodeStep};
 pub use follower::Follower;
 pub use loaded::LoadedCheckpoint;

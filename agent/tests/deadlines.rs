@@ -2,11 +2,11 @@
 //! name: `cargo test --release --workspace --test deadlines -- --ignored --nocapture`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use forethought_agent::Agent;
+use forethought_agent::{Agent, within};
 use forethought_envs::{Environment, Start, make};
-use forethought_planner::{Budget, Foresight, PlanStatus, RowTimes};
+use forethought_planner::{Foresight, PlanStatus, RowTimes};
 
 /// Plans for each deadline.
 const PLANS: u64 = 200;
@@ -30,13 +30,12 @@ fn plans_are_there_by_their_deadline() {
             env.reset(&Start::seed(seed)).unwrap();
             agent.reset(seed, env.task());
             let began = Instant::now();
-            let clock = || began.elapsed().as_secs_f64();
-            let mut budget =
-                Budget::unlimited().until(&clock, deadline_ms / 1e3, Foresight::Worst).knowing(times);
-            let status = agent.replan_within(env.observation(), &mut budget).unwrap().status;
-            late.push((1e3 * clock() - deadline_ms).max(0.0));
+            let deadline = Some(Duration::from_secs_f64(deadline_ms / 1e3));
+            let status = within(deadline, &mut times, |budget| {
+                agent.replan_within(env.observation(), budget).unwrap().status
+            });
+            late.push((1e3 * began.elapsed().as_secs_f64() - deadline_ms).max(0.0));
             cut += usize::from(status == PlanStatus::Cut);
-            times = budget.learnt();
             row = row.max(1e3 * times.predicted_s(Foresight::Worst, 1).unwrap_or(0.0));
         }
         late.sort_by(f64::total_cmp);

@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use burn::tensor::Device;
-use forethought_agent::{Agent, AgentSettings, EpisodeSetup, LoadedCheckpoint, RolloutConfig, rollout};
+use forethought_agent::{
+    Agent, AgentSettings, EpisodeSetup, LoadedCheckpoint, RolloutConfig, rollout, within,
+};
 use forethought_envs::{Environment, Start, make};
-use forethought_planner::checkpoint;
+use forethought_planner::{Foresight, PlanStatus, RowTimes, checkpoint};
 
 const MAZES: [&str; 4] = ["maze2d-umaze-v1", "maze2d-medium-v1", "maze2d-large-v1", "PointMaze_UMaze-v3"];
 
@@ -48,6 +51,29 @@ fn an_agent_drives_as_a_rollout_does_and_begins_anew_at_a_reset() {
     let setups = vec![EpisodeSetup { env, controller, start: Start::seed(1) }];
     let records = rollout(&mut planner, setups, &config, &|| 0.0, &mut |_, _| true).unwrap();
     assert!(records[0].observations == observations, "one bookkeeping, one episode");
+}
+
+#[test]
+fn rows_of_plans_without_a_deadline_foretell_those_of_plans_with_one() {
+    let mut agent = Agent::load(folder(MAZES[0])).unwrap();
+    let here = [3.0, 1.0, 0.0, 0.0];
+    agent.reset_to(1, Some(&[1.0, 1.0])).unwrap();
+    let whole = agent.replan(&here).unwrap().clone();
+    agent.reset_to(1, Some(&[1.0, 1.0])).unwrap();
+    let mut times = RowTimes::default();
+    let unhurried = within(None, &mut times, |budget| agent.replan_within(&here, budget).unwrap().clone());
+    assert_eq!(unhurried, whole, "reading the clock changes nothing");
+    let row = times.predicted_s(Foresight::Worst, 1).unwrap();
+    let granted = |deadline, times: &mut RowTimes| within(Some(deadline), times, |budget| budget.another(1));
+    assert!(granted(Duration::from_secs(60), &mut times));
+    // What was learnt is handed back, or the second of these would be granted on a fast machine.
+    for _ in 0..2 {
+        assert!(!granted(Duration::from_secs_f64(0.5 * row), &mut times));
+    }
+    let hurried = within(Some(Duration::ZERO), &mut times, |budget| {
+        (agent.replan_within(&here, budget).unwrap().status, budget.spent())
+    });
+    assert_eq!(hurried, (PlanStatus::Cut, 1), "a first row is computed whatever the deadline");
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use forethought_agent::Agent;
+use forethought_agent::{Agent, within};
 use forethought_envs::TaskKind;
-use forethought_planner::{Budget, Foresight};
+use forethought_planner::RowTimes;
 
 use crate::failure::Failure;
 use crate::plan::ForethoughtPlan;
@@ -24,6 +24,8 @@ struct State {
     agent: Agent,
     running: bool,
     command: Vec<f64>,
+    /// Kept from plan to plan, so that a deadline is foretold from the first row on.
+    times: RowTimes,
 }
 
 /// The command of a call. Nobody else calls the agent while it is held.
@@ -57,7 +59,8 @@ impl ForethoughtAgent {
         let goal = if task.kind == TaskKind::Goal { task.entries.len() } else { 0 };
         let sizes = Sizes { observation: spec.observation.len(), action: spec.action.len(), goal };
         let command = vec![0.0; sizes.action];
-        Self { state: Mutex::new(State { agent, running: false, command }), sizes }
+        let state = State { agent, running: false, command, times: RowTimes::default() };
+        Self { state: Mutex::new(state), sizes }
     }
 
     /// What arrays hold.
@@ -88,7 +91,8 @@ impl ForethoughtAgent {
         let deadline = deadline(deadline_ms)?;
         finite("observation", observation)?;
         let mut state = self.running()?;
-        let plan = plan_within(&mut state.agent, observation, deadline)?;
+        let State { agent, times, .. } = &mut *state;
+        let plan = within(deadline, times, |budget| agent.replan_within(observation, budget).cloned())?;
         Ok(ForethoughtPlan { plan, observation: self.sizes.observation, action: self.sizes.action })
     }
 
@@ -113,22 +117,6 @@ impl ForethoughtAgent {
             ),
         })
     }
-}
-
-/// The one place where a deadline meets the planner.
-fn plan_within(
-    agent: &mut Agent,
-    observation: &[f64],
-    deadline: Option<Duration>,
-) -> Result<forethought_planner::Plan, Failure> {
-    let began = Instant::now();
-    let clock = || began.elapsed().as_secs_f64();
-    let budget = Budget::unlimited();
-    let mut budget = match deadline {
-        Some(deadline) => budget.until(&clock, deadline.as_secs_f64(), Foresight::Worst),
-        None => budget,
-    };
-    Ok(agent.replan_within(observation, &mut budget)?.clone())
 }
 
 /// 0 is no deadline.

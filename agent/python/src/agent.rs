@@ -7,7 +7,7 @@ use std::time::Duration;
 use burn::tensor::Device;
 use forethought_agent::{AgentError, AgentSettings, Follower, LoadedCheckpoint, RolloutConfig};
 use forethought_envs::{EnvSpec, TaskConfig};
-use forethought_planner::{DiffusionPlanner, Request};
+use forethought_planner::{DiffusionPlanner, Request, RowTimes};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::PyDictMethods;
 use pyo3::types::PyDict;
@@ -25,6 +25,7 @@ use crate::world::describe;
 struct Core {
     planner: DiffusionPlanner,
     follower: Follower,
+    times: RowTimes,
     begun: bool,
 }
 
@@ -49,7 +50,8 @@ impl Agent {
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
         let planner = checkpoint.planner(&spec, plan, Some(threads.unwrap_or_else(all)))?;
         let follower = Follower::new(controller, &spec, horizon);
-        Ok(Self { core: Mutex::new(Core { planner, follower, begun: false }), spec, task })
+        let core = Core { planner, follower, times: RowTimes::default(), begun: false };
+        Ok(Self { core: Mutex::new(core), spec, task })
     }
 
     /// Runs with the interpreter released. Calls from several threads wait for each other.
@@ -69,7 +71,7 @@ impl Core {
         }
         if self.follower.due() {
             let request = self.follower.request(observation);
-            let plan = match planning::plan(&mut self.planner, request, false, None) {
+            let plan = match planning::plan(&mut self.planner, &mut self.times, request, false, None) {
                 Err(Error::Planner(source)) => {
                     let at = self.follower.at().clone();
                     return Err(AgentError::Planning { at, count: 1, source }.into());
@@ -138,6 +140,7 @@ impl Agent {
         let plan = self.alone(py, |core| {
             planning::plan(
                 &mut core.planner,
+                &mut core.times,
                 Request::new(&observation, task.as_ref(), seed),
                 outcomes,
                 deadline,

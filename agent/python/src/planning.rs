@@ -1,10 +1,9 @@
 //! One plan, and what is told of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use forethought_planner::{
-    Budget, DiffusionPlanner, Foresight, Plan, PlanStatus, Planner, PlannerError, Request,
-};
+use forethought_agent::within;
+use forethought_planner::{DiffusionPlanner, Plan, PlanStatus, Planner, PlannerError, Request, RowTimes};
 use numpy::IntoPyArray;
 use pyo3::prelude::PyDictMethods;
 use pyo3::types::PyDict;
@@ -13,21 +12,15 @@ use pyo3::{Bound, PyResult, Python};
 use crate::arrays::{row, table};
 use crate::error::Error;
 
-/// The plan for a request. The one place that knows of deadlines.
+/// The plan for a request. `times` is kept from plan to plan, so that a deadline is foretold from the first row on.
 pub fn plan(
     planner: &mut DiffusionPlanner,
+    times: &mut RowTimes,
     request: Request<'_>,
     trace: bool,
     deadline: Option<Duration>,
 ) -> Result<Plan, Error> {
-    let began = Instant::now();
-    let clock = || began.elapsed().as_secs_f64();
-    let budget = Budget::unlimited();
-    let mut budget = match deadline {
-        Some(deadline) => budget.until(&clock, deadline.as_secs_f64(), Foresight::Worst),
-        None => budget,
-    };
-    let plans = planner.plan_within(&[request], trace, &mut budget)?;
+    let plans = within(deadline, times, |budget| planner.plan_within(&[request], trace, budget))?;
     let none = || PlannerError::Device("the planner answered without a plan".to_owned());
     Ok(plans.into_iter().next().ok_or_else(none)?)
 }

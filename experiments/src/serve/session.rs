@@ -4,10 +4,10 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use forethought_agent::{Agent, AgentError};
-use forethought_planner::{Budget, Foresight, RowTimes};
+use forethought_agent::{Agent, AgentError, within};
+use forethought_planner::RowTimes;
 
 use super::lines::{End, Lines};
 use super::protocol::{Answer, Ask, Kind, LONGEST_LINE, VERSION};
@@ -119,20 +119,17 @@ fn plan(
     observation: &[f64],
     deadline_ms: Option<f64>,
 ) -> Result<Vec<u8>, (Kind, String)> {
-    let began = Instant::now();
-    let clock = || began.elapsed().as_secs_f64();
-    let budget = Budget::unlimited().knowing(std::mem::take(times));
-    let mut budget = match deadline_ms {
+    let deadline = match deadline_ms {
         Some(ms) if !(0.0..=LONGEST_DEADLINE_MS).contains(&ms) => {
             let message =
                 format!("deadline_ms is {ms}: give 0 to {LONGEST_DEADLINE_MS} milliseconds, or leave it out");
             return Err((Kind::Refused, message));
         }
-        Some(ms) => budget.until(&clock, ms / 1e3, Foresight::Worst),
-        None => budget,
+        ms => ms.map(|ms| Duration::from_secs_f64(ms / 1e3)),
     };
-    let planned = agent.replan_within(observation, &mut budget).map(|plan| Answer::planned(plan).line());
-    *times = budget.learnt();
+    let planned = within(deadline, times, |budget| {
+        agent.replan_within(observation, budget).map(|plan| Answer::planned(plan).line())
+    });
     planned.map_err(|error| (Kind::Refused, error.to_string()))
 }
 

@@ -22,7 +22,7 @@ fn plans_are_there_by_their_deadline() {
     let mut env = make(id).unwrap();
     let mut times = RowTimes::default();
     println!("deadline  cut of {PLANS}  late: median     p99   worst   longest row, ms");
-    let mut within = Vec::new();
+    let mut in_time = Vec::new();
     for deadline_ms in [500.0, 200.0, 100.0, 50.0, 20.0, 10.0, 5.0] {
         let (mut late, mut cut) = (Vec::new(), 0);
         let mut row = 0.0_f64;
@@ -46,7 +46,7 @@ fn plans_are_there_by_their_deadline() {
             at(0.99),
             at(1.0)
         );
-        within.push(at(0.99) <= row);
+        in_time.push(at(0.99) <= row);
     }
-    assert!(within.iter().all(|within| *within), "more than a row late");
+    assert!(in_time.iter().all(|in_time| *in_time), "more than a row late");
 }

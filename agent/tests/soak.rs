@@ -28,7 +28,8 @@ fn held() -> Held {
 }
 
 /// Setup: the small maze, five times as fast as a robot, with a recording. Fault: time; and every tenth second sensors fail for a
-/// tenth of one. Recovery: plans again. Invariant: memory, threads, files and the time of a tick stay what they were.
+/// tenth of one. Recovery: plans again. Invariant: memory, threads and files stay what they were. How long ticks
+/// take is told: on a machine that does other things too it says more of those.
 #[test]
 #[ignore = "it takes a minute, or an hour"]
 fn nothing_grows() {

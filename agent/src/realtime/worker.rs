@@ -362,16 +362,19 @@ mod tests {
     use crate::{ManualClock, RealTimeConfig, both_sides};
 
     /// Fails so many times, and then plans.
-    struct Slow(usize);
+    struct Failing(usize);
 
-    impl Planner for Slow {
+    impl Planner for Failing {
         fn plan_within(
             &mut self,
             requests: &[Request<'_>],
             _: bool,
             _: &mut Budget<'_>,
         ) -> Result<Vec<Plan>, PlannerError> {
-            self.0 = self.0.checked_sub(1).ok_or(PlannerError::BrokenOutput { row: 0, token: 2 })?;
+            if let Some(left) = self.0.checked_sub(1) {
+                self.0 = left;
+                return Err(PlannerError::BrokenOutput { row: 0, token: 2 });
+            }
             let row = requests.first().map_or(&[][..], |request| request.observation);
             Ok(vec![Plan {
                 frames: 9,
@@ -389,7 +392,7 @@ mod tests {
         let controller = make_controller(&ControlConfig::named("diffused-action"), &spec, None).unwrap();
         let clock = Arc::new(ManualClock::new());
         let (mut executive, mut worker) =
-            both_sides(Box::new(Slow(0)), controller, &spec, 5, &config, Arc::clone(&clock) as _).unwrap();
+            both_sides(Box::new(Failing(5)), controller, &spec, 5, &config, Arc::clone(&clock) as _).unwrap();
         executive.reset(1, Arc::new(NoTask));
         executive.start();
         let mut allowed = Vec::new();
@@ -400,13 +403,7 @@ mod tests {
             clock.advance(Duration::from_millis(20));
         }
         assert_eq!(allowed, [20, 40, 80, 100, 100], "doubled, up to the time of five steps");
-        worker.planner = Box::new(Slow(1));
-        for _ in 0..2 {
-            executive.tick(clock.now(), &[0.0, 0.0]);
-            worker.work();
-        }
-        worker.planner = Box::new(Slow(9));
-        for _ in 0..6 {
+        for _ in 0..8 {
             executive.tick(clock.now(), &[0.0, 0.0]);
             worker.work();
         }

@@ -191,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn no_length_leads_past_the_end_of_an_episode() {
+        let free = horizons(&HorizonConfig::default(), None, 0, (false, false));
+        let left = |episode, step| free.clone().before_the_end(episode, step, 10).bound;
+        assert_eq!([left(0, 999), left(200, 0), left(200, 120)], [[8]; 3], "no end, or none so near");
+        // Of 35 steps the last chunk is only begun; at the end, and past it, a chunk stays.
+        assert_eq!([left(200, 165), left(200, 199), left(200, 300)], [[4], [1], [1]]);
+        let open = horizons(&config(), None, 0, (false, false));
+        assert_eq!(open.before_the_end(200, 165, 10).bound, [2, 4], "tried once each");
+    }
+
+    #[test]
     fn a_first_plan_tries_every_length_and_its_arrival_binds_the_next() {
         let (config, plan) = (config(), plan(Some(40)));
         assert_eq!(horizons(&config, None, 0, (true, false)).bound, [2, 4, 8]);

@@ -8,7 +8,7 @@ use super::legs::Leg;
 use super::notes::{notes, rest};
 use crate::checkpoint::SlotLimits;
 use crate::error::{check_finite, check_len};
-use crate::plan::{Plan, Request};
+use crate::plan::{InForce, Plan, Request};
 use crate::plan_config::{OutOfData, PlanConfig};
 use crate::{PlannerError, TokenLayout};
 
@@ -88,29 +88,17 @@ impl<'a> Situation<'a> {
                 let left = now.executed < now.plan.frames && notes(now.plan).is_some();
                 left && now.plan.arrival.is_none_or(|arrival| now.executed < arrival)
             });
-        let progress = request.in_force.map_or((0, 0.0), |now| {
-            // A controller may be faster or slower than the plan; where positions say nothing, its clock counts. So it does where
-            // frames are promised: what comes after them is the row that is due then, and not one that was executed already.
-            let due = now.executed.checked_sub(1).filter(|_| request.committed > 0);
-            let due = due.and_then(|frame| now.plan.observation(frame));
-            let frames = due.map_or_else(
-                || now.plan.frames(1.0),
-                |frame| Frames::of_observations(frame, layout.observation),
-            );
-            let along = request.task.progress(frames, request.observation);
-            let behind = |behind| if due.is_some() { now.executed } else { behind };
-            along.map_or((now.executed, 0.0), |progress| (behind(progress.behind), progress.off))
-        });
+        let progress = request.in_force.map_or((0, 0.0), |now| progress(request, &now));
         let horizons = if leg.on_the_way && shown {
             Horizons::around(&config.horizon, layout, leg.chunks)
         } else {
             let all = Horizons::new(&config.horizon, layout, request.in_force, (shown, there), progress.0);
-            match (shown, there) {
-                (true, false) => all.at_least(leg.chunks),
-                (true, true) => all,
-                (false, _) => {
-                    all.before_the_end(config.horizon.episode, request.step, layout.frames_per_token)
-                }
+            if !shown {
+                all.before_the_end(config.horizon.episode, request.step, layout.frames_per_token)
+            } else if there {
+                all
+            } else {
+                all.at_least(leg.chunks)
             }
         };
         let kind = Kind { warm, shown, staying };
@@ -138,6 +126,19 @@ impl<'a> Situation<'a> {
         let on_the_way = behind > 0 && off <= ON_THE_WAY * self.request.task.tolerance();
         rest(now.plan, behind, layout).filter(|_| on_the_way)
     }
+}
+
+/// Frames of the plan in force that lie behind, and the distance from it.
+fn progress(request: &Request<'_>, now: &InForce<'_>) -> (usize, f64) {
+    let along = |frames| request.task.progress(frames, request.observation);
+    // After promised frames the row that is due comes next, and none that was executed already.
+    let due = now.executed.checked_sub(1).filter(|_| request.committed > 0);
+    if let Some(planned) = due.and_then(|frame| now.plan.observation(frame)) {
+        let off = along(Frames::of_observations(planned, planned.len())).map_or(0.0, |progress| progress.off);
+        return (now.executed, off);
+    }
+    // A controller may be faster or slower than the plan; where positions say nothing, its clock counts.
+    along(now.plan.frames(1.0)).map_or((now.executed, 0.0), |progress| (progress.behind, progress.off))
 }
 
 /// Normalised values of the task's condition in the order of the layout's; empty where there is none to show.
@@ -194,7 +195,6 @@ mod tests {
     use forethought_envs::data::{Normalizer, NormalizerKind};
 
     use super::*;
-    use crate::plan::InForce;
 
     /// A robot that gets off a plan and back towards its beginning, as one that flies past a corner does: by positions the frames
     /// that it has executed are ahead of it, and were executed again and again.

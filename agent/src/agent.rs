@@ -216,7 +216,8 @@ impl AgentBuilder {
     pub fn real_time(self, config: &RealTimeConfig) -> Result<RealTimeAgent, AgentError> {
         let (planner, controller, spec, settings) = self.parts()?;
         let horizon = settings.control.execution_horizon;
-        RealTimeAgent::new(Box::new(planner), controller, &spec, horizon, config)
+        let agent = RealTimeAgent::new(Box::new(planner), controller, &spec, horizon, config)?;
+        Ok(agent.with_task(settings.task))
     }
 
     /// What a recording of this agent's loop begins with: enough to make it again.

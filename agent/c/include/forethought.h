@@ -1,5 +1,5 @@
 /*
- * Forethought for C: a checkpoint that acts.
+ * Forethought for C: a checkpoint that acts, and one that acts in real time.
  *
  * Pointers: NULL, pointers that are not aligned, and lengths that do not fit are refused. What cannot be told from the
  * outside is the caller's to keep: an array has as many numbers as its length says, a handle comes from this library
@@ -8,8 +8,8 @@
  * Failures: whatever does not answer FORETHOUGHT_STATUS_OK has said why in forethought_last_error. No panic of the
  * library leaves it.
  *
- * Threads: an agent may go from thread to thread, and is called from one at a time. Several agents do not see each
- * other. Any number of threads may read a plan.
+ * Threads: agents and loops may go from thread to thread, and each is called from one at a time. Several do not see
+ * each other. Any number of threads may read a plan.
  *
  * Numbers are double, in the environment's own units.
  */
@@ -51,7 +51,7 @@ enum ForethoughtStatus
      */
     FORETHOUGHT_STATUS_CHECKPOINT = 2,
     /**
-     * No episode has begun: call `forethought_agent_reset` first.
+     * No episode has begun: call `forethought_agent_reset` or `forethought_loop_reset` first.
      */
     FORETHOUGHT_STATUS_NOT_RESET = 3,
     /**
@@ -60,11 +60,12 @@ enum ForethoughtStatus
      */
     FORETHOUGHT_STATUS_PLANNING = 4,
     /**
-     * Another thread is in a call with this agent. Nothing has happened.
+     * Another thread is in a call with this agent or loop. Nothing has happened.
      */
     FORETHOUGHT_STATUS_BUSY = 5,
     /**
-     * A fault of the library, stopped at its border. The agent is of no use any more: free it and load it again.
+     * A fault of the library, stopped at its border. The agent or loop is of no use any more: free it and load it
+     * again.
      */
     FORETHOUGHT_STATUS_PANIC = 6,
 };
@@ -77,9 +78,64 @@ typedef int32_t ForethoughtStatus;
 #endif // __cplusplus
 
 /**
+ * Where a loop stands on its ladder, best first. Numbers keep their meaning in later versions, which may add some.
+ */
+enum ForethoughtRung
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Not started: nothing is commanded.
+     */
+    FORETHOUGHT_RUNG_IDLE = 0,
+    /**
+     * Started, and no valid plan has come: nothing is commanded.
+     */
+    FORETHOUGHT_RUNG_WAITING = 1,
+    /**
+     * A plan is followed.
+     */
+    FORETHOUGHT_RUNG_PLAN = 2,
+    /**
+     * A plan is followed that should have been replaced.
+     */
+    FORETHOUGHT_RUNG_PREVIOUS = 3,
+    /**
+     * No plan: each entry of the command holds or brakes.
+     */
+    FORETHOUGHT_RUNG_BRAKE = 4,
+    /**
+     * No plan for longer: the safe command.
+     */
+    FORETHOUGHT_RUNG_SAFE = 5,
+    /**
+     * No plan for longer than is tolerated: the safe command. The first good plan leads back from here too.
+     */
+    FORETHOUGHT_RUNG_FAILED = 6,
+    /**
+     * Stopped: the safe command.
+     */
+    FORETHOUGHT_RUNG_STOPPED = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ForethoughtRung ForethoughtRung;
+#else
+typedef int32_t ForethoughtRung;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * An agent. Calls with one agent are made one after the other, from whichever thread.
  */
 typedef struct ForethoughtAgent ForethoughtAgent;
+
+/**
+ * An agent that never waits for its planner, which has a thread of its own. Calls with one loop are made one after the
+ * other, from whichever thread; `forethought_loop_stop` from any at any time.
+ */
+typedef struct ForethoughtLoop ForethoughtLoop;
 
 /**
  * A plan. It is a copy: it stays as it is whatever becomes of its agent, and any number of threads may read it.
@@ -145,6 +201,37 @@ typedef struct {
      */
     size_t cut;
 } ForethoughtPlanInfo;
+
+/**
+ * What one tick came to.
+ */
+typedef struct {
+    /**
+     * Set this to `sizeof(ForethoughtTick)` before the call. Afterwards it says how many bytes the library knows: fields
+     * of a newer header than the library lie beyond, and are left as they were.
+     */
+    size_t struct_size;
+    /**
+     * 1 where there is a command, else 0: the robot is left alone.
+     */
+    size_t commanded;
+    /**
+     * Commands given in this episode before this tick.
+     */
+    uint64_t step;
+    /**
+     * Serial number of the plan that is followed, counted from 1; 0 where none is.
+     */
+    uint64_t plan;
+    /**
+     * Its row, counted from 0; -1 where none is followed.
+     */
+    int64_t row;
+    /**
+     * Where on the ladder the loop stands.
+     */
+    ForethoughtRung rung;
+} ForethoughtTick;
 
 #ifdef __cplusplus
 extern "C" {
@@ -245,6 +332,93 @@ ForethoughtStatus forethought_plan_actions(const ForethoughtPlan *plan, double *
  * Frees a plan; NULL is none.
  */
 ForethoughtStatus forethought_plan_free(ForethoughtPlan *plan);
+
+/**
+ * Loads a loop from a checkpoint's folder, or from a training run's, and gives its planner a thread.
+ *
+ * `path` and `threads` are as for `forethought_agent_load`; leave a core to the loop. `period_s` is the time from tick to
+ * tick, and 0 is the environment's own step. The loop goes to `*loop`, which is NULL after a failure; free it with
+ * `forethought_loop_free`.
+ */
+ForethoughtStatus forethought_loop_load(const char *path,
+                                        size_t threads,
+                                        double period_s,
+                                        ForethoughtLoop **loop);
+
+/**
+ * How many numbers an observation, an action and a goal have. A goal of 0 numbers: its task has none.
+ */
+ForethoughtStatus forethought_loop_sizes(const ForethoughtLoop *loop,
+                                         size_t *observation,
+                                         size_t *action,
+                                         size_t *goal);
+
+/**
+ * Seconds from tick to tick: how often `forethought_loop_tick` is to be called.
+ */
+ForethoughtStatus forethought_loop_period(const ForethoughtLoop *loop, double *period_s);
+
+/**
+ * Begins an episode, of a running loop too: plans for the one before are not followed any more, and nothing is commanded
+ * before the first valid plan for this one.
+ *
+ * `goal` is as for `forethought_agent_reset`. The episode before goes on after a failure.
+ */
+ForethoughtStatus forethought_loop_reset(ForethoughtLoop *loop,
+                                         uint64_t seed,
+                                         const double *goal,
+                                         size_t goal_len);
+
+/**
+ * Lets ticks command, from the first valid plan on; also again after `forethought_loop_stop`.
+ */
+ForethoughtStatus forethought_loop_start(ForethoughtLoop *loop);
+
+/**
+ * The command for the present observation, both in the environment's units. Call it once a period. It takes microseconds,
+ * whatever the planner does, and waits for nothing.
+ *
+ * An observation that is not finite is a sensor that fails: it is counted, nothing is planned from it, and where the
+ * controller needs one the ladder has the command. Set `tick->struct_size` before the call. `command` is as it was where
+ * `tick->commanded` is 0, and after a failure. The lengths are those of `forethought_loop_sizes`; observation and
+ * command may be the same array.
+ */
+ForethoughtStatus forethought_loop_tick(ForethoughtLoop *loop,
+                                        const double *observation,
+                                        size_t observation_len,
+                                        double *command,
+                                        size_t command_len,
+                                        ForethoughtTick *tick);
+
+/**
+ * Ends commanding, and writes the safe command for the robot: later ticks give it too, until `forethought_loop_start`.
+ *
+ * The command is written in any case but that of an invalid argument, also where the status is
+ * `FORETHOUGHT_STATUS_PANIC`. May be called while another thread is in a call with the loop, whose next tick is safe
+ * then; not from the handler of a signal.
+ */
+ForethoughtStatus forethought_loop_stop(ForethoughtLoop *loop,
+                                        double *command,
+                                        size_t command_len);
+
+/**
+ * What happened: the closing report after `forethought_loop_stop`, before it what there is so far. One line of JSON, UTF-8,
+ * ended by a zero byte; rates, stages, the ladder's rungs, events and messages.
+ *
+ * `*need` is how many bytes that takes, with the zero. Where `len` is 0, `text` may be NULL and nothing else is told;
+ * where it is less than `*need`, it is refused and `text` is as it was. Between two calls after a stop it stays the same.
+ */
+ForethoughtStatus forethought_loop_report(const ForethoughtLoop *loop,
+                                          char *text,
+                                          size_t len,
+                                          size_t *need);
+
+/**
+ * Frees a loop; NULL is none. No other call with it may be under way. Stop it before, to know the safe command.
+ *
+ * A plan that is being made is not waited for: the planner's thread ends with it, so leave the library loaded.
+ */
+ForethoughtStatus forethought_loop_free(ForethoughtLoop *loop);
 
 #ifdef __cplusplus
 }  // extern "C"

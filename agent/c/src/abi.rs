@@ -11,6 +11,10 @@ use crate::failure::Failure;
 use crate::last_error;
 use crate::{ForethoughtAgent, ForethoughtPlan, ForethoughtPlanInfo, ForethoughtStatus};
 
+mod real_time;
+
+pub use real_time::*;
+
 /// Version of what this header says. It rises when something in it changes its meaning; what is only added leaves it.
 pub const FORETHOUGHT_ABI_VERSION: u32 = 1;
 
@@ -173,16 +177,9 @@ pub unsafe extern "C" fn forethought_plan_info(
     guard(|| {
         // SAFETY: the caller passes a plan of `forethought_agent_plan` that has not been freed.
         let plan = unsafe { shared("plan", plan) }?;
-        place("info", info)?;
-        let known = size_of::<ForethoughtPlanInfo>();
-        // SAFETY: neither NULL nor unaligned; the size comes first in every version of the structure.
-        let given = unsafe { info.cast::<usize>().read() };
-        if given < known {
-            return Err(Failure::argument(format!(
-                "info->struct_size is {given}: set it to sizeof(ForethoughtPlanInfo), at least {known}, before the call"
-            )));
-        }
-        // SAFETY: the caller's structure has at least the bytes that are written.
+        // SAFETY: the caller has a structure there, whose size comes first.
+        unsafe { structure("info", "ForethoughtPlanInfo", info) }?;
+        // SAFETY: `structure` found that the caller's has at least the bytes that are written.
         unsafe { info.write(plan.info()) };
         Ok(())
     })
@@ -233,7 +230,7 @@ pub unsafe extern "C" fn forethought_plan_free(plan: *mut ForethoughtPlan) -> Fo
 
 /// Runs a call, keeps why it failed, and stops a panic: unwinding into C is undefined.
 ///
-/// What a panic leaves half done is an agent's, whose lock it poisons, so asserting that it is safe to go on is.
+/// What a panic leaves half done is an agent's or a loop's, whose lock it poisons, so asserting that it is safe to go on is.
 fn guard(call: impl FnOnce() -> Result<(), Failure>) -> ForethoughtStatus {
     let failure = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(())) => return ForethoughtStatus::Ok,
@@ -260,6 +257,23 @@ fn place<T>(what: &str, pointer: *const T) -> Result<(), Failure> {
     }
     if !pointer.is_aligned() {
         return Err(Failure::argument(format!("{what} is not aligned to {} bytes", align_of::<T>())));
+    }
+    Ok(())
+}
+
+/// Refuses a structure with less room than the library's: it says how many bytes it has.
+///
+/// # Safety
+/// A pointer that is not NULL points to a structure that begins with its size, as every version of it does.
+unsafe fn structure<T>(what: &str, name: &str, pointer: *mut T) -> Result<(), Failure> {
+    place(what, pointer)?;
+    let known = size_of::<T>();
+    // SAFETY: neither NULL nor unaligned; the size comes first.
+    let given = unsafe { pointer.cast::<usize>().read() };
+    if given < known {
+        return Err(Failure::argument(format!(
+            "{what}->struct_size is {given}: set it to sizeof({name}), at least {known}, before the call"
+        )));
     }
     Ok(())
 }

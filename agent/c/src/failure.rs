@@ -28,7 +28,7 @@ impl Failure {
         let text = text.unwrap_or("no reason is known");
         Self::new(
             ForethoughtStatus::Panic,
-            format!("a fault of the library: {text}; free the agent and load it again"),
+            format!("a fault of the library: {text}; free what was called and load it again"),
         )
     }
 }

@@ -1,11 +1,11 @@
 //! An agent in the hands of C: one caller at a time, no command before a reset, nothing after a panic.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Mutex, MutexGuard, TryLockError, TryLockResult};
 use std::time::Duration;
 
 use forethought_agent::{Agent, within};
-use forethought_envs::TaskKind;
+use forethought_envs::{EnvSpec, TaskConfig, TaskKind};
 use forethought_planner::RowTimes;
 
 use crate::failure::Failure;
@@ -45,6 +45,13 @@ pub struct Sizes {
     pub goal: usize,
 }
 
+impl Sizes {
+    pub fn new(spec: &EnvSpec, task: &TaskConfig) -> Self {
+        let goal = if task.kind == TaskKind::Goal { task.entries.len() } else { 0 };
+        Self { observation: spec.observation.len(), action: spec.action.len(), goal }
+    }
+}
+
 impl ForethoughtAgent {
     /// Agent of a checkpoint; 0 threads are all cores.
     pub fn load(path: &Path, threads: usize) -> Result<Self, Failure> {
@@ -55,9 +62,7 @@ impl ForethoughtAgent {
 
     /// A handle on an agent.
     pub fn new(agent: Agent) -> Self {
-        let (spec, task) = (agent.spec(), agent.task());
-        let goal = if task.kind == TaskKind::Goal { task.entries.len() } else { 0 };
-        let sizes = Sizes { observation: spec.observation.len(), action: spec.action.len(), goal };
+        let sizes = Sizes::new(agent.spec(), agent.task());
         let command = vec![0.0; sizes.action];
         let state = State { agent, running: false, command, times: RowTimes::default() };
         Self { state: Mutex::new(state), sizes }
@@ -106,17 +111,27 @@ impl ForethoughtAgent {
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, State>, Failure> {
-        self.state.try_lock().map_err(|refused| match refused {
-            TryLockError::WouldBlock => Failure::new(
-                ForethoughtStatus::Busy,
-                "another thread is in a call with this agent: call it from one thread at a time, or load one for each",
-            ),
-            TryLockError::Poisoned(_) => Failure::new(
-                ForethoughtStatus::Panic,
-                "an earlier call with this agent ended in a fault of the library: free it and load it again",
-            ),
-        })
+        hold(self.state.try_lock(), "agent")
     }
+}
+
+/// What a lock guards, or why nobody may have it.
+pub fn hold<'a, T>(
+    tried: TryLockResult<MutexGuard<'a, T>>,
+    kind: &str,
+) -> Result<MutexGuard<'a, T>, Failure> {
+    tried.map_err(|refused| match refused {
+        TryLockError::WouldBlock => Failure::new(
+            ForethoughtStatus::Busy,
+            format!(
+                "another thread is in a call with this {kind}: call it from one thread at a time, or load one for each"
+            ),
+        ),
+        TryLockError::Poisoned(_) => Failure::new(
+            ForethoughtStatus::Panic,
+            format!("an earlier call with this {kind} ended in a fault of the library: free it and load it again"),
+        ),
+    })
 }
 
 /// 0 is no deadline.
@@ -133,7 +148,7 @@ fn deadline(milliseconds: f64) -> Result<Option<Duration>, Failure> {
 
 /// Refuses what no sensor and no user means. Asked in every call, so that an answer does not depend on whether a plan
 /// happens to be due.
-fn finite(what: &str, values: &[f64]) -> Result<(), Failure> {
+pub fn finite(what: &str, values: &[f64]) -> Result<(), Failure> {
     match values.iter().position(|value| !value.is_finite()) {
         Some(i) => {
             Err(Failure::argument(format!("{what}[{i}] is {}: only finite numbers are accepted", values[i])))

@@ -15,6 +15,8 @@ use forethought_policies::{ControlConfig, make_controller};
 use crate::abi::*;
 use crate::{ForethoughtAgent, ForethoughtPlan, ForethoughtPlanInfo, ForethoughtStatus as Status};
 
+mod real_time;
+
 /// A planner of two steps. The first entry of an observation says what else it does.
 struct Puppet {
     asked: Sender<()>,
@@ -336,7 +338,8 @@ fn a_shipped_checkpoint_commands_the_same_bits_through_the_border() {
 fn the_header_is_what_cbindgen_makes() {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(here.join("cbindgen.toml")).unwrap();
-    let sources = ["status.rs", "plan.rs", "handle.rs", "abi.rs"];
+    let sources =
+        ["status.rs", "plan.rs", "handle.rs", "abi.rs", "tick.rs", "real_time.rs", "abi/real_time.rs"];
     let builder = sources.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {
         builder.with_src(here.join("src").join(source))
     });

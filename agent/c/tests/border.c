@@ -21,8 +21,11 @@ int main(int argc, char **argv) {
     ForethoughtAgent *agent;
     ForethoughtPlan *plan;
     ForethoughtPlanInfo info;
-    size_t observation, action, goal;
-    double *seen, *command, *aim, *rows;
+    ForethoughtLoop *running;
+    ForethoughtTick tick;
+    size_t observation, action, goal, need;
+    double *seen, *command, *aim, *rows, period;
+    char *text;
 
     CHECK(argc == 2 && forethought_abi_version() == FORETHOUGHT_ABI_VERSION);
     CHECK(strcmp(forethought_last_error(), "") == 0);
@@ -62,6 +65,30 @@ int main(int argc, char **argv) {
     CHECK(forethought_plan_actions(plan, rows, info.frames * action + 1) == FORETHOUGHT_STATUS_INVALID_ARGUMENT);
     free(rows);
     CHECK(forethought_plan_free(plan) == FORETHOUGHT_STATUS_OK);
+
+    CHECK(forethought_loop_load("no-such-checkpoint", 1, 0.0, &running) == FORETHOUGHT_STATUS_CHECKPOINT);
+    CHECK(running == NULL && forethought_loop_load(argv[1], 1, -1.0, &running) == FORETHOUGHT_STATUS_INVALID_ARGUMENT);
+    CHECK(forethought_loop_load(argv[1], 1, 0.02, &running) == FORETHOUGHT_STATUS_OK);
+    CHECK(forethought_loop_sizes(running, &observation, &action, &goal) == FORETHOUGHT_STATUS_OK);
+    CHECK(forethought_loop_period(running, &period) == FORETHOUGHT_STATUS_OK && period == 0.02);
+    CHECK(forethought_loop_start(running) == FORETHOUGHT_STATUS_NOT_RESET);
+    CHECK(forethought_loop_reset(running, 1, goal ? aim : NULL, goal) == FORETHOUGHT_STATUS_OK);
+    CHECK(forethought_loop_start(running) == FORETHOUGHT_STATUS_OK);
+    memset(&tick, 0, sizeof tick);
+    CHECK(forethought_loop_tick(running, seen, observation, command, action, &tick) == FORETHOUGHT_STATUS_INVALID_ARGUMENT);
+    tick.struct_size = sizeof tick;
+    for (int step = 0; step < 3; step++) {
+        CHECK(forethought_loop_tick(running, seen, observation, command, action, &tick) == FORETHOUGHT_STATUS_OK);
+        CHECK(tick.rung == FORETHOUGHT_RUNG_WAITING || tick.commanded == 1);
+    }
+    CHECK(forethought_loop_stop(running, command, action) == FORETHOUGHT_STATUS_OK);
+    for (size_t i = 0; i < action; i++) CHECK(command[i] == command[i]);
+    CHECK(forethought_loop_report(running, NULL, 0, &need) == FORETHOUGHT_STATUS_OK);
+    text = (char *)malloc(need);
+    CHECK(text != NULL && forethought_loop_report(running, text, need - 1, &need) == FORETHOUGHT_STATUS_INVALID_ARGUMENT);
+    CHECK(forethought_loop_report(running, text, need, &need) == FORETHOUGHT_STATUS_OK && strlen(text) + 1 == need);
+    free(text);
+    CHECK(forethought_loop_free(running) == FORETHOUGHT_STATUS_OK);
     free(seen), free(command), free(aim);
     printf("a plan of %zu steps, %zu rows, %zu candidates\n", info.frames, info.rows, info.candidates);
     return 0;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use forethought_envs::{EnvSpec, SharedTask};
+use forethought_envs::{EnvSpec, SharedTask, TaskConfig};
 use forethought_planner::Planner;
 use forethought_policies::Controller;
 
@@ -73,6 +73,8 @@ type OnEnd = Box<dyn FnMut(&[f64]) + Send>;
 /// Dropping it lets the planner's thread go: one that hangs is not waited for.
 pub struct RealTimeAgent {
     executive: Executive,
+    spec: EnvSpec,
+    task: TaskConfig,
     link: Arc<Link>,
     clock: Arc<dyn Clock>,
     thread: Option<JoinHandle<()>>,
@@ -137,7 +139,25 @@ impl RealTimeAgent {
                 }
             })
             .map_err(AgentError::Thread)?;
-        Ok(Self { executive, link, clock, thread: Some(thread), started: false, on_end: None })
+        let (spec, task, thread) = (spec.clone(), TaskConfig::default(), Some(thread));
+        Ok(Self { executive, spec, task, link, clock, thread, started: false, on_end: None })
+    }
+
+    /// The same with another task for [`Self::reset_to`] to make; an agent of a checkpoint has the checkpoint's.
+    #[must_use]
+    pub fn with_task(mut self, task: TaskConfig) -> Self {
+        self.task = task;
+        self
+    }
+
+    /// The environment it acts in: sizes and bounds of observations and actions.
+    pub fn spec(&self) -> &EnvSpec {
+        &self.spec
+    }
+
+    /// The task that [`Self::reset_to`] makes: a goal has as many numbers as it has entries.
+    pub fn task(&self) -> &TaskConfig {
+        &self.task
     }
 
     /// Writes what the loop sees and does to a file from now on, on a thread of its own; call it before [`Self::start`]. What is
@@ -154,6 +174,17 @@ impl RealTimeAgent {
     /// for it.
     pub fn reset(&mut self, seed: u64, task: SharedTask) {
         self.executive.reset(seed, task);
+    }
+
+    /// The same for the checkpoint's own task, as [`Agent::reset_to`].
+    ///
+    /// # Errors
+    /// [`AgentError::Task`] for a goal that the task cannot aim at. The episode before goes on then.
+    pub fn reset_to(&mut self, seed: u64, goal: Option<&[f64]>) -> Result<(), AgentError> {
+        let task = self.task.task(goal);
+        let task = task.map_err(|source| AgentError::Task { env_id: self.spec.id.clone(), source })?;
+        self.reset(seed, task);
+        Ok(())
     }
 
     /// Lets ticks command, from the first valid plan on.

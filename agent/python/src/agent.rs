@@ -41,7 +41,7 @@ impl Agent {
     fn open(path: &Path, threads: Option<usize>, settings: Option<&str>) -> Result<Self, Error> {
         let checkpoint = LoadedCheckpoint::load(path, &Device::flex())?;
         let spec = checkpoint.manifest().environment.clone();
-        let changes = changes(settings)?;
+        let changes = changes("settings", settings)?;
         let AgentSettings { plan, control, task } =
             AgentSettings::of(checkpoint.manifest())?.with(&changes)?;
         let horizon = control.execution_horizon;
@@ -152,20 +152,23 @@ impl Agent {
     /// What the checkpoint's environment is, as `World.spec`, and what its goals are.
     #[getter]
     fn spec<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let spec = describe(py, &self.spec)?;
-        spec.set_item("goal_entries", &self.task.entries)?;
-        spec.set_item("goal_radius", self.task.radius)?;
-        Ok(spec)
+        told(py, &self.spec, &self.task)
     }
 }
 
+/// An environment's specification as a dict, with what its goals are.
+pub fn told<'py>(py: Python<'py>, spec: &EnvSpec, task: &TaskConfig) -> PyResult<Bound<'py, PyDict>> {
+    let spec = describe(py, spec)?;
+    spec.set_item("goal_entries", &task.entries)?;
+    spec.set_item("goal_radius", task.radius)?;
+    Ok(spec)
+}
+
 /// Changes of settings by dotted names, from a JSON object.
-fn changes(settings: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
+pub fn changes(what: &str, settings: Option<&str>) -> Result<Vec<(String, Value)>, Error> {
     let Some(text) = settings else { return Ok(Vec::new()) };
     match serde_json::from_str(text) {
         Ok(Value::Object(settings)) => Ok(settings.into_iter().collect()),
-        _ => Err(Error::Refused(
-            "settings must be a dict of dotted names, such as plan.guidance.scale".to_owned(),
-        )),
+        _ => Err(Error::Refused(format!("{what} must be a dict of names and values"))),
     }
 }

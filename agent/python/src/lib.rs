@@ -7,6 +7,7 @@ mod agent;
 mod arrays;
 mod error;
 mod planning;
+mod real_time;
 mod task;
 mod train;
 mod vector;
@@ -19,6 +20,8 @@ mod _native {
     use crate::agent::Agent;
     #[pymodule_export]
     use crate::error::{CheckpointError, OutOfDataError, TrainingError};
+    #[pymodule_export]
+    use crate::real_time::RealTimeAgent;
     #[pymodule_export]
     use crate::task::Task;
     #[pymodule_export]

@@ -21,6 +21,10 @@ plan = agent.plan([0.0, 0.0], deadline_ms=None)
 reveal_type(action.dtype)
 reveal_type(plan.outcomes[0].first_frame)
 agent.reset("one")
+with forethought.RealTimeAgent.load("folder", period_s=0.02, realtime={"brake_s": 0.2}) as loop:
+    reveal_type(loop.tick(np.zeros(4)))
+    reveal_type(loop.stop())
+    rung: str = loop.rung
 """
 
 
@@ -49,6 +53,8 @@ def test_a_type_checker_sees_the_types_and_the_mistake(run, tmp_path: Path):
     told = run("mypy", "--strict", str(tmp_path / "program.py"))
     lines = told.stdout.splitlines()
     assert sum(": error:" in line for line in lines) == 1 and ":11: error:" in told.stdout, told.stdout
-    assert "float64" in told.stdout and 'Revealed type is "int"' in told.stdout.replace("builtins.", "")
+    revealed = told.stdout.replace("builtins.", "")
+    assert "float64" in revealed and 'Revealed type is "int"' in revealed
+    assert "| None" in revealed and 'Revealed type is "dict[str, Any]"' in revealed, revealed
 
 

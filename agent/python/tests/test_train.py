@@ -138,7 +138,9 @@ def test_settings_may_stand_in_files(data, tmp_path):
 
 
 def test_a_registered_environment_says_itself_what_its_data_are(tmp_path):
-    env = forethought.envs.Env("maze2d-umaze-v1")
+    from forethought.envs import Env
+
+    env = Env("maze2d-umaze-v1")
     obs, _ = env.reset(seed=0)
     draws = np.random.default_rng(0)
     observations, actions = [], []

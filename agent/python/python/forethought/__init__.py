@@ -1,15 +1,17 @@
 """Forethought: planning and deciding by Diffusion Forcing.
 
-``Agent.load(path)`` gives a checkpoint that acts, ``train(...)`` makes one of numpy arrays, and where Gymnasium is installed,
-importing this package registers the environments that come with it: ``gymnasium.make("forethought/maze2d-umaze-v1")``.
+``Agent.load(path)`` gives a checkpoint that acts, ``RealTimeAgent.load(path)`` one that never makes a loop wait, ``train(...)`` makes
+one of numpy arrays, and where Gymnasium is installed, importing this package registers the environments that come with it: ``gymnasium.make("forethought/maze2d-umaze-v1")``.
 """
 
 from importlib.metadata import version as _version
 from importlib.util import find_spec as _find_spec
 
 from ._native import CheckpointError, OutOfDataError, Task, TrainingError
-from .agent import Agent, Observation
+from .agent import Agent
+from .episode import Observation
 from .plan import Outcome, Outlook, Plan
+from .real_time import RealTimeAgent
 from .training import Trained, train
 
 __version__ = _version("forethought")
@@ -22,6 +24,7 @@ __all__ = [
     "Outcome",
     "Outlook",
     "Plan",
+    "RealTimeAgent",
     "Task",
     "Trained",
     "TrainingError",

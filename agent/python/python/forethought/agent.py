@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from . import _native
-from .arguments import numbers, whole
+from .arguments import changes, whole
+from .episode import Episode, Observation, seen, wanted
 from .plan import Plan, plan_of
-
-Observation: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
-"""A flat array, or a dict as Gymnasium's goal environments give it: ``observation`` and ``desired_goal``."""
 
 
 class Agent:
@@ -35,9 +32,7 @@ class Agent:
     def __init__(self, native: _native.Agent) -> None:
         """Made by :meth:`load`."""
         self._native = native
-        self._seed = 0
-        self._goals = 0
-        self._goal: NDArray[np.float64] | None = None
+        self._episode = Episode(native.reset)
 
     @classmethod
     def load(
@@ -56,8 +51,7 @@ class Agent:
         OSError for files that cannot be read.
         """
         count = None if threads is None else whole("threads", threads, 1, 1024)
-        changes = None if settings is None else json.dumps(dict(settings), default=_plain)
-        return cls(_native.Agent.load(os.fspath(path), count, changes))
+        return cls(_native.Agent.load(os.fspath(path), count, changes("settings", settings)))
 
     def reset(self, seed: SupportsIndex, goal: Observation | _native.Task | None = None) -> None:
         """Begins an episode. The same seed, goal and observations give the same actions.
@@ -69,10 +63,7 @@ class Agent:
 
         Raises ValueError for a goal of another length or with numbers that are not finite.
         """
-        number, follows = whole("seed", seed), isinstance(goal, Mapping)
-        place, task = _goal(goal)
-        self._native.reset(number, place, task)
-        self._seed, self._goals, self._goal = number, 0, place if follows else None
+        self._episode.begin(seed, goal)
 
     def act(self, obs: Observation) -> NDArray[np.float64]:
         """The action ``[a]`` for an observation ``[o]``, or for a dict that holds one as ``observation``; environment units.
@@ -84,14 +75,8 @@ class Agent:
         RuntimeError before :meth:`reset`, and :class:`OutOfDataError` for an observation far outside the data where the
         setting ``plan.out_of_data`` is ``"refuse"``.
         """
-        if self._goal is not None and isinstance(obs, Mapping):
-            wanted = numbers("obs['desired_goal']", _entry(obs, "desired_goal"), 1)
-            if not np.array_equal(wanted, self._goal):
-                # Noise of its own, as an episode of its own would have.
-                number = (self._seed + self._goals + 1) % 2**64
-                self._native.reset(number, wanted, None)
-                self._goals, self._goal = self._goals + 1, wanted
-        return self._native.act(_seen(obs))
+        self._episode.follow(obs)
+        return self._native.act(seen(obs))
 
     def plan(
         self,
@@ -113,9 +98,9 @@ class Agent:
         """
         if goal is None and isinstance(obs, Mapping):
             goal = obs
-        place, task = _goal(goal)
+        place, task = wanted(goal)
         number = whole("seed", seed)
-        return plan_of(self._native.plan(_seen(obs), place, task, number, deadline_ms, bool(outcomes)))
+        return plan_of(self._native.plan(seen(obs), place, task, number, deadline_ms, bool(outcomes)))
 
     @property
     def environment(self) -> str:
@@ -149,30 +134,3 @@ class Agent:
 
     def __repr__(self) -> str:
         return f"Agent({self.environment!r})"
-
-
-def _seen(obs: Observation) -> NDArray[np.float64]:
-    if isinstance(obs, Mapping):
-        return numbers("obs['observation']", _entry(obs, "observation"), 1)
-    return numbers("obs", obs, 1)
-
-
-def _goal(goal: Observation | _native.Task | None) -> tuple[NDArray[np.float64] | None, _native.Task | None]:
-    if goal is None or isinstance(goal, _native.Task):
-        return None, goal
-    if isinstance(goal, Mapping):
-        return numbers("obs['desired_goal']", _entry(goal, "desired_goal"), 1), None
-    return numbers("goal", goal, 1), None
-
-
-def _entry(obs: Mapping[str, ArrayLike], key: str) -> ArrayLike:
-    if key not in obs:
-        raise ValueError(f"the dict has no {key!r}, only {sorted(obs)}: give the array itself")
-    return obs[key]
-
-
-def _plain(value: object) -> object:
-    """What JSON does not know of numpy's."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise TypeError(f"a value of type {type(value).__name__} is no setting: give numbers, text, lists or dicts")

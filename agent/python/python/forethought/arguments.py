@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import operator
+from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -48,3 +50,27 @@ def whole(name: str, value: SupportsIndex, least: int = 0, most: int = 2**64 - 1
     if not least <= number <= most:
         raise ValueError(f"{name} is {number}: give a whole number from {least} to {most}")
     return number
+
+
+def changes(name: str, settings: Mapping[str, Any] | None) -> str | None:
+    """Settings as JSON, numpy's numbers and arrays among them.
+
+    Raises TypeError for values that are no settings, ValueError for numbers that are not finite.
+    """
+    if settings is None:
+        return None
+    if not isinstance(settings, Mapping):
+        raise TypeError(f"{name} must be a dict of names and values, not {type(settings).__name__}")
+    for key, value in settings.items():
+        try:
+            json.dumps(value, default=plain, allow_nan=False)
+        except ValueError as error:
+            raise ValueError(f"{name}[{key!r}] is {value}: {error}") from None
+    return json.dumps(dict(settings), default=plain)
+
+
+def plain(value: object) -> object:
+    """What JSON does not know of numpy's."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(f"a value of type {type(value).__name__} is no setting: give numbers, text, lists or dicts")

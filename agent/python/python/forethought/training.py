@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _native
-from .agent import _plain
-from .arguments import flags, numbers, whole
+from .arguments import flags, numbers, plain, whole
 
 Settings: TypeAlias = Mapping[str, Any] | str | os.PathLike[str]
 """Settings in a dict, or the path of a TOML file."""
@@ -103,5 +102,5 @@ def _settings(given: Settings | None) -> tuple[bool, str] | None:
     if given is None:
         return None
     if isinstance(given, Mapping):
-        return False, json.dumps(dict(given), default=_plain)
+        return False, json.dumps(dict(given), default=plain)
     return True, os.fspath(given)

@@ -63,6 +63,13 @@ impl From<crate::output::OutputError> for Failure {
     }
 }
 
+#[cfg(feature = "rerun")]
+impl From<crate::rerun::RerunError> for Failure {
+    fn from(error: crate::rerun::RerunError) -> Self {
+        Self::broken(error.to_string())
+    }
+}
+
 impl From<forethought_agent::AgentError> for Failure {
     fn from(error: forethought_agent::AgentError) -> Self {
         match error {

@@ -18,6 +18,8 @@ mod plan_time;
 pub mod planning;
 pub mod progress;
 mod report;
+#[cfg(feature = "rerun")]
+pub mod rerun;
 pub mod resolve;
 pub mod results;
 mod runner;

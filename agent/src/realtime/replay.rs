@@ -38,6 +38,8 @@ pub struct Followed {
     pub epoch: u64,
     /// See `epoch`.
     pub tick: u64,
+    /// The tick from which on the loop followed it; none where it never did.
+    pub from: Option<u64>,
     /// The plan.
     pub plan: Plan,
 }
@@ -92,7 +94,7 @@ fn publish(
 ) {
     if let (Some(plan), Some(_)) = (answer.plan(), own) {
         let (epoch, tick) = answer.observed();
-        replayed.followed.push(Followed { epoch, tick, plan: plan.clone() });
+        replayed.followed.push(Followed { epoch, tick, from: None, plan: plan.clone() });
     }
     worker.publish_at(answer, line.now);
 }
@@ -100,6 +102,7 @@ fn publish(
 fn again(executive: &mut Executive, worker: &mut Worker, episode: &RecordedEpisode, replayed: &mut Replayed) {
     let mut plans = episode.plans.iter().peekable();
     let mut coming: Option<(Answer, Option<u64>)> = None;
+    let mut in_force = None;
     for line in &episode.ticks {
         // A plan was there when the loop had seen it, or one after it.
         if let Some((answer, own)) = coming.take_if(|(_, own)| own.is_none_or(|own| own <= line.seen)) {
@@ -114,6 +117,12 @@ fn again(executive: &mut Executive, worker: &mut Worker, episode: &RecordedEpiso
         let given = command.as_deref().unwrap_or_default();
         let equal = given.len() == line.command.len() && given.iter().zip(&line.command).all(same);
         replayed.ticks += 1;
+        let serial = now.followed.map(|(serial, _)| serial);
+        if serial.is_some() && std::mem::replace(&mut in_force, serial) != serial {
+            // The loop follows no plan but the newest that came.
+            let newest = replayed.followed.last_mut().filter(|newest| newest.epoch == line.epoch);
+            newest.into_iter().for_each(|newest| newest.from = Some(line.tick));
+        }
         if !equal || now.rung != line.rung {
             replayed.differs = Some((line.clone(), command));
             return;

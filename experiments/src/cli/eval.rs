@@ -111,6 +111,9 @@ pub struct ReplayArgs {
     /// Folder for pictures of the episodes. Default: none is drawn
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
+    /// File to write for Rerun's viewer (.rrd); needs a build with `--features rerun`. Default: none is written
+    #[arg(long, value_name = "FILE")]
+    pub rerun: Option<PathBuf>,
     /// Replace what an earlier run of this command wrote there.
     #[arg(long)]
     pub force: bool,

@@ -16,6 +16,7 @@ use crate::{console, picture, shipped};
 
 /// Carries out the command.
 pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
+    let viewer = viewer::begin(args)?;
     let recording = Recording::read(&args.recording)?;
     let header = &recording.header;
     let spec = make(&header.environment)?.spec().clone();
@@ -49,8 +50,12 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
         }
         None => None,
     };
-    let replayed = replay(&recording, Box::new(planner), controller, &spec, horizon, &mut task)?;
+    let planner = viewer::watched(planner, viewer.is_some());
+    let replayed = replay(&recording, planner, controller, &spec, horizon, &mut task)?;
     let mut files = Vec::new();
+    if let Some(viewer) = viewer {
+        files.push(viewer::write(viewer, &recording, &replayed)?);
+    }
     if let (Some(out), Some(scene)) = (&out, scene(&spec)) {
         for episode in &recording.episodes {
             let record = drawn(episode, &recording, &replayed);
@@ -97,6 +102,62 @@ fn tell(
             line.rung.name(),
             recording.header.version
         ))),
+    }
+}
+
+/// Rerun's viewer, where it is built in.
+#[cfg(feature = "rerun")]
+mod viewer {
+    use std::path::PathBuf;
+
+    use forethought_agent::{Recording, Replayed};
+    use forethought_planner::Planner;
+
+    use crate::cli::ReplayArgs;
+    use crate::failure::Failure;
+    use crate::rerun::{self, RerunError, RrdFile, Traced};
+
+    pub fn begin(args: &ReplayArgs) -> Result<Option<RrdFile>, RerunError> {
+        args.rerun.as_deref().map(|path| RrdFile::begin(path, args.force)).transpose()
+    }
+
+    pub fn watched(planner: impl Planner + 'static, watched: bool) -> Box<dyn Planner> {
+        if watched { Box::new(Traced(planner)) } else { Box::new(planner) }
+    }
+
+    pub fn write(file: RrdFile, recording: &Recording, replayed: &Replayed) -> Result<PathBuf, Failure> {
+        let scene = forethought_envs::scene(&recording.header.environment);
+        Ok(rerun::export(file, recording, replayed, scene.as_ref())?)
+    }
+}
+
+/// Rerun's viewer, where it is not built in: asked for, it is refused.
+#[cfg(not(feature = "rerun"))]
+mod viewer {
+    use std::convert::Infallible;
+    use std::path::PathBuf;
+
+    use forethought_agent::{Recording, Replayed};
+    use forethought_planner::Planner;
+
+    use crate::cli::ReplayArgs;
+    use crate::failure::Failure;
+
+    pub fn begin(args: &ReplayArgs) -> Result<Option<Infallible>, Failure> {
+        match args.rerun {
+            None => Ok(None),
+            Some(_) => Err(Failure::refused(
+                "this program was built without Rerun: rebuild with `cargo build --release --features rerun`, or leave out --rerun",
+            )),
+        }
+    }
+
+    pub fn watched(planner: impl Planner + 'static, _watched: bool) -> Box<dyn Planner> {
+        Box::new(planner)
+    }
+
+    pub fn write(file: Infallible, _recording: &Recording, _replayed: &Replayed) -> Result<PathBuf, Failure> {
+        match file {}
     }
 }
 

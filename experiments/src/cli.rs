@@ -4,6 +4,7 @@ mod eval;
 mod serve;
 mod speed;
 mod train;
+mod zenoh;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::placed::Ends;
 
+pub use self::zenoh::ZenohArgs;
 pub use eval::{EvalArgs, ReplayArgs, ReportArgs};
 pub use serve::ServeArgs;
 pub use speed::{PeakMemoryArgs, SpeedArgs};
@@ -120,6 +122,10 @@ pub enum Command {
     /// Serve an agent to other programs: JSON lines over TCP, on loopback (experiments/SERVE.md).
     #[command(after_help = "Example: forethought serve maze2d-umaze")]
     Serve(ServeArgs),
+    /// Drive a robot over zenoh, in real time; a build with --features zenoh (experiments/ZENOH.md).
+    #[command(after_help = "Examples: forethought zenoh maze2d-umaze --goal 1,1\n          \
+                      forethought zenoh runs/arm --connect tcp/127.0.0.1:7447 --set realtime.period_s=0.02")]
+    Zenoh(ZenohArgs),
     /// Time of denoising rows, training steps and plans, beside the same network in PyTorch.
     #[command(
         after_help = "Example: python3 -m venv torch-venv && torch-venv/bin/pip install torch numpy\n         \

@@ -9,6 +9,8 @@ pub mod configuration;
 pub mod console;
 pub mod device;
 mod document;
+#[cfg(feature = "zenoh")]
+pub mod drive;
 pub mod failure;
 pub mod interrupt;
 pub mod output;

@@ -275,3 +275,11 @@ fn a_setting_can_be_looked_up() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("did you mean `plan`?"), "{}", text(&refused.stderr));
 }
+
+#[test]
+#[cfg(not(feature = "zenoh"))]
+fn a_build_without_zenoh_says_how_to_make_one() {
+    let output = Home::new().run(["zenoh", "maze2d-umaze"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--features zenoh"), "{}", text(&output.stderr));
+}

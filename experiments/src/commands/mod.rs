@@ -11,6 +11,7 @@ mod serve;
 mod settings;
 mod speed;
 mod train;
+mod zenoh;
 
 use forethought_envs::{EnvSpec, make};
 
@@ -31,6 +32,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Zenoh(args) => self::zenoh::run(&args),
         Command::Speed(args) => speed::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Envs(args) => envs::run(&args),

@@ -117,6 +117,28 @@ fn a_robot_is_driven_to_its_goal_and_told_the_safe_command_at_the_end() {
 }
 
 #[test]
+fn a_panic_of_the_program_ends_in_the_safe_command_too() {
+    let port = free_port();
+    let options = DriveOptions { goal: Some(vec![1.0, 1.0]), ..options(port) };
+    let (end, began) = (Arc::new(AtomicBool::new(false)), Instant::now());
+    let ended = Arc::clone(&end);
+    let thread = thread::spawn(move || {
+        Driver::open(&options).unwrap().run(|| {
+            assert!(!ended.load(Ordering::Relaxed), "on purpose");
+            began.elapsed() > LONGEST
+        })
+    });
+    let mut robot = Robot::connect(port);
+    while robot.next().numbers == SAFE {}
+    let command = robot.next();
+    robot.obey(&command);
+    end.store(true, Ordering::Relaxed);
+    assert!(thread.join().is_err());
+    let rest = robot.rest();
+    assert_eq!(rest[rest.len() - 1].numbers, SAFE);
+}
+
+#[test]
 fn what_is_no_observation_is_counted_and_never_planned_from() {
     let port = free_port();
     let running = Running::new(DriveOptions { goal: Some(vec![1.0, 1.0]), ..options(port) });

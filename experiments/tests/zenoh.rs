@@ -179,8 +179,8 @@ fn what_is_no_observation_is_counted_and_never_planned_from() {
     let report = driven.report;
     let name = |name: &str| report.ladder.iter().any(|rung| rung.name == name);
     assert!(name("plan") && name("safe") && name("failed"), "{report}");
-    let planner = |event: &&str| report.events.iter().any(|happened| happened.name == *event);
-    assert!(!["planner-error", "planner-panic"].iter().any(|event| planner(&event)), "{report}");
+    let planner = |event: &str| report.events.iter().any(|happened| happened.name == event);
+    assert!(!["planner-error", "planner-panic"].iter().any(|event| planner(event)), "{report}");
 }
 
 #[test]

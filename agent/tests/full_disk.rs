@@ -1,4 +1,4 @@
-//! A disk that fills while a loop is recorded: the recording ends, and is told of; the loop goes on.
+//! A recording that cannot be written, from its beginning or from some moment on: it is told of, and the loop goes on.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod rig;
@@ -61,4 +61,22 @@ fn driven_until_the_recording_ends() {
         std::thread::sleep(Duration::from_millis(1));
     }
     println!("{}", agent.stop());
+}
+
+/// Setup: a loop. Fault: the recording's file cannot be made. Recovery: another is named. Invariant: one recording, and no file
+/// that nobody writes.
+#[test]
+fn after_a_file_that_cannot_be_made_another_may_be_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (planner, config) = (Box::new(Scripted::good()), RealTimeConfig::default());
+    let mut agent =
+        RealTimeAgent::new(planner, controller("diffused-action"), &spec(), HORIZON, &config).unwrap();
+    let mut record = |name: &str| {
+        let recorded = agent.record(&folder.path().join(name), &RecordingHeader::default());
+        recorded.map_err(|error| error.to_string())
+    };
+    assert!(record("nowhere/loop.txt").unwrap_err().contains("nowhere"));
+    record("loop.txt").unwrap();
+    assert!(record("second.txt").unwrap_err().contains("recorded already"));
+    assert!(!folder.path().join("second.txt").exists());
 }

@@ -219,11 +219,17 @@ impl Executive {
     /// [`AgentError::Recording`] for a file that is there already or cannot be written, and for a second recording.
     pub(crate) fn record(&self, path: &Path, header: &RecordingHeader) -> Result<Recorder, AgentError> {
         let tape = Arc::new(Tape::new(self.observation, self.draft.len()));
-        if self.link.tape.set(Arc::clone(&tape)).is_err() {
+        let twice = || {
             let problem = "the loop is recorded already: one recording is enough".to_owned();
-            return Err(AgentError::Recording { path: path.to_owned(), problem });
+            AgentError::Recording { path: path.to_owned(), problem }
+        };
+        if self.link.tape.get().is_some() {
+            return Err(twice());
         }
-        Recorder::create(path, header, tape)
+        // A file that cannot be made leaves nothing behind: another may be named.
+        let recorder = Recorder::create(path, header, Arc::clone(&tape))?;
+        self.link.tape.set(tape).map_err(|_| twice())?;
+        Ok(recorder)
     }
 
     /// Begins the episode that an earlier run had at this count.

@@ -67,7 +67,7 @@ impl Agent {
         spec: &EnvSpec,
         execution_horizon: usize,
     ) -> Self {
-        let follower = Follower::new(controller, spec, execution_horizon);
+        let follower = Follower::new(controller, spec, execution_horizon).remembering(planner.history());
         Self { planner, follower, spec: spec.clone(), task: TaskConfig::default() }
     }
 
@@ -115,10 +115,19 @@ impl Agent {
     /// where the controller does, [`AgentError::MalformedPlan`] for a planner's fault. No step is counted then; a plan
     /// that was made stays in force.
     pub fn act(&mut self, observation: &[f64]) -> Result<&[f64], AgentError> {
+        self.act_seeing(observation, 1.0)
+    }
+
+    /// The same for an observation that was seen so well: 1 as it is, 0 not at all ([`forethought_planner::Request::seen`]).
+    /// What is not seen as it is needs numbers all the same, such as the last ones that were.
+    ///
+    /// # Errors
+    /// As [`Self::act`].
+    pub fn act_seeing(&mut self, observation: &[f64], seen: f64) -> Result<&[f64], AgentError> {
         if self.follower.due() {
-            self.replan(observation)?;
+            self.put_in_force(observation, seen, &mut Budget::unlimited())?;
         }
-        self.follower.command(observation)
+        self.follower.command(observation, seen)
     }
 
     /// Plans now, whether or not a plan is due, and puts the plan in force: [`Self::act`] carries it out. No step is
@@ -141,7 +150,16 @@ impl Agent {
         observation: &[f64],
         budget: &mut Budget<'_>,
     ) -> Result<&Plan, AgentError> {
-        let planned = self.planner.plan_within(&[self.follower.request(observation)], false, budget);
+        self.put_in_force(observation, 1.0, budget)
+    }
+
+    fn put_in_force(
+        &mut self,
+        observation: &[f64],
+        seen: f64,
+        budget: &mut Budget<'_>,
+    ) -> Result<&Plan, AgentError> {
+        let planned = self.planner.plan_within(&[self.follower.request(observation, seen)], false, budget);
         let at = || self.follower.at().clone();
         let plan = planned
             .map_err(|source| AgentError::Planning { at: at(), count: 1, source })?

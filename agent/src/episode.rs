@@ -48,6 +48,11 @@ impl<'a> Episode<'a> {
         self.env.observation()
     }
 
+    /// How well it was seen.
+    pub(crate) fn seen(&self) -> f64 {
+        self.env.seen()
+    }
+
     /// Steps taken, or the most there could have been once the episode ended.
     pub(crate) fn progress(&self) -> usize {
         if self.ended { self.max_steps } else { self.steps() }

@@ -8,6 +8,7 @@ use forethought_planner::{InForce, Plan, Request};
 use forethought_policies::{Controller, PlanView};
 use rand::Rng;
 
+use crate::past::Past;
 use crate::{AgentError, EpisodeStep};
 
 /// Names the stream of plan seeds apart from everything else that an episode's seed feeds.
@@ -22,6 +23,7 @@ pub struct Follower {
     task: SharedTask,
     plan: Option<Plan>,
     command: Vec<f64>,
+    past: Past,
 }
 
 impl Follower {
@@ -35,7 +37,14 @@ impl Follower {
             task: Arc::new(NoTask),
             plan: None,
             command: vec![0.0; spec.action.len()],
+            past: Past::default(),
         }
+    }
+
+    /// The same that remembers as many steps as a planner asks for ([`forethought_planner::Planner::history`]).
+    #[must_use]
+    pub fn remembering(self, steps: usize) -> Self {
+        Self { past: Past::new(steps, self.observation, self.command.len()), ..self }
     }
 
     /// Begins an episode: all randomness of its plans comes from `seed`.
@@ -43,6 +52,7 @@ impl Follower {
         self.controller.reset();
         (self.at.seed, self.at.step) = (seed, 0);
         (self.task, self.plan) = (task, None);
+        self.past.clear();
     }
 
     /// Whether the next command needs a new plan.
@@ -56,12 +66,14 @@ impl Follower {
         self.at.step.saturating_sub(plan.first_step)
     }
 
-    /// What the next plan is to start from. Its noise is named by the episode's seed and step, whatever else is planned
-    /// with it.
-    pub fn request<'a>(&'a self, observation: &'a [f64]) -> Request<'a> {
+    /// What the next plan is to start from: the present observation, and how well it was seen ([`Request::seen`]). Its noise is
+    /// named by the episode's seed and step, whatever else is planned with it.
+    pub fn request<'a>(&'a self, observation: &'a [f64], seen: f64) -> Request<'a> {
         let left = self.plan.as_ref().filter(|plan| self.executed(plan) < plan.frames);
         Request {
             observation,
+            seen,
+            history: self.past.last(),
             task: self.task.as_ref(),
             in_force: left.map(|plan| InForce { plan, executed: self.executed(plan) }),
             committed: 0,
@@ -84,12 +96,12 @@ impl Follower {
         self.plan.as_ref()
     }
 
-    /// The command for the present observation; counts as a step.
+    /// The command for the present observation, which was seen so well ([`Request::seen`]); counts as a step.
     ///
     /// # Errors
     /// [`AgentError::MalformedPlan`] without a plan, [`AgentError::ObservationLength`] and [`AgentError::NonFinite`] for
     /// an observation that is none, [`AgentError::Controller`] where the controller refuses.
-    pub fn command(&mut self, observation: &[f64]) -> Result<&[f64], AgentError> {
+    pub fn command(&mut self, observation: &[f64], seen: f64) -> Result<&[f64], AgentError> {
         let Some(plan) = &self.plan else {
             return Err(AgentError::MalformedPlan {
                 at: self.at.clone(),
@@ -114,6 +126,7 @@ impl Follower {
             let (at, controller) = (self.at.clone(), self.controller.name());
             AgentError::Controller { at, controller, source: Box::new(source) }
         })?;
+        self.past.push(observation, seen, &self.command);
         self.at.step += 1;
         Ok(&self.command)
     }

@@ -13,6 +13,7 @@ mod expectation;
 mod follower;
 mod loaded;
 mod outcome;
+mod past;
 mod realtime;
 mod record;
 mod reference;

@@ -37,7 +37,8 @@ pub fn rollout(
     config.check()?;
     let (mut envs, mut followers, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     for EpisodeSetup { env, controller, start } in setups {
-        followers.push(Follower::new(controller, env.spec(), config.execution_horizon));
+        let follower = Follower::new(controller, env.spec(), config.execution_horizon);
+        followers.push(follower.remembering(planner.history()));
         envs.push(env);
         starts.push(start);
     }
@@ -52,7 +53,7 @@ pub fn rollout(
     while episodes.iter().any(Episode::running) {
         plan_due(planner, &mut episodes, &mut followers, config, clock)?;
         for (episode, follower) in episodes.iter_mut().zip(&mut followers).filter(|(e, _)| e.running()) {
-            let command = follower.command(episode.observation())?;
+            let command = follower.command(episode.observation(), episode.seen())?;
             episode.step(command)?;
         }
         let done = episodes.iter().fold(0, |sum: usize, episode| sum.saturating_add(episode.progress()));
@@ -83,7 +84,7 @@ fn plan_due(
     };
     let Some(&first) = due.first() else { return Ok(()) };
     let requests: Vec<Request<'_>> =
-        due.iter().map(|&i| followers[i].request(episodes[i].observation())).collect();
+        due.iter().map(|&i| followers[i].request(episodes[i].observation(), episodes[i].seen())).collect();
     let (at, count) = (episodes[first].at(), due.len());
     let began = clock();
     let planned = planner.plan(&requests, config.trace);

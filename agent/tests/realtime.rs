@@ -6,7 +6,7 @@ mod rig;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forethought_agent::{ClosingReport, Event, RealTimeConfig, Rung, SeamConfig};
+use forethought_agent::{Clock, ClosingReport, Event, RealTimeConfig, Rung, SeamConfig};
 use forethought_envs::NoTask;
 use forethought_planner::{Plan, PlanStatus, PlannerError};
 use rig::{FRAMES, HORIZON, PERIOD, Rig, Scripted, assert_on_plan, command_of, controller, counting, rungs};
@@ -218,4 +218,48 @@ fn a_first_plan_that_was_cut_short_is_replaced_at_once_and_keeps_what_it_promise
     let steps: Vec<f64> = rig.asked().iter().map(|(observation, ..)| observation[0]).collect();
     assert_eq!(steps, [0.0, 0.0, 5.0, 10.0]);
     assert_eq!(*committed.lock().unwrap(), [0, HORIZON, 1, 1]);
+}
+
+/// Past of a request: observations, actions, how well each was seen; and the present.
+type Remembered = (Vec<f64>, Vec<f64>, Vec<f64>, f64);
+
+#[test]
+fn a_planner_that_asks_for_the_past_is_told_what_was_seen_and_done() {
+    let told: Arc<Mutex<Vec<Remembered>>> = Arc::default();
+    let keeps = Arc::clone(&told);
+    let planner = Scripted::new(move |_, request| {
+        let of = request.history;
+        let past = (of.observations.to_vec(), of.actions.to_vec(), of.seen.to_vec(), request.observation[0]);
+        keeps.lock().unwrap().push(past);
+        Ok(vec![counting(request.observation, FRAMES)])
+    });
+    let mut rig = Rig::new(planner.remembering(7), &RealTimeConfig::default());
+    rig.ticks(40);
+    let mut lengths = Vec::new();
+    for (observations, actions, seen, present) in told.lock().unwrap().drain(..) {
+        // A position is the number of commands before it, and its command is that of the step.
+        let first = (present - 7.0).max(0.0) as u32;
+        let steps: Vec<f64> = (first..present as u32).map(f64::from).collect();
+        assert_eq!(observations, steps.iter().flat_map(|step| [*step, 0.0]).collect::<Vec<_>>());
+        assert_eq!(actions, steps.iter().map(|step| command_of(*step)).collect::<Vec<_>>());
+        assert_eq!(seen, vec![1.0; steps.len()]);
+        lengths.push(steps.len());
+    }
+    assert_eq!((lengths[0], lengths.iter().max()), (0, Some(&7)));
+    // A sensor that fails was not seen: the last that it told stands there.
+    let now = rig.clock.now();
+    let step = rig.executive.tick(now, &[f64::NAN, 0.0]).step as f64;
+    rig.clock.advance(PERIOD);
+    rig.world += 1.0;
+    rig.ticks(6);
+    let (observations, _, seen, present) = told.lock().unwrap().pop().unwrap();
+    let at = (step - (present - 7.0)) as usize;
+    assert_eq!((seen[at], observations[2 * at]), (0.0, step - 1.0));
+    assert_eq!(seen.iter().sum::<f64>(), 6.0);
+    // Another episode has a past of its own.
+    rig.executive.reset(2, Arc::new(NoTask));
+    rig.executive.start();
+    told.lock().unwrap().clear();
+    rig.ticks(4);
+    assert!(told.lock().unwrap()[0].0.is_empty());
 }

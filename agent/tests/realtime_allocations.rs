@@ -53,7 +53,7 @@ fn a_million_ticks_without_an_allocation() {
             13 => Ok(vec![counting(request.observation, 3)]),
             _ => Ok(vec![counting(&[request.observation[0] % 900.0], FRAMES)]),
         });
-        let mut rig = Rig::with_controller(planner, &config, controller);
+        let mut rig = Rig::with_controller(planner.remembering(40), &config, controller);
         let clock = MonotonicClock::new();
         let (mut calls, mut world) = (0, 0.0);
         for i in 0..ticks {

@@ -252,6 +252,11 @@ pub trait Environment: Send {
     /// Current observation.
     fn observation(&self) -> &[f64];
 
+    /// How well it was seen, from 0 (not at all) to 1 (as it is). What a planner takes as the noise of the observation.
+    fn seen(&self) -> f64 {
+        1.0
+    }
+
     /// What the running episode is for.
     fn task(&self) -> SharedTask;
 
@@ -294,6 +299,10 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn observation(&self) -> &[f64] {
         (**self).observation()
+    }
+
+    fn seen(&self) -> f64 {
+        (**self).seen()
     }
 
     fn task(&self) -> SharedTask {

@@ -90,6 +90,10 @@ impl<E: Environment> Environment for TimeLimit<E> {
         self.inner.observation()
     }
 
+    fn seen(&self) -> f64 {
+        self.inner.seen()
+    }
+
     fn task(&self) -> SharedTask {
         self.inner.task()
     }

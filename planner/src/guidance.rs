@@ -112,6 +112,7 @@ pub struct TaskObjective<'a> {
     of_frames: FrameScore<'a>,
     layout: &'a TokenLayout,
     start_weight: f64,
+    past: usize,
     room: Mutex<ScoreRoom>,
 }
 
@@ -126,10 +127,16 @@ impl<'a> TaskObjective<'a> {
         // Nothing is laid out for a layout that no sequence has.
         let most = if layout.check().is_ok() { layout.chunks.saturating_mul(layout.width()) } else { 0 };
         let of_frames = FrameScore::new(task, layout, normalizer);
-        Self { of_frames, layout, start_weight, room: Mutex::new(ScoreRoom::new(most)) }
+        Self { of_frames, layout, start_weight, past: 0, room: Mutex::new(ScoreRoom::new(most)) }
     }
 
-    /// The score alone; not a number where the arrays do not fit the layout.
+    /// The same for sequences whose first chunks are the past: what is over is not scored, and the present is where it ends.
+    #[must_use]
+    pub fn after(self, past: usize) -> Self {
+        Self { past, ..self }
+    }
+
+    /// The score alone; not a number where the arrays do not fit the layout. `chunks` counts those of the past too.
     pub fn value(&self, x0_td: &[f64], chunks: usize) -> f64 {
         self.score(x0_td, chunks, None)
     }
@@ -137,9 +144,13 @@ impl<'a> TaskObjective<'a> {
     fn score(&self, x0_td: &[f64], chunks: usize, gradient_td: Option<&mut [f64]>) -> f64 {
         let width = self.layout.width();
         let end = FIRST_CHUNK.saturating_add(chunks).saturating_mul(width);
-        let chunks_at = FIRST_CHUNK.saturating_mul(width)..end;
+        let chunks_at = FIRST_CHUNK.saturating_add(self.past).saturating_mul(width)..end;
         let short = |values: &[f64]| values.len() < end;
-        if chunks > self.layout.chunks || short(x0_td) || gradient_td.as_deref().is_some_and(short) {
+        if chunks > self.layout.chunks
+            || chunks < self.past
+            || short(x0_td)
+            || gradient_td.as_deref().is_some_and(short)
+        {
             return f64::NAN;
         }
         // A lock that a panic poisoned guards plain numbers, which are written before they are read.
@@ -152,10 +163,12 @@ impl<'a> TaskObjective<'a> {
 impl Objective for TaskObjective<'_> {
     fn value_and_gradient(&self, x0_td: &[f64], chunks: usize, gradient_td: &mut [f64]) -> f64 {
         let mut value = self.score(x0_td, chunks, Some(gradient_td));
-        if self.start_weight > 0.0 && !value.is_nan() && chunks > 0 {
+        if self.start_weight > 0.0 && !value.is_nan() && chunks > self.past {
+            let first = FIRST_CHUNK + self.past;
+            let present = if self.past == 0 { STATE } else { first - 1 };
             let (state, first) = (
-                STATE * self.layout.width() + self.layout.last_observation(),
-                FIRST_CHUNK * self.layout.width() + self.layout.observation_at(0),
+                present * self.layout.width() + self.layout.last_observation(),
+                first * self.layout.width() + self.layout.observation_at(0),
             );
             for o in 0..self.layout.observation {
                 let offset = x0_td[first + o] - x0_td[state + o];

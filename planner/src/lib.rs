@@ -58,7 +58,7 @@ pub use monte_carlo_config::MonteCarloConfig;
 pub use mppi::MppiPlanner;
 pub use mppi_config::{MppiConfig, MppiObjective};
 pub use outlook::{Outcome, Outlook, as_planned};
-pub use plan::{InForce, Memory, Plan, PlanStats, PlanStatus, Planner, Request, Snapshot};
+pub use plan::{History, InForce, Memory, Plan, PlanStats, PlanStatus, Planner, Request, Snapshot};
 pub use plan_config::{
     GuidanceConfig, HorizonConfig, Lengths, OutOfData, PlanConfig, RankConfig, SamplerConfig,
 };

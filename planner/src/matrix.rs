@@ -241,6 +241,16 @@ impl SchedulingMatrix {
         Self { tokens, parts: self.parts, levels: self.levels, entries }
     }
 
+    /// The same with the first tokens at levels that never change, `[tokens, parts]`: what is known, as well as it is.
+    #[must_use]
+    pub fn holding(mut self, level_tp: &[u16]) -> Self {
+        let columns = self.columns();
+        for row in self.entries.chunks_exact_mut(columns) {
+            row.iter_mut().zip(level_tp).for_each(|(entry, &level)| *entry = level.min(self.levels));
+        }
+        self
+    }
+
     /// Number of tokens.
     pub fn tokens(&self) -> usize {
         self.tokens
@@ -272,10 +282,11 @@ impl SchedulingMatrix {
         &self.entries[m * self.columns()..(m + 1) * self.columns()]
     }
 
-    /// Tokens, counted from the first, that are clean before step `m`.
-    pub fn clean_tokens(&self, m: usize) -> usize {
+    /// Tokens, counted from token `first`, that are clean before step `m`.
+    pub fn clean_tokens(&self, first: usize, m: usize) -> usize {
         self.row(m)
             .chunks_exact(self.parts)
+            .skip(first)
             .take_while(|levels| levels.iter().all(|&level| level == 0))
             .count()
     }

@@ -116,11 +116,27 @@ pub struct InForce<'a> {
     pub executed: usize,
 }
 
+/// What came before the present observation, oldest first and without gaps, environment units. Empty where nothing is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct History<'a> {
+    /// Observations before the present one, `[n, observation]`.
+    pub observations: &'a [f64],
+    /// Actions, `[n, action]`: action `i` was taken at observation `i`, and led to the next.
+    pub actions: &'a [f64],
+    /// How well each observation was seen, `[n]`, as [`Request::seen`]; empty where all were seen as they are.
+    pub seen: &'a [f64],
+}
+
 /// What to plan for.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// Present observation, environment units.
     pub observation: &'a [f64],
+    /// How well it was seen, from 0 (not at all) to 1 (as it is): the share of what there is to see in the variance of what was
+    /// seen, `1 / (1 + (noise / spread)^2)`. It is shown to the network at the level of noise that comes closest.
+    pub seen: f64,
+    /// What came before, as far as [`Planner::history`] asks for it. More than that is not looked at.
+    pub history: History<'a>,
     /// What the plan is for.
     pub task: &'a dyn Task,
     /// The plan in force, where there is one.
@@ -137,7 +153,8 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A first plan.
     pub fn new(observation: &'a [f64], task: &'a dyn Task, seed: u64) -> Self {
-        Self { observation, task, in_force: None, committed: 0, step: 0, seed }
+        let history = History::default();
+        Self { observation, seen: 1.0, history, task, in_force: None, committed: 0, step: 0, seed }
     }
 
     /// The same with a plan in force.
@@ -175,6 +192,11 @@ pub trait Planner: Send {
     fn plan(&mut self, requests: &[Request<'_>], trace: bool) -> Result<Vec<Plan>, PlannerError> {
         self.plan_within(requests, trace, &mut Budget::unlimited())
     }
+
+    /// Steps before the present that a request's history should hold, where there were so many; 0 where it is not looked at.
+    fn history(&self) -> usize {
+        0
+    }
 }
 
 impl<P: Planner + ?Sized> Planner for Box<P> {
@@ -185,6 +207,10 @@ impl<P: Planner + ?Sized> Planner for Box<P> {
         budget: &mut Budget<'_>,
     ) -> Result<Vec<Plan>, PlannerError> {
         (**self).plan_within(requests, trace, budget)
+    }
+
+    fn history(&self) -> usize {
+        (**self).history()
     }
 }
 

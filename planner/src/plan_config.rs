@@ -17,6 +17,10 @@ pub struct PlanConfig {
     /// is not continued: past its arrival it shows what comes after, not how to stay. 1: everything lower scored less
     /// (3 to 46), and a fresh plan takes milliseconds.
     pub warm_start: f64,
+    /// Chunks of the past that the network is shown, clean, before those it plans: a sequence holds both. As far as there is a
+    /// past, and one chunk less than a sequence at most. 0: where an observation says all, the past says nothing more; where
+    /// it does not, give as many as the task has to be remembered for, and train with `train.history`.
+    pub history: usize,
     /// What to do where the present lies far outside the data. Flag: the plan says so, and the caller decides.
     pub out_of_data: OutOfData,
     /// How the network's answers become a plan.
@@ -174,6 +178,7 @@ impl Default for PlanConfig {
         Self {
             goal_conditioning: true,
             warm_start: 1.0,
+            history: 0,
             out_of_data: OutOfData::Flag,
             sampler: SamplerConfig::default(),
             guidance: GuidanceConfig::default(),
@@ -257,6 +262,13 @@ impl PlanConfig {
                 let remedy = format!("the checkpoint plans between 1 and {chunks} chunks; or give \"auto\"");
                 return bad("plan.horizon.lengths", value, remedy);
             }
+        }
+        if self.history >= chunks && self.history > 0 {
+            let remedy = format!(
+                "sequences have {chunks} chunks, of which one at least is planned: give at most {}",
+                chunks - 1
+            );
+            return bad("plan.history", self.history.to_string(), remedy);
         }
         for (name, value) in [
             ("plan.guidance.scale", guidance.scale),

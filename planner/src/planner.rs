@@ -2,8 +2,8 @@
 //!
 //! 1. **Situate** (`planner/situation.rs`): each request is read once. What is shown, what is guided, what of the plan
 //!    in force still holds, and which lengths are worth trying (`planner/horizon.rs`).
-//! 2. **Propose**: candidates, shortest first, each a sequence `[state, goal, chunks]`: the state clean, the goal clean
-//!    or hidden, the chunks pure noise or, in a warm start, the plan in force noised again.
+//! 2. **Propose**: candidates, shortest first, each a sequence `[state, goal, past, chunks]`: state and past as well as they
+//!    were seen (`planner/known.rs`), the goal clean or hidden, the chunks pure noise or, in a warm start, the plan in force noised again.
 //! 3. **Sample** (`planner/candidates.rs`): all candidates of one length walk the scheduling matrix together
 //!    ([`crate::Sampler`]), guided by the mean over Monte Carlo completions ([`crate::Guidance`]).
 //! 4. **Rank** (`planner/rank.rs`): each candidate is ranked by what it says it would earn and by where it leads; each
@@ -19,6 +19,7 @@ mod decision_gradient;
 mod horizon;
 mod imagine;
 mod judge;
+mod known;
 mod legs;
 mod notes;
 mod promised;
@@ -96,9 +97,20 @@ impl Planner for DiffusionPlanner {
             .map(|(promised, plan)| promised.begin(Plan { status, ..plan }, self.layout()))
             .collect())
     }
+
+    fn history(&self) -> usize {
+        self.config.history * self.layout().frames_per_token
+    }
 }
 
 impl DiffusionPlanner {
+    /// A request, read once.
+    fn situation<'a>(&self, leg: &Leg<'a>) -> Result<Situation<'a>, PlannerError> {
+        let steps = usize::from(self.config.sampler.steps);
+        let abar = |level: u16| self.schedule.abar(self.schedule.training_level(usize::from(level), steps));
+        Situation::new(leg, &self.config, self.layout(), &self.normalizer, &self.limits, &abar)
+    }
+
     /// Plans no longer than a sequence: proposes, samples, ranks and reuses. The best comes first; where plans are chosen by
     /// their outcomes, all others come after it.
     fn plan_leg(
@@ -107,9 +119,12 @@ impl DiffusionPlanner {
         trace: bool,
         budget: &mut Budget<'_>,
     ) -> Result<Vec<Vec<Plan>>, PlannerError> {
-        let mut choices = Vec::with_capacity(requests.len());
+        let mut choices: Vec<Choice<'_>> = Vec::with_capacity(requests.len());
         for leg in requests {
-            let situation = Situation::new(leg, &self.config, self.layout(), &self.normalizer, &self.limits)?;
+            let mut situation = self.situation(leg)?;
+            let same = |choice: &&Choice<'_>| choice.situation.known.level_tp == situation.known.level_tp;
+            let like = choices.iter().find(same).map(|choice| choice.situation.kind.like);
+            situation.kind.like = like.unwrap_or(choices.len());
             let others = (self.config.monte_carlo.select && leg.all).then(Vec::new);
             let choice =
                 Choice { situation, best: None, others, candidates: 0, opened: None, once: leg.at_best };
@@ -125,7 +140,7 @@ impl DiffusionPlanner {
                 }
                 // Whatever the budget, there is a plan.
                 let needed = members.iter().any(|&i| choices[i].is_needed());
-                if !needed && !budget.another(members.len() * self.layout().tokens(chunks)) {
+                if !needed && !budget.another(members.len() * self.layout().tokens(kind.past + chunks)) {
                     continue;
                 }
                 let situations: Vec<&Situation<'_>> =
@@ -211,6 +226,15 @@ impl DiffusionPlanner {
             });
         }
         self.fits_memory(&config)?;
+        if config.history > 0 && self.layout().reward {
+            return Err(PlannerError::Setting {
+                name: "plan.history",
+                value: config.history.to_string(),
+                remedy: "the checkpoint's tokens carry rewards, which nobody tells of the past: set 0, or train again with \
+                         model.reward = false"
+                    .into(),
+            });
+        }
         if config.rank.ood_penalty > 0.0 && self.support.is_none() {
             return Err(PlannerError::Setting {
                 name: "plan.rank.ood_penalty",

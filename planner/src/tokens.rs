@@ -2,7 +2,6 @@
 
 use crate::denoiser::check_chunks;
 use crate::error::check_len;
-use crate::layout::FIRST_CHUNK;
 use crate::noise::NoiseSchedule;
 use crate::{PlannerError, Solver};
 
@@ -102,18 +101,18 @@ impl Tokens {
         }
     }
 
-    /// Puts the chunks of sequence `b` at given levels of noise, around `clean(chunk, slot)` instead of nothing: what
+    /// Puts the chunks of sequence `b`, from token `first` on, at given levels of noise, around `clean(chunk, slot)` instead of nothing: what
     /// a warm start begins from. The noise is what stands in the tokens.
     pub(crate) fn noise_around(
         &mut self,
-        b: usize,
+        (b, first): (usize, usize),
         width: usize,
         schedule: &NoiseSchedule,
         level: impl Fn(usize) -> usize,
         clean: impl Fn(usize, usize) -> f64,
     ) {
         let (x_td, x0_td) = self.sequence_mut(b);
-        let chunks = x_td.chunks_exact_mut(width).zip(x0_td.chunks_exact_mut(width)).skip(FIRST_CHUNK);
+        let chunks = x_td.chunks_exact_mut(width).zip(x0_td.chunks_exact_mut(width)).skip(first);
         for (chunk, (x_d, x0_d)) in chunks.enumerate() {
             let abar = schedule.abar(level(chunk));
             let (signal, noise) = (abar.sqrt(), (1.0 - abar).sqrt());

@@ -41,6 +41,9 @@ pub struct TrainConfig {
     /// shares leave draws each chunk's levels independently. 0.7, with 0.14 for the next three together: positions are off
     /// by a few per cent less than with 0.5 and 0.3.
     pub pyramids: f64,
+    /// Share of the rows of a pyramid that follow a past of any length, as plans are made with `plan.history`; in half of them
+    /// parts of the past are seen badly or not at all. 0: where an observation says all, none is shown.
+    pub history: f64,
     /// Share of the sequences that ask for outcomes, given the past and decisions. Without blocks of levels this share and
     /// the next two have no effect.
     pub imagine: f64,
@@ -94,6 +97,7 @@ impl Default for TrainConfig {
             context_dropout: 0.25,
             known_level: 0.02,
             pyramids: 0.7,
+            history: 0.0,
             imagine: 0.1,
             near_leaps: 0.0,
             act: 0.02,
@@ -181,6 +185,7 @@ impl TrainConfig {
             ("train.min_lr_ratio", self.min_lr_ratio),
             ("train.context_dropout", self.context_dropout),
             ("train.pyramids", self.pyramids),
+            ("train.history", self.history),
             ("train.imagine", self.imagine),
             ("train.near_leaps", self.near_leaps),
             ("train.act", self.act),

@@ -49,7 +49,7 @@ impl Agent {
         let controller = checkpoint.controller(&control, &spec)?;
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
         let planner = checkpoint.planner(&spec, plan, Some(threads.unwrap_or_else(all)))?;
-        let follower = Follower::new(controller, &spec, horizon);
+        let follower = Follower::new(controller, &spec, horizon).remembering(planner.history());
         let core = Core { planner, follower, times: RowTimes::default(), begun: false };
         Ok(Self { core: Mutex::new(core), spec, task })
     }
@@ -70,7 +70,7 @@ impl Core {
             return Err(Error::Order("no episode has begun: call reset(seed, goal) before act"));
         }
         if self.follower.due() {
-            let request = self.follower.request(observation);
+            let request = self.follower.request(observation, 1.0);
             let plan = match planning::plan(&mut self.planner, &mut self.times, request, false, None) {
                 Err(Error::Planner(source)) => {
                     let at = self.follower.at().clone();
@@ -80,7 +80,7 @@ impl Core {
             };
             self.follower.accept(plan)?;
         }
-        Ok(self.follower.command(observation)?.to_vec())
+        Ok(self.follower.command(observation, 1.0)?.to_vec())
     }
 }
 

@@ -16,6 +16,7 @@ use super::recording::RecordingHeader;
 use super::report::ClosingReport;
 use super::telling::Telling;
 use super::worker::Worker;
+use crate::past::Past;
 use crate::{Agent, AgentError, RealTimeConfig};
 
 /// Both sides of the loop over their queues, without a thread: for simulations, which move the clock themselves.
@@ -31,9 +32,10 @@ pub fn both_sides(
     clock: Arc<dyn Clock>,
 ) -> Result<(Executive, Worker), AgentError> {
     let limits = config.limits(spec, execution_horizon)?;
-    let link = Arc::new(Link::new(spec.observation.len()));
+    let past = Past::new(planner.history(), spec.observation.len(), spec.action.len());
+    let link = Arc::new(Link::new(spec.observation.len(), &past));
     let worker = Worker::new(planner, spec, &config.validator, &limits, Arc::clone(&link), clock);
-    Ok((Executive::new(controller, spec, limits, link), worker))
+    Ok((Executive::new(controller, spec, limits, link, past), worker))
 }
 
 /// Looks for something to plan from in a period: a plan begins a twentieth of one late at most.

@@ -22,6 +22,7 @@ use super::seam::Seam;
 use super::tape::{EpisodeLine, Tape, TickLine};
 use super::timing::Timing;
 use crate::AgentError;
+use crate::past::Past;
 
 /// What one tick came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,6 +78,7 @@ pub struct Executive {
     pub(super) seam: Seam,
     pub(super) ladder: Ladder,
     pub(super) timing: Timing,
+    pub(super) past: Past,
 }
 
 impl Executive {
@@ -86,6 +88,7 @@ impl Executive {
         spec: &EnvSpec,
         limits: Limits,
         link: Arc<Link>,
+        past: Past,
     ) -> Self {
         Self {
             controller,
@@ -109,6 +112,7 @@ impl Executive {
             ladder: Ladder::new(&limits),
             timing: Timing::new(limits.period, limits.tick_budget),
             limits,
+            past,
         }
     }
 
@@ -162,6 +166,7 @@ impl Executive {
         self.ladder.reset();
         self.seam.end();
         self.timing.pause();
+        self.past.clear();
         self.seen = 0;
     }
 

@@ -34,6 +34,7 @@ impl Executive {
             self.send(now, observation);
         }
         if rung != Rung::Waiting {
+            self.past.push(observation, 1.0, &self.draft);
             self.last.copy_from_slice(&self.draft);
             self.commanded = true;
             self.step += 1;
@@ -169,6 +170,7 @@ impl Executive {
         let in_force = fresh.map_or(0, |plan| plan.serial);
         let Some(mut observed) = self.link.free.pop() else { return };
         observed.values.copy_from_slice(observation);
+        observed.past.copy_from(&self.past);
         (observed.epoch, observed.step, observed.tick, observed.stamp) =
             (self.epoch, self.step, self.ticks, now);
         observed.in_force = in_force;

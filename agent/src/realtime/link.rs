@@ -16,6 +16,7 @@ use forethought_planner::Plan;
 
 use super::events::Events;
 use super::tape::Tape;
+use crate::past::Past;
 
 /// Plans under way to the loop. It takes all of them at every tick; more than one waits only where a loop is slower than
 /// its planner.
@@ -48,6 +49,8 @@ pub(crate) struct Observed {
     pub late_rows: u64,
     /// Environment units.
     pub values: Vec<f64>,
+    /// The steps before it, as far as the planner asks for them.
+    pub past: Past,
 }
 
 /// A plan on its way to the loop.
@@ -121,8 +124,8 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Queues for observations of so many entries.
-    pub fn new(observation: usize) -> Self {
+    /// Queues for observations of so many entries, with room for such a past.
+    pub fn new(observation: usize, past: &Past) -> Self {
         let link = Self {
             observations: ArrayQueue::new(1),
             free: ArrayQueue::new(OBSERVATIONS),
@@ -140,7 +143,8 @@ impl Link {
             closed: AtomicBool::new(false),
         };
         for _ in 0..OBSERVATIONS {
-            let empty = Observed { values: vec![0.0; observation], ..Observed::default() };
+            let empty =
+                Observed { values: vec![0.0; observation], past: past.empty(), ..Observed::default() };
             link.free.force_push(Box::new(empty));
         }
         link

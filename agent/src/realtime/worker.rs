@@ -253,6 +253,7 @@ impl Worker {
         std::mem::swap(&mut self.observed, newest.as_mut());
         // The box goes back with the old numbers in it: room for as many.
         newest.values.resize(self.observed.values.len(), 0.0);
+        newest.past.make_room(&self.observed.past);
         self.link.free.force_push(newest);
         while let Some(episode) = self.link.episodes.pop() {
             self.episode = Some(episode);
@@ -309,7 +310,7 @@ impl Worker {
 
     fn plan_within(&mut self, budget: &mut Budget<'_>) -> Result<Plan, Trouble> {
         let committed = self.promised();
-        let Observed { step, in_force, ref values, .. } = self.observed;
+        let Observed { step, in_force, ref values, ref past, .. } = self.observed;
         let Some(EpisodeStart { seed, task, .. }) = &self.episode else {
             return Err(Trouble::Refused(Refusal::Count(0)));
         };
@@ -318,6 +319,8 @@ impl Worker {
             current.and_then(|current| Some(InForce { plan: &current.plan, executed: current.row(step)? }));
         let request = Request {
             observation: values,
+            seen: 1.0,
+            history: past.last(),
             task: task.as_ref(),
             in_force,
             committed,

@@ -55,6 +55,7 @@ type Script = Box<dyn FnMut(usize, &Request<'_>) -> Result<Vec<Plan>, PlannerErr
 pub struct Scripted {
     script: Script,
     asked: Arc<Mutex<Vec<Asked>>>,
+    history: usize,
 }
 
 impl Scripted {
@@ -62,7 +63,12 @@ impl Scripted {
     pub fn new(
         script: impl FnMut(usize, &Request<'_>) -> Result<Vec<Plan>, PlannerError> + Send + 'static,
     ) -> Self {
-        Self { script: Box::new(script), asked: Arc::default() }
+        Self { script: Box::new(script), asked: Arc::default(), history: 0 }
+    }
+
+    /// The same that asks for so many steps of the past.
+    pub fn remembering(self, history: usize) -> Self {
+        Self { history, ..self }
     }
 
     /// Good plans.
@@ -86,6 +92,10 @@ impl Planner for Scripted {
             asked.len() - 1
         };
         (self.script)(call, &requests[0])
+    }
+
+    fn history(&self) -> usize {
+        self.history
     }
 }
 

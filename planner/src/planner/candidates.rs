@@ -8,7 +8,7 @@ use super::situation::{Kind, Situation};
 use crate::budget::{Budget, Metered};
 use crate::denoiser::on_pool;
 use crate::guidance::{Objective, TaskObjective};
-use crate::layout::{FIRST_CHUNK, GOAL, STATE};
+use crate::layout::FIRST_CHUNK;
 use crate::plan::{Memory, Plan, Snapshot};
 use crate::{Guidance, PlannerError, Sampler, SchedulingMatrix, TokenLayout, Tokens, random};
 
@@ -39,14 +39,16 @@ impl DiffusionPlanner {
     ) -> Result<Vec<Plan>, PlannerError> {
         let Run { chunks, round, kind, candidates, needed } = run;
         let (layout, config) = (self.layout().clone(), self.config.clone());
-        let matrix = self.matrix(chunks, kind.warm)?;
+        let first = FIRST_CHUNK + kind.past;
+        let levels = situations.first().map_or(&[][..], |of| &of.known.level_tp);
+        let matrix = self.matrix(chunks, kind.warm)?.after_known(first).holding(levels);
         let names = names(chunks, candidates, round);
         let mut x = self.begin(situations, &names, &matrix, chunks, kind);
         let objectives: Vec<TaskObjective<'_>> = situations
             .iter()
             .map(|of| {
                 let weight = config.guidance.start_weight;
-                TaskObjective::new(of.request.task, &layout, &self.normalizer, weight)
+                TaskObjective::new(of.request.task, &layout, &self.normalizer, weight).after(kind.past)
             })
             .collect();
         let guiding: Vec<&dyn Objective> = objectives.iter().map(|objective| objective as _).collect();
@@ -77,39 +79,45 @@ impl DiffusionPlanner {
         let mut on_row = |row: usize, x: &Tokens| {
             let sequences = x.x0_btd.chunks_exact(x.x0_btd.len() / x.batch.max(1));
             for (trace_of, x0_td) in traces.iter_mut().zip(sequences).filter(|_| trace) {
-                trace_of.extend(snapshot(&layout, normalizer, row, &matrix, x0_td));
+                trace_of.extend(snapshot(
+                    &layout,
+                    normalizer,
+                    row,
+                    &matrix,
+                    &x0_td[first * layout.width()..],
+                ));
             }
             metered.row(row == last)
         };
         let rows = on_pool(self.denoiser.as_mut(), |denoiser| {
             sampler.run(denoiser, guidance, &mut x, sampler.all(), &mut on_row)
         })?;
-        let sequences = x.x0_btd.chunks_exact(layout.tokens(chunks) * layout.width());
+        let sequences = x.x0_btd.chunks_exact(x.tokens() * layout.width());
         let finished = sequences.zip(situations).zip(&objectives).zip(traces);
         finished
             .map(|(((x0_td, of), objective), trace)| {
-                let x0_cd = &x0_td[FIRST_CHUNK * layout.width()..];
+                let x0_cd = &x0_td[first * layout.width()..];
                 let mut plan = decode(&layout, normalizer, x0_cd)?;
                 (plan.stats.rows, plan.trace, plan.out_of_data) = (rows, trace, of.out_of_data);
-                plan.clean = matrix.clean_tokens(rows).saturating_sub(FIRST_CHUNK) * layout.frames_per_token;
+                plan.clean = matrix.clean_tokens(first, rows) * layout.frames_per_token;
                 let due = kind.shown.then(|| of.horizons.due(chunks, layout.frames_per_token));
                 let (x0_cd, staying, leg) = (x0_cd.to_vec(), kind.staying, of.leg);
                 let mut notes = Notes { x0_cd, staying, leg, due, ..Notes::default() };
-                let mut plan = self.rank(plan, &mut notes, of, objective, x0_td, chunks);
+                let mut plan = self.rank(plan, &mut notes, of, objective, x0_td, kind.past + chunks);
                 plan.memory = Memory::new(notes);
                 Ok(plan)
             })
             .collect()
     }
 
-    /// Scheduling matrix of all tokens: known ones clean throughout, chunks from noise or from a warm start's level.
+    /// Scheduling matrix of the chunks that are planned: from noise or from a warm start's level.
     fn matrix(&self, chunks: usize, warm: bool) -> Result<SchedulingMatrix, PlannerError> {
         let sampler = &self.config.sampler;
         let share = if warm { self.config.warm_start } else { 1.0 };
         let start = (f64::from(sampler.steps) * share).round() as u16;
         let matrix = SchedulingMatrix::from_levels(sampler.matrix(), &vec![start; chunks], sampler.steps)?;
         let matrix = matrix.with_parts(self.layout().parts())?;
-        Ok(matrix.until_settled(sampler.clean_tokens).after_known(FIRST_CHUNK))
+        Ok(matrix.until_settled(sampler.clean_tokens))
     }
 
     /// Sequences as they begin: the known tokens, and chunks at the levels of the matrix's first row. In a warm start
@@ -123,18 +131,18 @@ impl DiffusionPlanner {
         chunks: usize,
         kind: Kind,
     ) -> Tokens {
-        let (layout, width) = (self.layout(), self.layout().width());
-        let tokens = layout.tokens(chunks);
+        let (layout, width, first) = (self.layout(), self.layout().width(), FIRST_CHUNK + kind.past);
+        let (tokens, visible) = (layout.tokens(kind.past + chunks), kind.past + chunks);
         let mut x_btd = vec![0.0; situations.len() * tokens * width];
         let sequences = x_btd.chunks_exact_mut(tokens * width);
         for ((of, name), x_td) in situations.iter().zip(names.iter().cycle()).zip(sequences) {
-            layout.write_state(&of.observation, &mut x_td[STATE * width..(STATE + 1) * width]);
-            layout.write_goal(&of.condition, &mut x_td[GOAL * width..(GOAL + 1) * width]);
+            let (known, planned) = x_td.split_at_mut(first * width);
+            known.copy_from_slice(&of.known.x_td);
             let mut rng = random::stream(of.request.seed, &name.of(NOISE_STREAM));
-            random::fill_normal(&mut rng, &mut x_td[FIRST_CHUNK * width..]);
+            random::fill_normal(&mut rng, planned);
         }
         let count = situations.len();
-        let mut x = Tokens::new(tokens, x_btd, vec![chunks; count], vec![kind.shown; count]);
+        let mut x = Tokens::new(tokens, x_btd, vec![visible; count], vec![kind.shown; count]);
         for (b, of) in situations.iter().enumerate().filter(|_| kind.warm) {
             let Some(now) = of.request.in_force else { continue };
             let x0_cd = notes(now.plan).map_or(&[][..], |notes| &notes.x0_cd);
@@ -146,10 +154,10 @@ impl DiffusionPlanner {
                 ahead.get(at).or_else(|| ahead.get(last + at % layout.frame())).copied().unwrap_or(0.0)
             };
             let level = |chunk: usize| {
-                let level = usize::from(matrix.row(0)[(FIRST_CHUNK + chunk) * matrix.parts()]);
+                let level = usize::from(matrix.row(0)[(first + chunk) * matrix.parts()]);
                 self.schedule.training_level(level, usize::from(matrix.levels()))
             };
-            x.noise_around(b, width, &self.schedule, level, clean);
+            x.noise_around((b, first), width, &self.schedule, level, clean);
         }
         x
     }
@@ -190,18 +198,19 @@ fn decode(layout: &TokenLayout, normalizer: &DatasetNormalizer, x0_cd: &[f64]) -
     Ok(plan)
 }
 
-/// The plan as one row shows it.
+/// The plan as one row shows it, of the planned chunks `[chunks, width]`.
 fn snapshot(
     layout: &TokenLayout,
     normalizer: &DatasetNormalizer,
     row: usize,
     matrix: &SchedulingMatrix,
-    x0_td: &[f64],
+    x0_cd: &[f64],
 ) -> Option<Snapshot> {
-    let plan = decode(layout, normalizer, &x0_td[FIRST_CHUNK * layout.width()..]).ok()?;
+    let plan = decode(layout, normalizer, x0_cd).ok()?;
+    let first = matrix.tokens().saturating_sub(x0_cd.len() / layout.width());
     let share = |level: &u16| f64::from(*level) / f64::from(matrix.levels());
     // All parts of a planned chunk have one level.
-    let levels = matrix.row(row).iter().step_by(matrix.parts()).skip(FIRST_CHUNK);
+    let levels = matrix.row(row).iter().step_by(matrix.parts()).skip(first);
     let uncertainty =
         levels.flat_map(|level| std::iter::repeat_n(share(level), layout.frames_per_token)).collect();
     Some(Snapshot { row, uncertainty, observations: plan.observations })

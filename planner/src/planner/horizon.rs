@@ -125,7 +125,12 @@ impl Horizons {
 /// Lengths of a first plan. Unnamed ones are a power of two apart, so that halving a horizon keeps them.
 fn lengths(config: &Lengths, longest: usize, shown: bool) -> Vec<usize> {
     match config {
-        Lengths::These(lengths) => lengths.clone(),
+        Lengths::These(lengths) => {
+            // A past takes room.
+            let mut fitting: Vec<usize> = lengths.iter().map(|&length| length.min(longest)).collect();
+            fitting.dedup();
+            fitting
+        }
         Lengths::Auto if !shown => vec![longest],
         Lengths::Auto => {
             let apart = (0..).map(|power| 1 << power).find(|apart| longest / apart <= MOST_LENGTHS);

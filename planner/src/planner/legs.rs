@@ -18,7 +18,7 @@ use super::DiffusionPlanner;
 use super::judge::Prospect;
 use super::notes::{arrives, notes};
 use crate::budget::Budget;
-use crate::plan::{InForce, Plan, Request, Snapshot};
+use crate::plan::{History, InForce, Plan, Request, Snapshot};
 use crate::{PlannerError, random};
 
 /// Names the randomness of legs after the first.
@@ -285,7 +285,12 @@ fn leg<'a>(requests: &[Request<'a>], journeys: &[Journey], from: &'a [Vec<f64>],
     let same = |now: &InForce<'_>| notes(now.plan).is_none_or(|notes| !notes.leg);
     let in_force = request.in_force.filter(|now| !on_the_way && journey.legs == 0 && same(now));
     let task = next.stop.as_ref().map_or(request.task, |stop| stop);
-    let request = Request { observation: &from[next.of], task, in_force, seed, ..*request };
+    // What came before a place on the way is not known yet.
+    let (seen, history) = match journey.legs {
+        0 => (request.seen, request.history),
+        _ => (1.0, History::default()),
+    };
+    let request = Request { observation: &from[next.of], seen, history, task, in_force, seed, ..*request };
     let at_best = next.way > 0;
     let all = journey.legs == 0 && (at_best || journey.certain.is_none());
     Leg { request, on_the_way, chunks: next.chunks, all, at_best }

@@ -2,7 +2,7 @@
 
 use super::notes::{Notes, notes};
 use crate::TokenLayout;
-use crate::plan::{InForce, Memory, Plan, Request};
+use crate::plan::{History, InForce, Memory, Plan, Request};
 
 /// A request, and what of the plan in force is executed in any case.
 ///
@@ -14,12 +14,27 @@ pub(super) struct Promised<'a> {
     observations: Vec<f64>,
     actions: Vec<f64>,
     frames: usize,
+    /// The past with the promised frames after it, where the request has one; all but the last observation.
+    past: Past,
+}
+
+/// A history of its own.
+#[derive(Default)]
+struct Past {
+    observations: Vec<f64>,
+    actions: Vec<f64>,
+    seen: Vec<f64>,
 }
 
 impl<'a> Promised<'a> {
     pub fn new(request: &Request<'a>) -> Self {
-        let mut promised =
-            Self { request: *request, observations: Vec::new(), actions: Vec::new(), frames: 0 };
+        let mut promised = Self {
+            request: *request,
+            observations: Vec::new(),
+            actions: Vec::new(),
+            frames: 0,
+            past: Past::default(),
+        };
         let Some(now) = request.in_force else { return promised };
         // Off the plan it stays off as far: anchored where it is, and not where the plan has it, so that one that is stuck is not
         // taken to get on.
@@ -37,7 +52,27 @@ impl<'a> Promised<'a> {
             promised.actions.extend(action);
             promised.frames += 1;
         }
+        promised.remember();
         promised
+    }
+
+    /// Lays the promised frames behind the past, as if they were over.
+    fn remember(&mut self) {
+        let History { observations, actions, seen } = self.request.history;
+        if self.frames == 0 || actions.is_empty() {
+            return;
+        }
+        let before = self.observations.len() - self.request.observation.len();
+        self.past.observations =
+            [observations, self.request.observation, &self.observations[..before]].concat();
+        self.past.actions = [actions, &self.actions].concat();
+        if !seen.is_empty() || self.request.seen < 1.0 {
+            let steps = observations.len() / self.request.observation.len().max(1);
+            self.past.seen = if seen.is_empty() { vec![1.0; steps] } else { seen.to_vec() };
+            self.past.seen.push(self.request.seen);
+            // A plan is as good as what it was made from.
+            self.past.seen.resize(steps + self.frames, 1.0);
+        }
     }
 
     /// The request for what follows.
@@ -46,7 +81,12 @@ impl<'a> Promised<'a> {
         let observation = if self.frames > 0 { &self.observations[from..] } else { self.request.observation };
         let in_force =
             self.request.in_force.map(|now| InForce { executed: now.executed + self.frames, ..now });
-        Request { observation, in_force, ..self.request }
+        if self.past.actions.is_empty() {
+            return Request { observation, in_force, ..self.request };
+        }
+        let Past { observations, actions, seen } = &self.past;
+        let history = History { observations, actions, seen };
+        Request { observation, seen: 1.0, history, in_force, ..self.request }
     }
 
     /// The promised frames, and then those of the plan that was made to follow them.

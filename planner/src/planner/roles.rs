@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use super::DiffusionPlanner;
 use super::legs::Leg;
-use super::situation::Situation;
 use crate::denoiser::{Denoiser, on_pool};
 use crate::error::{check_finite, check_len};
 use crate::layout::{FIRST_CHUNK, GOAL, STATE};
@@ -30,8 +29,7 @@ impl DiffusionPlanner {
         role.check(&layout)?;
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
-            let situation =
-                Situation::new(&Leg::direct(request), &self.config, &layout, &self.normalizer, &self.limits)?;
+            let situation = self.situation(&Leg::direct(request))?;
             let mut x = self.questions(0..1, layout.chunks, request.seed, situation.kind.shown);
             let (x_td, _) = x.sequence_mut(0);
             let width = layout.width();

@@ -4,6 +4,7 @@ use forethought_envs::data::DatasetNormalizer;
 use forethought_envs::{Frames, Task};
 
 use super::horizon::Horizons;
+use super::known::Known;
 use super::legs::Leg;
 use super::notes::{notes, rest};
 use crate::checkpoint::SlotLimits;
@@ -29,6 +30,10 @@ pub(super) struct Kind {
     pub shown: bool,
     /// To stay where the task ends.
     pub staying: bool,
+    /// After so many chunks of the past.
+    pub past: usize,
+    /// As the request with this number: the first whose past was seen as well.
+    pub like: usize,
 }
 
 /// A request and what follows from it.
@@ -46,6 +51,8 @@ pub(super) struct Situation<'a> {
     /// Present observation and condition, normalised.
     pub observation: Vec<f64>,
     pub condition: Vec<f64>,
+    /// What sequences for it begin with.
+    pub known: Known,
 }
 
 impl<'a> Situation<'a> {
@@ -61,6 +68,7 @@ impl<'a> Situation<'a> {
         layout: &TokenLayout,
         normalizer: &DatasetNormalizer,
         limits: &SlotLimits,
+        abar: &dyn Fn(u16) -> f64,
     ) -> Result<Self, PlannerError> {
         let request = &leg.request;
         check_len("observation", layout.observation, request.observation.len())?;
@@ -89,6 +97,9 @@ impl<'a> Situation<'a> {
                 left && now.plan.arrival.is_none_or(|arrival| now.executed < arrival)
             });
         let progress = request.in_force.map_or((0, 0.0), |now| progress(request, &now));
+        let known = Known::new(request, &condition, config, layout, normalizer, abar)?;
+        // A sequence holds both.
+        let layout = &TokenLayout { chunks: layout.chunks - known.past, ..layout.clone() };
         let horizons = if leg.on_the_way && shown {
             Horizons::around(&config.horizon, layout, leg.chunks)
         } else {
@@ -101,7 +112,7 @@ impl<'a> Situation<'a> {
                 all.at_least(leg.chunks)
             }
         };
-        let kind = Kind { warm, shown, staying };
+        let kind = Kind { warm, shown, staying, past: known.past, like: 0 };
         Ok(Self {
             request: *request,
             kind,
@@ -111,6 +122,7 @@ impl<'a> Situation<'a> {
             out_of_data,
             observation,
             condition,
+            known,
         })
     }
 
@@ -221,7 +233,10 @@ mod tests {
             let request = Request { in_force, committed, ..Request::new(&[], &task, 1) };
             let observation = [observation];
             let leg = Leg::direct(&Request { observation: &observation, ..request });
-            Situation::new(&leg, &PlanConfig::default(), &layout, &normalizer, &limits).unwrap().progress
+            let abar = |_: u16| 1.0;
+            Situation::new(&leg, &PlanConfig::default(), &layout, &normalizer, &limits, &abar)
+                .unwrap()
+                .progress
         };
         // Where the sixth frame is, and then a step before the first.
         assert_eq!((progress(6.0, 0), progress(6.0, 1)), ((6, 0.0), (6, 0.0)));

@@ -17,6 +17,9 @@ const STEEPEST: f64 = 0.15;
 /// know where the sequence ends: that would tell it how things went.
 const HIDDEN: f64 = 0.8;
 
+/// Share of the blocks of a badly seen past that are seen badly.
+const BADLY_SEEN: f64 = 0.3;
+
 /// A kind of row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
@@ -113,7 +116,7 @@ pub(super) fn draw_levels(
     let of_chunks = &mut level_tp[FIRST_CHUNK * count..(FIRST_CHUNK + chunks) * count];
     match row {
         Row::Independent => draw.independent(of_chunks),
-        Row::Pyramid => draw.pyramid(of_chunks),
+        Row::Pyramid => draw.pyramid(train.history, of_chunks),
         Row::Imagine => draw.imagine(asked, of_chunks),
         Row::Act => draw.act(of_chunks),
         Row::InferActions => draw.infer_actions(of_chunks),
@@ -160,8 +163,23 @@ impl Draw<'_> {
         }
     }
 
-    fn pyramid(&mut self, level_cp: &mut [u16]) {
+    /// After a past in a share of the rows; without one where there is no such share, and no draw for it.
+    fn pyramid(&mut self, history: f64, level_cp: &mut [u16]) {
         let count = self.layout.parts();
+        let chunks = level_cp.len() / count;
+        let remembers = history > 0.0 && self.rng.random_bool(history);
+        let past = if remembers { self.rng.random_range(0..chunks) } else { 0 };
+        let (before, level_cp) = level_cp.split_at_mut(past * count);
+        let badly = past > 0 && self.rng.random_bool(0.5);
+        for level_p in before.chunks_exact_mut(count) {
+            level_p.fill(self.known());
+            for outcomes in level_p.iter_mut().skip(count.min(2) - 1).step_by(2) {
+                if badly && self.rng.random_bool(BADLY_SEEN) {
+                    // Not at all as often as at any level.
+                    *outcomes = if self.rng.random_bool(0.5) { self.levels as u16 } else { self.any() };
+                }
+            }
+        }
         let chunks = level_cp.len() / count;
         let slope = if self.rng.random_bool(0.5) { 0.0 } else { self.rng.random_range(0.0..STEEPEST) };
         let first = self.rng.random_range(-slope * chunks as f64..1.0);
@@ -218,6 +236,74 @@ impl Draw<'_> {
         let decision = self.any();
         for block in level_cp.chunks_exact_mut(2) {
             block.copy_from_slice(&[decision, self.known()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random;
+
+    const LEVELS: usize = 100;
+    const CHUNKS: usize = 6;
+
+    fn layout() -> TokenLayout {
+        TokenLayout {
+            observation: 2,
+            action: 1,
+            reward: false,
+            frames_per_token: 4,
+            chunks: CHUNKS,
+            condition: Vec::new(),
+            level_blocks: 2,
+        }
+    }
+
+    /// Levels of chunks of many pyramids, `[chunks, P]` each.
+    fn pyramids(history: f64) -> Vec<Vec<Vec<u16>>> {
+        let (layout, train) = (layout(), TrainConfig { history, ..TrainConfig::default() });
+        let levels = |seed: u64| {
+            let mut rng = random::stream(seed, &[]);
+            let level_tp = draw_levels(&mut rng, (Row::Pyramid, None), &train, &layout, LEVELS, CHUNKS);
+            level_tp.chunks_exact(layout.parts()).skip(FIRST_CHUNK).map(<[u16]>::to_vec).collect()
+        };
+        (0..4000).map(levels).collect()
+    }
+
+    #[test]
+    fn pyramids_after_a_past_have_one_of_any_length_whose_decisions_are_known() {
+        let known = (LEVELS as f64 * TrainConfig::default().known_level).round() as u16;
+        let rows = pyramids(1.0);
+        // Pure noise from some chunk on and a clean chunk before it: a pyramid alone is never so steep.
+        let mut by_length = [0_usize; CHUNKS];
+        let (mut badly, mut unseen) = (0, 0);
+        for row in &rows {
+            let open = row.iter().take_while(|chunk| chunk[0] <= known).count();
+            if open == CHUNKS || row[open].iter().any(|&level| usize::from(level) < LEVELS) {
+                continue;
+            }
+            by_length[open] += 1;
+            let outcomes = || row[..open].iter().flat_map(|chunk| [chunk[1], chunk[3]]);
+            assert!(row[..open].iter().all(|chunk| chunk[2] <= known), "decisions are known: {row:?}");
+            badly += usize::from(outcomes().any(|level| level > known));
+            unseen += usize::from(outcomes().any(|level| usize::from(level) == LEVELS));
+        }
+        let all: usize = by_length.iter().sum();
+        assert!(by_length.iter().all(|&count| count > all / 12), "{by_length:?}");
+        assert!((0.3..0.5).contains(&(badly as f64 / all as f64)), "{badly} of {all}");
+        assert!(unseen > all / 6, "{unseen} of {all}");
+    }
+
+    #[test]
+    fn without_a_share_all_parts_of_a_chunk_have_one_level() {
+        let known = (LEVELS as f64 * TrainConfig::default().known_level).round() as u16;
+        for row in pyramids(0.0) {
+            for chunk in &row {
+                assert!(chunk.iter().all(|&level| level == chunk[0]));
+            }
+            let steep = row.windows(2).any(|pair| pair[0][0] <= known && usize::from(pair[1][0]) == LEVELS);
+            assert!(!steep, "{row:?}");
         }
     }
 }

@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sha2::{Digest, Sha256};
 
 use crate::data::{DataLayout, Dataset};
+use crate::fruit_swap::FruitSwaps;
 use crate::maze::{Mazes, OgBenchMazes};
 use crate::suite::Suite;
 use crate::toy_car::ToyCars;
 use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
 
 /// Every suite, in the order in which names are listed.
-const SUITES: [&dyn Suite; 3] = [&Mazes, &OgBenchMazes, &ToyCars];
+const SUITES: [&dyn Suite; 4] = [&Mazes, &OgBenchMazes, &ToyCars, &FruitSwaps];
 /// Longer names are shortened where they become names of files.
 const MAX_FILE_NAME: usize = 64;
 

@@ -1,5 +1,7 @@
 //! A maze at a place in a picture, and what is drawn into it.
 
+use forethought_envs::Zone;
+
 use super::canvas::{Anchor, Canvas};
 use super::colour;
 use super::scene::{MazeScene, Point};
@@ -21,6 +23,11 @@ pub(super) struct Maze {
     scale: f64,
     /// Width and height in picture units.
     pub(super) size: [f64; 2],
+}
+
+/// Radius at which a zone is drawn, in metres.
+fn drawn(zone: &Zone) -> f64 {
+    if zone.radius > 0.0 { zone.radius } else { POINT }
 }
 
 impl Maze {
@@ -55,7 +62,7 @@ impl Maze {
                 r#"fill="{0}" fill-opacity="{fill}" stroke="{0}" stroke-width="1.4" stroke-dasharray="3 2""#,
                 colour::ZONE
             );
-            canvas.circle(self.place(zone.at), zone.radius.max(POINT) * self.scale, &style);
+            canvas.circle(self.place(zone.at), drawn(zone) * self.scale, &style);
         }
     }
 
@@ -63,7 +70,7 @@ impl Maze {
     pub(super) fn names(&self, canvas: &mut Canvas, scene: &MazeScene) {
         let style = format!(r#"fill="{}" {}"#, colour::INK, colour::HALO);
         for zone in scene.drawable_zones() {
-            let ([x, y], radius) = (self.place(zone.at), zone.radius.max(POINT));
+            let ([x, y], radius) = (self.place(zone.at), drawn(zone));
             canvas.text([x, y + radius * self.scale + 11.0], Anchor::Middle, 11.0, &style, &zone.name);
         }
     }

@@ -6,6 +6,7 @@
 //! layout of OGBench, and what a sequence model trains on: windows and a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod crossing;
 pub mod data;
 mod entry;
 mod environment;
@@ -40,7 +41,7 @@ pub use registry::{
     catalogue, collect, collect_validation, data_layout, dynamics, entry, families, file_name, known, make,
     policy, register, register_entry, resolve, scene,
 };
-pub use scene::{Area, Scene, Zone};
+pub use scene::{Area, Coordinate, Mover, Scene, Zone};
 pub use space::BoxSpace;
 pub use task::{
     Condition, Frames, FramesGradient, GoalTask, NoTask, Progress, ReturnTask, Rows, ScoreTask, SharedTask,

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
 
+use crate::crossing::Crossings;
 use crate::data::{DataLayout, Dataset};
 use crate::fruit_swap::FruitSwaps;
 use crate::maze::{Mazes, OgBenchMazes};
@@ -13,7 +14,7 @@ use crate::toy_car::ToyCars;
 use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
 
 /// Every suite, in the order in which names are listed.
-const SUITES: [&dyn Suite; 4] = [&Mazes, &OgBenchMazes, &ToyCars, &FruitSwaps];
+const SUITES: [&dyn Suite; 5] = [&Mazes, &OgBenchMazes, &ToyCars, &FruitSwaps, &Crossings];
 /// Longer names are shortened where they become names of files.
 const MAX_FILE_NAME: usize = 64;
 

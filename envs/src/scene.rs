@@ -29,7 +29,46 @@ pub struct Zone {
     pub radius: f64,
 }
 
-/// A top view of an environment: what stands still in it, and what of an observation to draw.
+/// One coordinate of a body that moves.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Coordinate {
+    /// The same at all times.
+    Fixed(f64),
+    /// An entry of the observation.
+    Entry(usize),
+}
+
+impl Coordinate {
+    /// Its value in an observation; `None` where that has no such entry.
+    pub fn value(self, observation: &[f64]) -> Option<f64> {
+        match self {
+            Self::Fixed(value) => Some(value),
+            Self::Entry(entry) => observation.get(entry).copied(),
+        }
+    }
+}
+
+/// A disc that moves besides the body that acts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mover {
+    /// What it is, in a word.
+    pub name: String,
+    /// Its centre (x, y).
+    pub at: [Coordinate; 2],
+    /// Radius.
+    pub radius: f64,
+}
+
+impl Mover {
+    /// Its centre in an observation; `None` where that has no such entries.
+    pub fn place(&self, observation: &[f64]) -> Option<[f64; 2]> {
+        let [x, y] = self.at.map(|coordinate| coordinate.value(observation));
+        Some([x?, y?])
+    }
+}
+
+/// A top view of an environment: what stands still in it, what moves, and what of an observation to draw.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
     /// What a picture shows.
@@ -39,7 +78,10 @@ pub struct Scene {
     /// Places of which there is more to say, those that act first.
     #[serde(default)]
     pub zones: Vec<Zone>,
-    /// Radius of the moving body; 0 where it is a point.
+    /// Bodies that move besides the one that acts.
+    #[serde(default)]
+    pub movers: Vec<Mover>,
+    /// Radius of the body that acts; 0 where it is a point.
     pub body_radius: f64,
     /// Observation entries of its x and y.
     pub position: [usize; 2],
@@ -48,6 +90,6 @@ pub struct Scene {
 impl Scene {
     /// An empty field with a body of no size.
     pub fn open(bounds: Area, position: [usize; 2]) -> Self {
-        Self { bounds, solids: Vec::new(), zones: Vec::new(), body_radius: 0.0, position }
+        Self { bounds, solids: Vec::new(), zones: Vec::new(), movers: Vec::new(), body_radius: 0.0, position }
     }
 }

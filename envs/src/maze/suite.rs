@@ -68,6 +68,7 @@ fn scene(maze: &MazeGeometry) -> Scene {
         bounds: maze.bounds(),
         solids: maze.walls(),
         zones: Vec::new(),
+        movers: Vec::new(),
         body_radius: maze.ball_radius(),
         position: super::env::POSITION,
     }

@@ -94,6 +94,7 @@ impl OgBenchGeometry {
             bounds: self.bounds(),
             solids: self.walls(),
             zones: entrances.chain(self.exits.iter().map(zone("exit", 0.0))).collect(),
+            movers: Vec::new(),
             body_radius: OGBENCH_BALL_RADIUS,
             position: [0, 1],
         }

@@ -1,0 +1,52 @@
+//! Moving obstacles: a robot gets across a hall in which three carts move, whose courses are left to chance. `crossing-v0`.
+//!
+//! A cart goes up or down its lane. A little beyond the middle it decides: it goes on (0.4), stops for 1 to 3 s and then goes
+//! on (0.3), or turns back (0.3). Nothing tells before, and the robot has no part in it. Who draws decisions and outcomes
+//! together and keeps the best of them, as planners by sampling do, counts on carts that give way.
+//!
+//! [`CrossingState`] is robot and carts and how they move, [`CrossingCart`] the law of a cart, [`CrossingEnv`] the environment,
+//! [`CrossingTask`] what plans are worth, [`CrossingPolicy`] the references, [`CrossingDriver`] those who drove the data,
+//! [`generate_crossing`] the data.
+//!
+//! The return counts up to 100 for the way, minus 0.25 for a step and 100 for a collision. So 3 s of waiting cost 3.75, and a
+//! chance of one in ten to collide costs 10 and more: waiting is the better of the two. Who hangs around to the end of an episode
+//! gets -30 and what he did of the way; who drives straight on gets as much more as the way is worth.
+//!
+//! Measured over the seeds 0 to 999 (shares; steps are the mean of the episodes that arrive; a standard error of a share of 0.13 is
+//! 0.011):
+//!
+//! | policy | collides | arrives | steps | return |
+//! |---|---|---|---|---|
+//! | `full-speed`: straight on | | | | |
+//!
+//! The first five are of one search: `constant-velocity` takes carts to go on as they do now, `cautious` to be anywhere that they
+//! may be, `sampler` draws futures by the law from what is seen and takes the plan that is best in the mean, `optimist` the one
+//! that is best in the best future.
+
+mod cart;
+mod driver;
+mod env;
+mod foresight;
+mod generate;
+mod hall;
+mod physics;
+mod policy;
+mod search;
+mod suite;
+mod task;
+
+pub use cart::{
+    CROSSING_CART_SPEEDS, CROSSING_LANE_ENDS, CROSSING_LINES, CROSSING_ODDS, CROSSING_STOP_STEPS,
+    CrossingCart, CrossingDecision,
+};
+pub use driver::CrossingDriver;
+pub use env::{CROSSING, CROSSING_EPISODE_STEPS, CrossingEnv};
+pub use generate::{CROSSING_GENERATOR, CROSSING_GENERATOR_VERSION, CrossingOptions, generate_crossing};
+pub use hall::{
+    CROSSING_ACCELERATION, CROSSING_CART_RADIUS, CROSSING_CARTS, CROSSING_GOAL_RADIUS, CROSSING_HALL,
+    CROSSING_LANES, CROSSING_ROBOT_RADIUS, CROSSING_SPEED_LIMIT, CROSSING_STEP_SECONDS, CROSSING_TOUCH,
+};
+pub use physics::{CROSSING_OBSERVATION, CrossingRobot, CrossingState, CrossingStep};
+pub use policy::{CROSSING_MARGIN, CrossingPolicy};
+pub(crate) use suite::Crossings;
+pub use task::{CROSSING_COLLISION_COST, CROSSING_STEP_COST, CROSSING_WAY, CrossingTask};

@@ -1,0 +1,155 @@
+//! References: policies that need no plan of others.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::crossing::foresight::{Future, Seen, foresee, sample};
+use crate::crossing::search::{HORIZON, Search, Weighing, straight, towards};
+use crate::crossing::{CROSSING_CARTS, CROSSING_OBSERVATION, CrossingRobot};
+use crate::{EnvError, Policy, SharedTask};
+
+/// Keeps these draws apart from those of the environment that is reset with the same seed.
+const POLICY_STREAM: u64 = 0x6372_6f73;
+/// Futures that are drawn in each step by those that draw any.
+const FUTURES: usize = 48;
+/// Steps for which a collision counts whole in a mean over futures.
+const COMMITTED: usize = 8;
+
+/// Margin of the references, in metres: what their search overlooks between two instants is less.
+pub const CROSSING_MARGIN: f64 = 0.05;
+
+/// What is foreseen of the carts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Foresight {
+    /// Nothing.
+    None,
+    /// That all go on as they do now.
+    AsNow,
+    /// Every place that one may be at, whatever it decides.
+    Anywhere,
+    /// Futures drawn by the law.
+    Drawn,
+}
+
+/// A reference.
+#[derive(Clone, Debug)]
+pub struct CrossingPolicy {
+    name: &'static str,
+    foresight: Foresight,
+    search: Search,
+    seen: Option<[Seen; CROSSING_CARTS]>,
+    goal: [f64; 2],
+    futures: Vec<Future>,
+    rng: ChaCha8Rng,
+}
+
+impl CrossingPolicy {
+    /// Straight to the goal, whatever moves: `full-speed`.
+    pub fn full_speed() -> Self {
+        Self::new("full-speed", Foresight::None, Search::new(0.0, Weighing::Mean, HORIZON))
+    }
+
+    /// Foresees that every cart goes on as it does now, and keeps `margin` metres more between than not to touch; plans anew in
+    /// each step: `constant-velocity`.
+    pub fn constant_velocity(margin: f64) -> Self {
+        Self::new("constant-velocity", Foresight::AsNow, Search::new(margin, Weighing::Mean, HORIZON))
+    }
+
+    /// Goes only where no cart can come, whatever it decides: `cautious`.
+    pub fn cautious() -> Self {
+        Self::new("cautious", Foresight::Anywhere, Search::new(CROSSING_MARGIN, Weighing::Mean, HORIZON))
+    }
+
+    /// Knows the law, draws futures by it from what it has seen, and takes the plan that is best in the mean: `sampler`. It is
+    /// told the law and nothing of an episode's own draws.
+    pub fn sampler() -> Self {
+        Self::new("sampler", Foresight::Drawn, Search::new(CROSSING_MARGIN, Weighing::Mean, COMMITTED))
+    }
+
+    /// The same, but takes the plan that is best in the best of its futures, as one does who draws decisions and outcomes
+    /// together and keeps the best: `optimist`.
+    pub fn optimist() -> Self {
+        Self::new("optimist", Foresight::Drawn, Search::new(CROSSING_MARGIN, Weighing::Best, COMMITTED))
+    }
+
+    fn new(name: &'static str, foresight: Foresight, search: Search) -> Self {
+        let count = match foresight {
+            Foresight::None => 0,
+            Foresight::AsNow | Foresight::Anywhere => 1,
+            Foresight::Drawn => FUTURES,
+        };
+        let futures = vec![Future::new(); count];
+        Self { name, foresight, search, seen: None, goal: [0.0; 2], futures, rng: episode_rng(0) }
+    }
+
+    /// Where it goes.
+    pub(super) fn goal(&self) -> [f64; 2] {
+        self.goal
+    }
+
+    /// Takes note of the carts.
+    fn look(&mut self, carts: &[f64]) -> [Seen; CROSSING_CARTS] {
+        let mut now = self.seen.unwrap_or_default();
+        for (cart, seen) in now.iter_mut().zip(carts.chunks_exact(2)) {
+            if let &[y, velocity] = seen {
+                let stands = velocity == 0.0;
+                let stood = self.seen.is_some() && cart.velocity == 0.0;
+                let standing = if stands && stood { cart.standing + 1 } else { 0 };
+                *cart = Seen { y, velocity, standing };
+            }
+        }
+        self.seen = Some(now);
+        now
+    }
+}
+
+fn episode_rng(seed: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(POLICY_STREAM);
+    rng
+}
+
+impl Policy for CrossingPolicy {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn reset(&mut self, seed: u64, task: &SharedTask) -> Result<(), EnvError> {
+        let goal = task.condition().and_then(|condition| <[f64; 2]>::try_from(condition.values).ok());
+        self.goal = goal.ok_or_else(|| {
+            EnvError::Mismatch(format!(
+                "policy `{}` goes to a place (x, y), and the task names none: give it one with a goal",
+                self.name
+            ))
+        })?;
+        (self.rng, self.seen) = (episode_rng(seed), None);
+        self.search.reset();
+        Ok(())
+    }
+
+    fn act(&mut self, observation: &[f64], action: &mut [f64]) -> Result<(), EnvError> {
+        let (Ok(&[x, y, vx, vy, ref carts @ ..]), Ok(action)) =
+            (<&[f64; CROSSING_OBSERVATION]>::try_from(observation), <&mut [f64; 2]>::try_from(action))
+        else {
+            return Err(EnvError::Mismatch(format!(
+                "policy `{}` takes observations of {CROSSING_OBSERVATION} entries (robot and carts) and gives actions of two",
+                self.name
+            )));
+        };
+        let seen = self.look(carts);
+        let robot = CrossingRobot { position: [x, y], velocity: [vx, vy] };
+        for future in &mut self.futures {
+            match self.foresight {
+                Foresight::None => {}
+                Foresight::AsNow => foresee(&seen, HORIZON, Seen::as_now, future),
+                Foresight::Anywhere => foresee(&seen, HORIZON, Seen::anywhere, future),
+                Foresight::Drawn => sample(&seen, HORIZON, &mut self.rng, future),
+            }
+        }
+        *action = match self.foresight {
+            Foresight::None => towards(robot, straight(robot.position, self.goal)),
+            _ => self.search.act(robot, self.goal, &self.futures, &mut self.rng),
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! What a way across is worth.
+
+use crate::crossing::hall::{distance, touches};
+use crate::crossing::{CROSSING_CARTS, CROSSING_GOAL_RADIUS, CROSSING_LANES};
+use crate::{Condition, Frames, FramesGradient, Task};
+
+/// What the whole way earns.
+pub const CROSSING_WAY: f64 = 100.0;
+/// What a collision costs.
+pub const CROSSING_COLLISION_COST: f64 = 100.0;
+/// What a step costs.
+pub const CROSSING_STEP_COST: f64 = 0.25;
+
+/// Observation entries of the robot's position.
+pub(super) const POSITION: [usize; 2] = [0, 1];
+
+/// Get to the goal soon, and do not collide: the environment's own return, told from observations alone. Plans need carry
+/// no rewards.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CrossingTask {
+    goal: [f64; 2],
+    way: f64,
+}
+
+impl CrossingTask {
+    /// To `goal` (x, y), from a start that lies `way` metres from it. A way of nothing counts as one of the goal's radius.
+    pub fn new(goal: [f64; 2], way: f64) -> Self {
+        Self { goal, way: way.max(CROSSING_GOAL_RADIUS) }
+    }
+
+    /// Where to go.
+    pub fn goal(&self) -> [f64; 2] {
+        self.goal
+    }
+
+    /// Distance of the start from the goal, in metres.
+    pub fn way(&self) -> f64 {
+        self.way
+    }
+
+    /// What being here is worth: the share of the way that is done, of [`CROSSING_WAY`].
+    pub(super) fn done(&self, position: [f64; 2]) -> f64 {
+        CROSSING_WAY * (1.0 - distance(position, self.goal) / self.way)
+    }
+
+    /// Reward of a step between two places, the second of which may be one of arrival or of a collision.
+    pub(super) fn reward(&self, from: [f64; 2], to: [f64; 2], collided: bool) -> f64 {
+        let arrived = !collided && distance(to, self.goal) <= CROSSING_GOAL_RADIUS;
+        let after = if arrived { CROSSING_WAY } else { self.done(to) };
+        let cost = if collided { CROSSING_COLLISION_COST } else { 0.0 };
+        after - self.done(from) - CROSSING_STEP_COST - cost
+    }
+}
+
+/// Whether the robot and a cart have collided in an observation; `None` where it is of another width.
+pub(super) fn collided(observation: &[f64]) -> Option<bool> {
+    let (&[x, y, _, _], carts) = observation.split_first_chunk::<4>()?;
+    let carts = carts.chunks_exact(2);
+    if carts.len() != CROSSING_CARTS || !carts.remainder().is_empty() {
+        return None;
+    }
+    let heights = carts.filter_map(|cart| cart.first());
+    Some(heights.zip(CROSSING_LANES).any(|(&height, lane)| touches([x, y], [lane, height])))
+}
+
+/// `J = 100 (1 - d / way) - 0.25 n - 100 [collided]`, where the frames up to the first that has collided or arrived count: `n`
+/// is their number, `d` the distance of the last of them from the goal, 0 on arrival. All is weighed by
+/// [`Frames::weight`]. What comes behind counts nothing.
+///
+/// For whole episodes this is the return. From within an episode it is the return with what was earned before, less the
+/// costs of the steps before: plans from one place are ranked as by what they still earn.
+///
+/// The derivative is that of the distance, and lies on the last frame that counts. Collision and arrival are jumps, and have
+/// none: who follows the gradient is drawn to the goal, whatever stands in the way. Carts are seen at the end of steps: a
+/// planned touch of less than 4 cm may go by between two frames; the environment looks ten times a step, and ends in the
+/// touch.
+impl Task for CrossingTask {
+    fn score(&self, frames: Frames<'_>, mut gradient: Option<&mut FramesGradient<'_>>) -> f64 {
+        let mut score = 0.0;
+        for frame in 0..frames.len {
+            let observation = frames.observations.get(frame);
+            let (&[x, y, ..], Some(collided)) = (observation, collided(observation)) else {
+                // Not of this environment: worth nothing that could be compared.
+                return f64::NAN;
+            };
+            score -= frames.weight * CROSSING_STEP_COST;
+            let arrived = !collided && self.reached(observation);
+            if !(collided || arrived || frame + 1 == frames.len) {
+                continue;
+            }
+            score += frames.weight * if arrived { CROSSING_WAY } else { self.done([x, y]) };
+            if collided {
+                score -= frames.weight * CROSSING_COLLISION_COST;
+            }
+            if let Some(gradient) = gradient.as_mut().filter(|_| !arrived) {
+                let left = distance([x, y], self.goal);
+                // At the goal itself, where one can only collide, the distance has no slope; zero is its mean.
+                let slope = if left > 0.0 { frames.weight * CROSSING_WAY / (self.way * left) } else { 0.0 };
+                let row = gradient.observation(frame);
+                for ((entry, at), goal) in POSITION.into_iter().zip([x, y]).zip(self.goal) {
+                    if let Some(slot) = row.get_mut(entry) {
+                        *slot -= slope * (at - goal);
+                    }
+                }
+            }
+            break;
+        }
+        score
+    }
+
+    fn distance(&self, observation: &[f64]) -> Option<f64> {
+        match observation {
+            &[x, y, ..] => Some(distance([x, y], self.goal)),
+            _ => Some(f64::INFINITY),
+        }
+    }
+
+    fn tolerance(&self) -> f64 {
+        CROSSING_GOAL_RADIUS
+    }
+
+    fn condition(&self) -> Option<Condition<'_>> {
+        Some(Condition { entries: &POSITION, values: &self.goal })
+    }
+}

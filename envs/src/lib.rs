@@ -2,8 +2,8 @@
 //!
 //! Nothing in this crate knows of a planner. It holds the [`Environment`] trait that the rest of the
 //! workspace steps, a registry of environments by name, the point-mass mazes in pure Rust (exact against
-//! MuJoCo), a toy car and a hand that swaps two fruits with their data generators, the HDF5 layout of D4RL and the `.npz`
-//! layout of OGBench, and what a sequence model trains on: windows and a normaliser.
+//! MuJoCo), a toy car, a hand that swaps two fruits and a hall to cross with their data generators, the HDF5 layout of D4RL
+//! and the `.npz` layout of OGBench, and what a sequence model trains on: windows and a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod crossing;

@@ -123,3 +123,84 @@ fn draw_speed(rng: &mut impl Rng) -> f64 {
     let [least, most] = CROSSING_CART_SPEEDS;
     least + (most - least) * rng.random::<f64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    /// Half-width of an interval that a share of `count` draws leaves one time in a million: five standard errors.
+    fn five_errors(share: f64, count: usize) -> f64 {
+        5.0 * (share * (1.0 - share) / count as f64).sqrt()
+    }
+
+    /// What carts of 20,000 passages do in the step in which they come to their line, and for how long they stop.
+    #[test]
+    fn decisions_come_as_often_as_is_stated() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let (mut counts, mut stops, mut ups, count) = ([0_usize; 3], [0_usize; 16], 0, 20_000_usize);
+        for number in 0..count {
+            let up = number % 2 == 0;
+            let (y, velocity) = if up { (3.45, 1.0) } else { (2.55, -1.0) };
+            let mut cart = CrossingCart { y, velocity, rest: 0 };
+            assert!(cart.step(&mut rng), "it comes to its line in this step");
+            let moved = y + 0.2 * velocity;
+            assert!((cart.y - moved).abs() < 1e-12);
+            if cart.velocity == velocity {
+                counts[0] += 1;
+            } else if cart.velocity == 0.0 {
+                counts[1] += 1;
+                let mut steps = 0;
+                while cart.velocity == 0.0 {
+                    let shows = cart.step(&mut rng);
+                    steps += 1;
+                    assert_eq!(shows, cart.velocity != 0.0);
+                    assert!((cart.y - moved).abs() < 1e-12);
+                }
+                stops[steps] += 1;
+                ups += usize::from(cart.velocity > 0.0);
+                assert_eq!(cart.velocity > 0.0, up, "it goes on as it went");
+                assert!((0.8..=1.6).contains(&cart.velocity.abs()));
+            } else {
+                counts[2] += 1;
+                assert_eq!(cart.velocity, -velocity);
+            }
+        }
+        for (seen, odds) in counts.into_iter().zip([0.4, 0.3, 0.3]) {
+            let share = seen as f64 / count as f64;
+            assert!((share - odds).abs() < five_errors(odds, count), "{counts:?}");
+        }
+        assert!(ups > 0 && stops[..5].iter().all(|stops| *stops == 0));
+        for seen in &stops[5..] {
+            let share = *seen as f64 / counts[1] as f64;
+            assert!((share - 1.0 / 11.0).abs() < five_errors(1.0 / 11.0, counts[1]), "{stops:?}");
+        }
+    }
+
+    #[test]
+    fn a_cart_decides_at_the_line_of_its_own_way_and_nowhere_else() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        for step in 0..5000 {
+            let from = CROSSING_LANE_ENDS[0] + LANE * f64::from(step) / 5000.0;
+            for velocity in [-1.0, 1.0] {
+                let mut cart = CrossingCart { y: from, velocity, rest: 0 };
+                let to = from + 0.2 * velocity;
+                let line = CROSSING_LINES[usize::from(velocity < 0.0)];
+                let comes = (from - line) * velocity < 0.0 && (to - line) * velocity >= 0.0;
+                assert_eq!(cart.step(&mut rng), comes, "{from} {velocity}");
+                assert!((CROSSING_LANE_ENDS[0]..CROSSING_LANE_ENDS[1]).contains(&cart.y));
+            }
+        }
+    }
+
+    #[test]
+    fn who_leaves_by_one_end_comes_back_by_the_other() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let mut up = CrossingCart { y: 6.5, velocity: 1.5, rest: 0 };
+        let mut down = CrossingCart { y: -0.5, velocity: -1.5, rest: 0 };
+        assert!(!up.step(&mut rng) && !down.step(&mut rng));
+        assert!((up.y + 0.4).abs() < 1e-12 && (down.y - 6.4).abs() < 1e-12);
+        assert_eq!((up.velocity, down.velocity), (1.5, -1.5));
+    }
+}

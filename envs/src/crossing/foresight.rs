@@ -11,6 +11,10 @@ use crate::crossing::{
 /// Instants in a step at which robot and carts are held against one another: in the middle, and at the end.
 pub(super) const INSTANTS: usize = 2;
 
+/// What may lie between where a cart is and where a course that runs on over the lane's ends says that it is: in the time of a
+/// plan, no cart goes further than a lane and a half from where it is.
+const ROUNDS: [f64; 5] = [0.0, -LANE, LANE, -2.0 * LANE, 2.0 * LANE];
+
 /// Part of a lane in which a cart's centre is at an instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Span {
@@ -32,7 +36,7 @@ impl Span {
             let off = (self.low + by - y).max(y - self.high - by).max(0.0);
             off * off < left
         };
-        left > 0.0 && (near(0.0) || near(LANE) || near(-LANE))
+        left > 0.0 && ROUNDS.into_iter().any(near)
     }
 }
 
@@ -133,5 +137,64 @@ pub(super) fn sample(seen: &[Seen; CROSSING_CARTS], steps: usize, rng: &mut impl
             cart.step(rng);
         });
         future.push(carts.map(|cart| Span::at(cart.y)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crossing::search::HORIZON;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    /// What is drawn by the law is never outside of where a cart may be.
+    #[test]
+    fn every_drawn_course_lies_where_a_cart_may_be() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut future = Future::new();
+        for _ in 0..3000 {
+            let seen = [(); CROSSING_CARTS].map(|()| {
+                let cart = CrossingCart::draw(&mut rng);
+                let stands = rng.random_bool(0.2);
+                let y = if stands { rng.random_range(2.3..3.7) } else { cart.y };
+                Seen {
+                    y,
+                    velocity: if stands { 0.0 } else { cart.velocity },
+                    standing: 3 * u32::from(stands),
+                }
+            });
+            sample(&seen, HORIZON, &mut rng, &mut future);
+            for (instant, spans) in future.iter().enumerate() {
+                for (drawn, cart) in spans.iter().zip(seen) {
+                    let may = cart.anywhere(instant);
+                    let inside =
+                        |by: f64| may.low - 1e-9 <= drawn.low + by && drawn.high + by <= may.high + 1e-9;
+                    assert!(ROUNDS.into_iter().any(inside), "{instant}: {drawn:?} {may:?} {cart:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stop_that_has_lasted_ends_in_what_is_left_of_three_seconds() {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let left = |standing: u32, rng: &mut ChaCha8Rng| {
+            let seen = Seen { y: 3.6, velocity: 0.0, standing };
+            (0..2000)
+                .map(|_| seen.drawn(rng).rest)
+                .fold((u32::MAX, 0), |(a, b), rest| (a.min(rest), b.max(rest)))
+        };
+        assert_eq!(left(0, &mut rng), (5, 15));
+        assert_eq!(left(3, &mut rng), (2, 12));
+        assert_eq!(left(9, &mut rng), (1, 6));
+        assert_eq!(left(14, &mut rng), (1, 1));
+    }
+
+    #[test]
+    fn a_robot_meets_a_cart_over_the_end_of_its_lane_too() {
+        let span = Span { low: 6.0, high: 7.0 };
+        assert!(span.meets([3.0, 0.3], 3.0, 0.0), "7 is -0.2");
+        assert!(!span.meets([3.0, 0.5], 3.0, 0.0) && !span.meets([3.61, 6.5], 3.0, 0.0));
+        assert!(span.meets([3.61, 6.5], 3.0, 0.05));
     }
 }

@@ -9,17 +9,22 @@
 //! [`generate_crossing`] the data.
 //!
 //! The return counts up to 100 for the way, minus 0.25 for a step and 100 for a collision. So 3 s of waiting cost 3.75, and a
-//! chance of one in ten to collide costs 10 and more: waiting is the better of the two. Who hangs around to the end of an episode
-//! gets -30 and what he did of the way; who drives straight on gets as much more as the way is worth.
+//! chance of one in ten to collide costs 10 and more: waiting is the better of the two. Who stays at the start to the end of an
+//! episode gets -30, which is less than driving straight on gets.
 //!
 //! Measured over the seeds 0 to 999 (shares; steps are the mean of the episodes that arrive; a standard error of a share of 0.13 is
 //! 0.011):
 //!
 //! | policy | collides | arrives | steps | return |
 //! |---|---|---|---|---|
-//! | `full-speed`: straight on | | | | |
+//! | `full-speed` | 0.684 | 0.316 | 30.8 | -14.4 |
+//! | `constant-velocity` | 0.130 | 0.870 | 31.2 | 72.7 |
+//! | `cautious` | 0.008 | 0.991 | 43.6 | 88.0 |
+//! | `sampler` | 0.000 | 1.000 | 37.1 | 90.7 |
+//! | `optimist` | 0.223 | 0.777 | 31.1 | 59.3 |
+//! | `data-driver` | 0.137 | 0.863 | 37.1 | 70.2 |
 //!
-//! The first five are of one search: `constant-velocity` takes carts to go on as they do now, `cautious` to be anywhere that they
+//! `full-speed` drives straight on. The next four share one search: `constant-velocity` takes carts to go on as they do now, `cautious` to be anywhere that they
 //! may be, `sampler` draws futures by the law from what is seen and takes the plan that is best in the mean, `optimist` the one
 //! that is best in the best future.
 

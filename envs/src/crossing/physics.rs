@@ -117,3 +117,92 @@ impl CrossingState {
         self.carts.iter_mut().zip(chances).fold(false, |chance, (cart, own)| cart.step(own) | chance)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    fn chances() -> [ChaCha8Rng; CROSSING_CARTS] {
+        std::array::from_fn(|cart| ChaCha8Rng::seed_from_u64(cart as u64))
+    }
+
+    fn robot(position: [f64; 2], velocity: [f64; 2]) -> CrossingRobot {
+        CrossingRobot { position, velocity }
+    }
+
+    /// Carts that stand far from all that happens, but the second, which is given.
+    fn beside(robot: CrossingRobot, y: f64, velocity: f64) -> CrossingState {
+        let far = CrossingCart { y: 6.5, velocity: 0.0, rest: 15 };
+        let cart = CrossingCart { y, velocity, rest: u32::from(velocity == 0.0) * 15 };
+        CrossingState { robot, carts: [far, cart, far] }
+    }
+
+    /// `v_n = a dt n` and `x_n = x_0 + a dt^2 n (n + 1) / 2`: positions move by the speed that the action gives.
+    #[test]
+    fn free_motion_is_the_closed_form_up_to_the_speed_limit() {
+        let mut body = robot([1.0, 3.0], [0.0; 2]);
+        for n in 1..=7_u32 {
+            body = body.pushed([1.0, -0.5]).moved(1.0);
+            let n = f64::from(n);
+            assert!((body.velocity[0] - 0.2 * n).abs() < 1e-12 && (body.velocity[1] + 0.1 * n).abs() < 1e-12);
+            assert!((body.position[0] - 1.0 - 0.02 * n * (n + 1.0)).abs() < 1e-12);
+            assert!((body.position[1] - 3.0 + 0.01 * n * (n + 1.0)).abs() < 1e-12);
+        }
+        let fast = body.pushed([9.0, 0.0]);
+        assert_eq!(fast.velocity[0], CROSSING_SPEED_LIMIT);
+        assert_eq!(body.pushed([7.0, -3.0]), body.pushed([1.0, -1.0]), "actions are clipped");
+    }
+
+    #[test]
+    fn a_wall_takes_the_velocity_that_points_into_it_and_no_other() {
+        let stopped = robot([9.7, 3.0], [1.5, 0.5]).moved(1.0);
+        assert_eq!((stopped.position[0], stopped.velocity), (9.8, [0.0, 0.5]));
+        assert!((stopped.position[1] - 3.1).abs() < 1e-12);
+        let corner = robot([0.25, 0.25], [-1.0, -1.0]).moved(1.0);
+        assert_eq!((corner.position, corner.velocity), ([0.2, 0.2], [0.0, 0.0]));
+        let away = robot([0.2, 0.2], [1.0, 0.0]).moved(1.0);
+        assert_eq!(away.velocity, [1.0, 0.0]);
+    }
+
+    /// Standing side by side, and passing by at the highest speeds there are: to the millimetre.
+    #[test]
+    fn bodies_collide_at_the_sum_of_their_radii() {
+        for (gap, collides) in [(0.599, true), (0.601, false)] {
+            let mut still = beside(robot([5.0 - gap, 3.0], [0.0; 2]), 3.0, 0.0);
+            assert_eq!(still.step([0.0; 2], &mut chances()).collided, collides, "{gap}");
+            // Along the lane, past a cart that comes towards it.
+            let mut hits = Vec::new();
+            for part in 0..20 {
+                let mut passing =
+                    beside(robot([5.0 - gap, 2.2], [0.0, 1.5]), 5.0 + 0.03 * f64::from(part), -1.6);
+                hits.push((0..8).any(|_| passing.step([0.0; 2], &mut chances()).collided));
+            }
+            assert!(hits.iter().all(|hit| *hit == collides), "{gap}: {hits:?}");
+        }
+    }
+
+    /// Head on, whatever the phase: the collision is found in the part of a step in which it happens, and stays in sight.
+    #[test]
+    fn nothing_passes_through_at_top_speed() {
+        for part in 0..100 {
+            let from = 4.6 + 0.006 * f64::from(part);
+            let mut state = beside(robot([5.0, 2.6], [0.0, 1.5]), from, -1.6);
+            let step = (0..6).map(|_| state.step([0.0, 1.0], &mut chances())).find(|step| step.collided);
+            assert_eq!(step, Some(CrossingStep { collided: true, chance: false }), "{from}");
+            let depth = 0.6 - (state.carts[1].y - state.robot.position[1]);
+            assert!(depth > 0.0 && depth <= 3.1 * 0.02 + 1e-9, "{depth}");
+        }
+    }
+
+    #[test]
+    fn starts_and_goals_lie_where_they_are_said_to() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for _ in 0..1000 {
+            let (robot, goal) = draw_ends(&mut rng);
+            assert!((robot.position[0] - 0.8).abs() <= 0.3 && (robot.position[1] - 3.0).abs() <= 1.0);
+            assert!((goal[0] - 9.2).abs() <= 0.3 && (goal[1] - 3.0).abs() <= 1.0);
+        }
+    }
+}

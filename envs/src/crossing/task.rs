@@ -123,3 +123,85 @@ impl Task for CrossingTask {
         Some(Condition { entries: &POSITION, values: &self.goal })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rows;
+
+    const WIDTH: usize = 10;
+    const STRIDE: usize = WIDTH + 2;
+    const FAR: [f64; 6] = [6.0, 0.0, 6.0, 0.0, 6.0, 0.0];
+
+    /// `[action, observation]` a frame, at these places, with carts far away.
+    fn at(places: &[[f64; 2]]) -> Vec<f64> {
+        let frame = |&[x, y]: &[f64; 2]| [vec![0.1, 0.2, x, y, 0.5, 0.5], FAR.to_vec()].concat();
+        places.iter().flat_map(frame).collect()
+    }
+
+    fn frames(values: &[f64], weight: f64) -> Frames<'_> {
+        Frames {
+            len: values.len() / STRIDE,
+            observations: Rows::strided(values, 2, STRIDE, WIDTH),
+            actions: Rows::strided(values, 0, STRIDE, 2),
+            rewards: Rows::default(),
+            weight,
+        }
+    }
+
+    fn score(values: &[f64]) -> f64 {
+        CrossingTask::new([9.0, 3.0], 8.0).score(frames(values, 1.0), None)
+    }
+
+    #[test]
+    fn frames_count_up_to_the_first_arrival_or_collision() {
+        assert_eq!(score(&[]), 0.0);
+        assert_eq!(score(&at(&[[3.0, 3.0], [5.0, 3.0]])), 50.0 - 0.5);
+        let arrives = [[8.0, 3.0], [8.8, 3.0], [1.0, 1.0], [1.0, 1.0]];
+        assert_eq!(score(&at(&arrives)), 100.0 - 0.5);
+        // The cart of the second lane comes down on it.
+        let mut collides = at(&[[4.0, 3.0], [5.0, 3.0], [9.0, 3.0]]);
+        collides[STRIDE + 8] = 3.59;
+        assert_eq!(score(&collides), 50.0 - 0.5 - 100.0);
+        collides[STRIDE + 8] = 3.61;
+        assert_eq!(score(&collides), 100.0 - 0.75, "it passes, and arrives");
+        assert!(
+            CrossingTask::new([9.0, 3.0], 8.0).score(Frames::of_observations(&[1.0; 8], 8), None).is_nan()
+        );
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_score() {
+        let mut collided = at(&[[3.0, 2.0], [5.0, 2.5], [6.0, 3.5]]);
+        collided[STRIDE + 8] = 2.9;
+        let arrived = at(&[[3.0, 2.0], [9.0, 3.1], [4.0, 1.0]]);
+        for (values, slopes) in [(at(&[[3.0, 2.0], [5.0, 2.5]]), 2), (collided, 2), (arrived, 0)] {
+            let task = CrossingTask::new([9.0, 3.0], 8.0);
+            let mut gradient = vec![0.0; values.len()];
+            task.score(
+                frames(&values, 0.25),
+                Some(&mut FramesGradient::new(&mut gradient, STRIDE, 2, WIDTH)),
+            );
+            for i in 0..values.len() {
+                let moved = |by: f64| {
+                    let mut values = values.clone();
+                    values[i] += by;
+                    task.score(frames(&values, 0.25), None)
+                };
+                let slope = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+                assert!((slope - gradient[i]).abs() < 1e-7, "{i}: {slope} {}", gradient[i]);
+            }
+            assert_eq!(gradient.iter().filter(|slope| **slope != 0.0).count(), slopes);
+        }
+    }
+
+    #[test]
+    fn the_end_is_the_goal_and_it_is_shown() {
+        let task = CrossingTask::new([9.0, 3.0], 8.0);
+        let seen = [[9.0, 3.3, 0.0, 0.0].as_slice(), &FAR].concat();
+        assert!(task.distance(&seen).is_some_and(|left| (left - 0.3).abs() < 1e-12));
+        assert!(!task.reached(&[9.0, 3.31]) && task.reached(&[9.0, 3.29]) && !task.reached(&[9.0]));
+        assert_eq!(task.condition(), Some(Condition { entries: &[0, 1], values: &[9.0, 3.0] }));
+        assert!(!task.needs_rewards());
+    }
+}

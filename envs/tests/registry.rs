@@ -201,7 +201,9 @@ fn every_shipped_name_makes_a_limited_environment_of_that_name() {
         env.reset(&Start::seed(1)).unwrap();
         let Some(maze) = maze_layout(&id) else {
             assert!(
-                ["pointmaze-", "toy-car-", "fruit-swap-", "crossing-"].iter().any(|family| id.starts_with(family)),
+                ["pointmaze-", "toy-car-", "fruit-swap-", "crossing-"]
+                    .iter()
+                    .any(|family| id.starts_with(family)),
                 "{id}: OGBench's end with success, the toy car with a crash, the others with either; they have tests of their own"
             );
             continue;

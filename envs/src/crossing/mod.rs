@@ -24,9 +24,9 @@
 //! | `optimist` | 0.223 | 0.777 | 31.1 | 59.3 |
 //! | `data-driver` | 0.137 | 0.863 | 37.1 | 70.2 |
 //!
-//! `full-speed` drives straight on. The next four share one search: `constant-velocity` takes carts to go on as they do now, `cautious` to be anywhere that they
-//! may be, `sampler` draws futures by the law from what is seen and takes the plan that is best in the mean, `optimist` the one
-//! that is best in the best future.
+//! `full-speed` drives straight on. The next four share one search: `constant-velocity` takes carts to go on as they do now,
+//! `cautious` to be anywhere that they may be (it collides where, under way, no such plan is left), `sampler` draws futures by the
+//! law from what is seen and takes the plan that is best in the mean, `optimist` the one that is best in the best future.
 
 mod cart;
 mod driver;

@@ -252,13 +252,14 @@ pub trait Environment: Send {
     /// Current observation.
     fn observation(&self) -> &[f64];
 
-    /// How well it was seen, from 0 (not at all) to 1 (as it is). What a planner takes as the noise of the observation.
+    /// What the running episode is for.
+    fn task(&self) -> SharedTask;
+
+    /// How well the present observation shows what is there, from 0 (not at all) to 1 (as it is): the share of signal in its
+    /// variance, which is the level of noise at which a planner shows it to its network.
     fn seen(&self) -> f64 {
         1.0
     }
-
-    /// What the running episode is for.
-    fn task(&self) -> SharedTask;
 
     /// The same environment as one that can be saved and restored; `None` where the world cannot.
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {
@@ -301,12 +302,12 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
         (**self).observation()
     }
 
-    fn seen(&self) -> f64 {
-        (**self).seen()
-    }
-
     fn task(&self) -> SharedTask {
         (**self).task()
+    }
+
+    fn seen(&self) -> f64 {
+        (**self).seen()
     }
 
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {

@@ -8,6 +8,7 @@
 
 pub mod crossing;
 pub mod data;
+mod disturbed;
 mod entry;
 mod environment;
 mod error;
@@ -29,6 +30,7 @@ mod time_limit;
 pub mod toy_car;
 mod vector;
 
+pub use disturbed::{Disturbance, DisturbanceKind, Disturbed};
 pub use entry::Entry;
 pub use environment::{
     Actuators, Dynamics, EnvSpec, Environment, ScoreRange, Simulator, Snapshot, Start, Transition,

@@ -90,12 +90,12 @@ impl<E: Environment> Environment for TimeLimit<E> {
         self.inner.observation()
     }
 
-    fn seen(&self) -> f64 {
-        self.inner.seen()
-    }
-
     fn task(&self) -> SharedTask {
         self.inner.task()
+    }
+
+    fn seen(&self) -> f64 {
+        self.inner.seen()
     }
 
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {

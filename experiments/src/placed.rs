@@ -101,6 +101,10 @@ impl Environment for Placed {
         self.inner.task()
     }
 
+    fn seen(&self) -> f64 {
+        self.inner.seen()
+    }
+
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {
         self.inner.simulator()
     }

@@ -67,6 +67,11 @@ impl FruitSwapEnv {
     /// # Errors
     /// None: the bounds are constants.
     pub fn new() -> Result<Self, EnvError> {
+        Self::named(FRUIT_SWAP)
+    }
+
+    /// The same under another name.
+    pub(super) fn named(id: &str) -> Result<Self, EnvError> {
         let ([left, right], [low, high]) = (FRUIT_SWAP_REACH_X, FRUIT_SWAP_REACH_Z);
         let bounds = BoxSpace::new(
             vec![left, low, 0.0, left, low, left, low],
@@ -82,7 +87,7 @@ impl FruitSwapEnv {
             step_seconds: Some(FRUIT_SWAP_STEP_SECONDS),
             score: Some(ScoreRange { min: 0.0, max: FRUIT_SWAP_REWARD }),
             tasks: FRUIT_SWAP_ARRANGEMENTS,
-            ..EnvSpec::of_spaces(FRUIT_SWAP, bounds, BoxSpace::symmetric(3, 1.0))
+            ..EnvSpec::of_spaces(id, bounds, BoxSpace::symmetric(3, 1.0))
         };
         let (start, state) = drawn(0, None);
         Ok(Self { spec, state, seen: state.observation(), phase: Phase::Before, start, stage: 0 })

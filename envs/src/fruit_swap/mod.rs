@@ -16,6 +16,10 @@
 //! | `ring`, the best that sees only the present | 20,000 | 49.9 % | 1/2: from three of six starts |
 //! | `memoryless`, which guesses as the data would | 20,000 | 14.6 % | 4/27 = 14.8 % |
 //!
+//! `fruit-swap-held-v0`, `fruit-swap-blank-v0` and `fruit-swap-noise-v0` show the fruits through a sensor that fails in 30 % of the
+//! steps ([`crate::Disturbed`]). The oracle, which takes for true what it is shown, there succeeds in 98.8, 74.1 and 91.6 % of
+//! 2,000 episodes.
+//!
 //! Source: the robot task of Chen et al., "Diffusion Forcing: Next-token Prediction Meets Full-Sequence Diffusion" (NeurIPS
 //! 2024, arXiv 2407.01392), section 4.4, in which an arm sees the fruits through cameras. Here it is two-dimensional (a
 //! vertical plane), kinematic, and observed exactly; sizes, tolerances, order and limits are this project's.

@@ -7,17 +7,46 @@ use crate::fruit_swap::{
     FruitSwapDynamics, FruitSwapEnv, FruitSwapOptions, FruitSwapPolicy, generate_fruit_swap,
 };
 use crate::suite::Suite;
-use crate::{Area, Entry, EnvError, Scene, TimeLimit, Zone};
+use crate::{
+    Area, Disturbance, DisturbanceKind, Disturbed, Entry, EnvError, Environment, Scene, TimeLimit, Zone,
+};
 
 const ABOUT: &str = "swap two fruits through a free slot with a hand, the apple first: what is next cannot be seen, only \
                      remembered; scores are percentages of successes";
+
+/// The same where the fruits are seen by a sensor that fails, in 5 steps at a time and three of ten in all. Noise is of a third of
+/// the way from slot to slot: what is on which takes more than one look.
+const DISTURBED: [(&str, &str, DisturbanceKind); 3] = [
+    (
+        "fruit-swap-held-v0",
+        "the swap with a sensor that stands still in 30 % of the steps",
+        DisturbanceKind::Held,
+    ),
+    (
+        "fruit-swap-blank-v0",
+        "the swap with a sensor that shows nothing in 30 % of the steps",
+        DisturbanceKind::Blank,
+    ),
+    (
+        "fruit-swap-noise-v0",
+        "the swap with a sensor that is off by 5 cm (sd) in 30 % of the steps",
+        DisturbanceKind::Noise { sd: 0.05 },
+    ),
+];
+const SHARE: f64 = 0.3;
+const LENGTH: usize = 5;
 
 /// The suite.
 pub(crate) struct FruitSwaps;
 
 impl Suite for FruitSwaps {
     fn names(&self) -> Vec<(String, String)> {
-        vec![(FRUIT_SWAP.into(), ABOUT.into())]
+        let disturbed = DISTURBED.iter().map(|(id, about, _)| (*id, *about));
+        [(FRUIT_SWAP, ABOUT)]
+            .into_iter()
+            .chain(disturbed)
+            .map(|(id, about)| (id.into(), about.into()))
+            .collect()
     }
 
     fn also(&self) -> &'static str {
@@ -25,7 +54,13 @@ impl Suite for FruitSwaps {
     }
 
     fn entry(&self, id: &str) -> Option<Result<Entry, EnvError>> {
-        (id == FRUIT_SWAP).then(|| Ok(entry()))
+        if id == FRUIT_SWAP {
+            return Some(Ok(entry()));
+        }
+        DISTURBED
+            .iter()
+            .find(|(known, ..)| *known == id)
+            .map(|(id, about, kind)| Ok(disturbed(id, about, *kind)))
     }
 
     fn resolve(&self, _typed: &str) -> Option<Result<String, EnvError>> {
@@ -34,14 +69,34 @@ impl Suite for FruitSwaps {
 }
 
 fn entry() -> Entry {
-    Entry::new(|| Ok(Box::new(TimeLimit::new(FruitSwapEnv::new()?, FRUIT_SWAP_STEPS)?)))
+    with_policies(Entry::new(|| Ok(Box::new(limited(FRUIT_SWAP)?))))
         .about(ABOUT)
+        .data(|rows, seed, progress| generate_fruit_swap(&FruitSwapOptions { rows, seed }, progress))
+        .dynamics(Arc::new(FruitSwapDynamics))
+}
+
+/// What is trained on is recorded where all is seen, so that no data belong to it. Nor do dynamics: what is shown is not the
+/// whole state.
+fn disturbed(id: &'static str, about: &str, kind: DisturbanceKind) -> Entry {
+    let make = move || {
+        let features = vec!["apple".to_owned(), "orange".to_owned()];
+        let disturbance = Disturbance { kind, share: SHARE, length: LENGTH, features };
+        let env: Box<dyn Environment> = Box::new(Disturbed::new(limited(id)?, &disturbance)?);
+        Ok(env)
+    };
+    with_policies(Entry::new(make)).about(about)
+}
+
+fn limited(id: &str) -> Result<TimeLimit<FruitSwapEnv>, EnvError> {
+    TimeLimit::new(FruitSwapEnv::named(id)?, FRUIT_SWAP_STEPS)
+}
+
+fn with_policies(entry: Entry) -> Entry {
+    entry
         .policy("oracle", || Ok(Box::new(FruitSwapPolicy::oracle())))
         .policy("memoryless", || Ok(Box::new(FruitSwapPolicy::memoryless())))
         .policy("ring", || Ok(Box::new(FruitSwapPolicy::ring())))
-        .data(|rows, seed, progress| generate_fruit_swap(&FruitSwapOptions { rows, seed }, progress))
         .scene(scene())
-        .dynamics(Arc::new(FruitSwapDynamics))
 }
 
 /// The view from the side, x to the right and z up: the table, and on each slot the disc in which a fruit's centre counts as

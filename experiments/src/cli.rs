@@ -116,7 +116,7 @@ pub enum Command {
     /// Drive a recorded loop again: the same observations, seeds and rows must give the same commands, bit for bit.
     #[command(
         after_help = "Example: forethought eval maze2d-umaze --latency measured --recordings --episodes 2 --out runs/loop\n         \
-                      forethought replay runs/loop/loops/*.txt --out runs/replay"
+                      forethought replay runs/loop/loops/NAME.txt --out runs/replay"
     )]
     Replay(ReplayArgs),
     /// Serve an agent to other programs: JSON lines over TCP, on loopback (experiments/SERVE.md).

@@ -77,7 +77,8 @@ pub fn checkpoint_or_refusal(id: &str) -> Result<PathBuf, Failure> {
     if let Some(path) = checkpoint(id) {
         return Ok(path);
     }
-    let train = match entry(id).is_ok_and(|entry| entry.has_data()) {
+    // What there is not is not to be trained for either.
+    let train = match entry(id)?.has_data() {
         true => format!("train one with `forethought collect {id}` and `forethought train {id}`"),
         false => format!("train one on recorded data with `forethought train {id} --data FILE`"),
     };
@@ -88,7 +89,7 @@ pub fn checkpoint_or_refusal(id: &str) -> Result<PathBuf, Failure> {
              checkpoints in {VARIABLE}, name a checkpoint with --checkpoint, or {train}",
             places.join(" or ")
         ),
-        None => format!("no checkpoint comes with `{id}`: {train}, then name it with --checkpoint"),
+        None => format!("no checkpoint comes with `{id}`: {train}, then name its folder"),
     }))
 }
 
@@ -135,8 +136,10 @@ mod tests {
     fn a_missing_checkpoint_is_refused_with_the_remedy() {
         let message = checkpoint_or_refusal("PointMaze_Large-v3").unwrap_err().to_string();
         assert!(
-            message.contains("no checkpoint comes with") && message.contains("--checkpoint"),
+            message.contains("no checkpoint comes with") && message.contains("name its folder"),
             "{message}"
         );
+        let message = checkpoint_or_refusal("maze2d-umazee-v1").unwrap_err().to_string();
+        assert!(message.contains("maze2d-umaze-v1"), "what was meant is named: {message}");
     }
 }

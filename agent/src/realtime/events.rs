@@ -34,11 +34,13 @@ pub enum Event {
     PlannerPanic,
     /// The validator refused a plan.
     PlanRefused,
+    /// A plan was cut short by its deadline; those of a robot that waits are meant to be, and do not count.
+    PlanCut,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::BadObservation,
         Self::StalePlan,
         Self::OtherEpisode,
@@ -52,6 +54,7 @@ impl Event {
         Self::PlannerError,
         Self::PlannerPanic,
         Self::PlanRefused,
+        Self::PlanCut,
     ];
 
     /// Name in reports.
@@ -70,6 +73,7 @@ impl Event {
             Self::PlannerError => "planner-error",
             Self::PlannerPanic => "planner-panic",
             Self::PlanRefused => "plan-refused",
+            Self::PlanCut => "plan-cut",
         }
     }
 }

@@ -174,6 +174,8 @@ pub struct Recording {
     pub episodes: Vec<RecordedEpisode>,
     /// Lines that are missing.
     pub lost: u64,
+    /// Whether it ends in the middle of a line.
+    pub cut: bool,
     /// The file.
     pub path: PathBuf,
 }
@@ -199,6 +201,7 @@ impl Recording {
                 if number == 1 {
                     return Err(wrong(1, "this is no recording of a loop"));
                 }
+                read.cut = !bytes.is_empty();
                 break;
             }
             let line = std::str::from_utf8(&bytes).map_err(|_| wrong(number, "it is no text"))?;
@@ -207,7 +210,18 @@ impl Recording {
         }
         // What was reset before its first tick was no episode.
         read.episodes.retain(|episode| !episode.ticks.is_empty());
-        Ok(read)
+        let gap =
+            |pair: &[TickLine]| (pair[0].tick + 1 != pair[1].tick).then_some((pair[0].epoch, pair[1].tick));
+        let gaps = read.episodes.iter().filter_map(|episode| episode.ticks.windows(2).find_map(gap));
+        match gaps.into_iter().next().filter(|_| read.lost == 0) {
+            Some((epoch, tick)) => Err(AgentError::Recording {
+                path: path.to_owned(),
+                problem: format!(
+                    "tick {tick} of episode {epoch} does not follow the one before it: the file was changed"
+                ),
+            }),
+            None => Ok(read),
+        }
     }
 
     fn begin(&mut self, line: &str) -> Option<()> {

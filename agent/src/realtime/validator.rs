@@ -13,7 +13,10 @@ pub enum Refusal {
     #[error("{0} plans for one request")]
     Count(usize),
     /// Planning was stopped before any of it was settled.
-    #[error("the budget ran out before the plan's first frames were settled: raise `realtime.deadline_s`")]
+    #[error(
+        "the budget ran out before the plan's first frames were settled: raise `realtime.deadline_s`, or \
+         for plans of a robot that waits `realtime.first_deadline_s`"
+    )]
     Unsettled,
     /// No frames.
     #[error("the plan has no frames")]

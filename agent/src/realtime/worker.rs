@@ -205,7 +205,12 @@ impl Worker {
         let plan = match made {
             // The next one is to look at everything that there was no time for, and not only at what this one came to.
             Ok(plan) if hurried => Plan { memory: Memory::default(), ..plan },
-            Ok(plan) => plan,
+            Ok(plan) => {
+                if plan.status == PlanStatus::Cut {
+                    self.link.events.note(Event::PlanCut, now);
+                }
+                plan
+            }
             Err(trouble) => {
                 self.write_down(Made::Failure { rows: rows_granted });
                 return self.tell(&trouble, now);

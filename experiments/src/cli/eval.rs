@@ -102,7 +102,7 @@ pub struct EvalArgs {
 /// Options of `replay`.
 #[derive(Args, Debug)]
 pub struct ReplayArgs {
-    /// A recording of a loop, as `eval --latency ... --recordings` and the library write them.
+    /// A recording of a loop, as `eval --latency ... --recordings` (in the folder `loops`) and the library write them.
     #[arg(value_name = "FILE")]
     pub recording: PathBuf,
     /// Checkpoint to plan with. Default: the one that the recording names, or the one that comes with the project.

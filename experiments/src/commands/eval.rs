@@ -95,6 +95,11 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         }
         None => 0,
     };
+    if args.recordings && loops.is_empty() && scored > 0 {
+        console::note(
+            "nothing was recorded: only loops are, in a world that does not wait; give --latency measured, or 80ms",
+        );
+    }
     finish(args, &agenda, &out, [scored, timed], &loops)
 }
 

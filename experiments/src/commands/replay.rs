@@ -90,16 +90,23 @@ fn tell(
         ))?;
         files.iter().try_for_each(|file| console::line(format_args!("{}", file.display())))?;
     }
+    if recording.cut {
+        console::note(format_args!(
+            "{} ends in the middle of a line: what is whole was driven again",
+            recording.path.display()
+        ));
+    }
     match differs {
         None if args.json => Ok(()),
         None => console::line(format_args!("every command is the recorded one, bit for bit")),
         Some((line, command)) => Err(Failure::broken(format!(
-            "tick {} of episode {} comes out otherwise: {:?} ({}) was commanded, and now {command:?}; another processor, another \
-             version of the program (the recording is of {}) or another planner rounds otherwise",
+            "tick {} of episode {} comes out otherwise: {:?} ({}) was commanded, and now {:?}; the file was changed, or another \
+             processor, another version of the program (the recording is of {}) or another planner rounds otherwise",
             line.tick,
             line.epoch,
             line.command,
             line.rung.name(),
+            command.as_deref().unwrap_or_default(),
             recording.header.version
         ))),
     }

@@ -142,6 +142,10 @@ impl<'a> Situation<'a> {
 
 /// Frames of the plan in force that lie behind, and the distance from it.
 fn progress(request: &Request<'_>, now: &InForce<'_>) -> (usize, f64) {
+    // Asked again before anything was done, the robot is where it was, and not at the frame that is nearest to there.
+    if now.executed == 0 {
+        return (0, 0.0);
+    }
     let along = |frames| request.task.progress(frames, request.observation);
     // After promised frames the row that is due comes next, and none that was executed already.
     let due = now.executed.checked_sub(1).filter(|_| request.committed > 0);

@@ -89,7 +89,9 @@ pub fn checkpoint_or_refusal(id: &str) -> Result<PathBuf, Failure> {
              checkpoints in {VARIABLE}, name a checkpoint with --checkpoint, or {train}",
             places.join(" or ")
         ),
-        None => format!("no checkpoint comes with `{id}`: {train}, then name its folder"),
+        None => format!(
+            "no checkpoint comes with `{id}`: {train}, then name its folder, with --checkpoint where the command has it"
+        ),
     }))
 }
 

@@ -122,6 +122,15 @@ fn a_client_is_driven_as_an_agent_drives() {
     let whole = client.ask(&json!({ "plan": { "observation": observation } }))["planned"].clone();
     let frames = whole["frames"].as_u64().unwrap() as usize;
     assert!(!whole["cut"].as_bool().unwrap() && whole["actions"].as_array().unwrap().len() == 2 * frames);
+    // Asked again and again before anything is done, a plan goes on beginning where the robot is.
+    for deadline in [None, Some(5.0), None, Some(5.0), None, Some(0.0), Some(0.0), Some(0.0)] {
+        let asked = json!({ "plan": { "observation": observation, "deadline_ms": deadline } });
+        let planned = client.ask(&asked)["planned"]["observations"].clone();
+        let first: Vec<f64> = (0..2).map(|i| planned[i].as_f64().unwrap()).collect();
+        // The fastest there is moves 5 cm in a step.
+        let away = (first[0] - observation[0]).hypot(first[1] - observation[1]);
+        assert!(away < 0.15, "{first:?} from {observation:?}");
+    }
 }
 
 #[test]

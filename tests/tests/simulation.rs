@@ -107,14 +107,26 @@ fn a_recording_that_was_cut_off_is_read_up_to_its_last_whole_line_and_a_changed_
     let cut = scratch.path().join("cut.txt");
     for share in [6, 7, 9] {
         fs::write(&cut, &text[..text.len() * share / 10]).unwrap();
-        assert!(Recording::read(&cut).unwrap().episodes[0].ticks.len() > 10);
+        let read = Recording::read(&cut).unwrap();
+        assert!(read.episodes[0].ticks.len() > 10 && read.cut);
         assert_eq!(again(&cut).differs, None);
     }
+    assert!(!Recording::read(&path).unwrap().cut);
     // A command that was never given.
     let lines: Vec<&str> = text.lines().collect();
     let at = lines.iter().rposition(|line| line.starts_with("tick") && line.contains(" plan ")).unwrap();
     let (rest, _) = lines[at].rsplit_once('|').unwrap();
     let changed = format!("{rest}| 0.25 -0.25");
+    // A tick under another number, as if one were missing.
+    let (tick, now) = (0..at).rev().find_map(|i| Some((i, lines[i].strip_prefix("tick ")?))).unwrap();
+    let mut words: Vec<String> = now.split(' ').map(str::to_owned).collect();
+    words[1] = (words[1].parse::<u64>().unwrap() + 1).to_string();
+    let renumbered = format!("tick {}", words.join(" "));
+    let mut of_ticks = lines.clone();
+    of_ticks[tick] = &renumbered;
+    fs::write(&cut, of_ticks.join("\n") + "\n").unwrap();
+    let said = Recording::read(&cut).unwrap_err().to_string();
+    assert!(said.contains("the file was changed"), "{said}");
     let mut lines: Vec<&str> = lines;
     lines[at] = &changed;
     fs::write(&cut, lines.join("\n") + "\n").unwrap();

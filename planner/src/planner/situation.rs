@@ -232,8 +232,8 @@ mod tests {
         let observations = (1..=20).map(f64::from).collect();
         let plan = Plan { frames: 20, observations, actions: vec![0.0; 20], ..Plan::default() };
         let task = GoalTask::new(&[0], &[20.0], 10.0);
-        let progress = |observation: f64, committed: usize| {
-            let in_force = Some(InForce { plan: &plan, executed: 6 });
+        let after = |executed: usize, observation: f64, committed: usize| {
+            let in_force = Some(InForce { plan: &plan, executed });
             let request = Request { in_force, committed, ..Request::new(&[], &task, 1) };
             let observation = [observation];
             let leg = Leg::direct(&Request { observation: &observation, ..request });
@@ -242,9 +242,11 @@ mod tests {
                 .unwrap()
                 .progress
         };
+        let progress = |observation: f64, committed: usize| after(6, observation, committed);
         // Where the sixth frame is, and then a step before the first.
         assert_eq!((progress(6.0, 0), progress(6.0, 1)), ((6, 0.0), (6, 0.0)));
         assert_eq!(progress(0.5, 1), (6, 5.5), "not on the plan any more, and its next frame is the seventh");
         assert_eq!(progress(0.5, 0), (1, 0.5), "where nothing is promised the robot says how far it is");
+        assert_eq!(after(0, 0.5, 0), (0, 0.0), "asked again, it has gone nowhere");
     }
 }

@@ -68,6 +68,14 @@ pub enum EnvError {
         /// Its reason.
         source: std::io::Error,
     },
+    /// The physics engine of an environment could not be had, or could not go on.
+    #[error("`{}`: {source}", printable(.id))]
+    Engine {
+        /// Environment id.
+        id: String,
+        /// What the engine says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A worker thread ended without an answer.
     #[error("an environment worker stopped: {}", printable(.0))]
     Worker(String),

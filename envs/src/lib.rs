@@ -2,8 +2,9 @@
 //!
 //! Nothing in this crate knows of a planner. It holds the [`Environment`] trait that the rest of the
 //! workspace steps, a registry of environments by name, the point-mass mazes in pure Rust (exact against
-//! MuJoCo), a toy car, a hand that swaps two fruits and a hall to cross with their data generators, the HDF5 layout of D4RL
-//! and the `.npz` layout of OGBench, and what a sequence model trains on: windows and a normaliser.
+//! MuJoCo), a toy car, a hand that swaps two fruits and a hall to cross with their data generators, environments on MuJoCo
+//! itself where it is installed, the HDF5 layout of D4RL and the `.npz` layout of OGBench, and what a sequence model trains
+//! on: windows and a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod crossing;
@@ -18,6 +19,7 @@ pub mod fruit_swap;
 #[cfg(feature = "gymnasium")]
 pub mod gymnasium;
 pub mod maze;
+pub mod mujoco;
 mod policy;
 mod printable;
 mod registry;

@@ -9,12 +9,13 @@ use crate::crossing::Crossings;
 use crate::data::{DataLayout, Dataset};
 use crate::fruit_swap::FruitSwaps;
 use crate::maze::{Mazes, OgBenchMazes};
+use crate::mujoco::MujocoSuite;
 use crate::suite::Suite;
 use crate::toy_car::ToyCars;
 use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
 
 /// Every suite, in the order in which names are listed.
-const SUITES: [&dyn Suite; 5] = [&Mazes, &OgBenchMazes, &ToyCars, &FruitSwaps, &Crossings];
+const SUITES: [&dyn Suite; 6] = [&Mazes, &OgBenchMazes, &ToyCars, &FruitSwaps, &Crossings, &MujocoSuite];
 /// Longer names are shortened where they become names of files.
 const MAX_FILE_NAME: usize = 64;
 

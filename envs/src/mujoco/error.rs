@@ -122,7 +122,7 @@ impl MujocoError {
 
 /// MuJoCo's messages have line breaks in them, which would be shown as escapes.
 fn one_line(text: &str) -> String {
-    text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
+    text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
         let wrong = MujocoError::of_model("text", "XML Error: unrecognized\nElement 'geom', line 2\n");
         assert_eq!(
             wrong.to_string(),
-            "text: MuJoCo refuses the model: XML Error: unrecognized, Element 'geom', line 2"
+            "text: MuJoCo refuses the model: XML Error: unrecognized Element 'geom', line 2"
         );
     }
 

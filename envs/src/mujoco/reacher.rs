@@ -33,10 +33,10 @@ const DRAWN_BEND: f64 = 2.4;
 const SUBSTEPS: usize = 4;
 /// Observation entries of the tip.
 const TIP: [usize; 2] = [4, 5];
-/// Stiffness and damping of the reference policy, newtons per metre and newton metres a radian per second: about
-/// critically damped when the arm is stretched.
-const STIFFNESS: f64 = 12.0;
-const DAMPING: f64 = 0.12;
+/// Stiffness (newtons per metre) and damping of shoulder and elbow (newton metres per radian a second) of the reference
+/// policy: of 24 combinations tried over 150 episodes, one of the two with which most end at their goal (0.98).
+const STIFFNESS: f64 = 20.0;
+const DAMPING: [f64; 2] = [0.2, 0.02];
 /// Torques of a full action, newton metres: as in the model.
 const GEARS: [f64; 2] = [0.4, 0.2];
 
@@ -235,8 +235,8 @@ impl Policy for ReacherPolicy {
         let whole = shoulder + elbow;
         let of_elbow = FORE * (whole.cos() * pull[1] - whole.sin() * pull[0]);
         let of_shoulder = UPPER * (shoulder.cos() * pull[1] - shoulder.sin() * pull[0]) + of_elbow;
-        *at_shoulder = ((of_shoulder - DAMPING * turning) / GEARS[0]).clamp(-1.0, 1.0);
-        *at_elbow = ((of_elbow - DAMPING * bending) / GEARS[1]).clamp(-1.0, 1.0);
+        *at_shoulder = ((of_shoulder - DAMPING[0] * turning) / GEARS[0]).clamp(-1.0, 1.0);
+        *at_elbow = ((of_elbow - DAMPING[1] * bending) / GEARS[1]).clamp(-1.0, 1.0);
         Ok(())
     }
 }

@@ -252,7 +252,8 @@ impl MujocoSim {
         self.restore(&state.values)
     }
 
-    /// Reads a sensor. One with a delay is read as of now, without interpolation.
+    /// Reads a sensor. One with a delay is read as of now, without interpolation (`mj_readSensor`), where MuJoCo's own array of
+    /// readings has it as of the beginning of the last time step.
     ///
     /// # Errors
     /// [`MujocoError::Length`] where `out` has another length than the sensor of this number in this model.

@@ -12,6 +12,8 @@ use forethought_envs::{
     VectorEnv, catalogue, make, policy,
 };
 
+use nalgebra::{Matrix2, Vector2};
+
 use crate::{SCENE, library};
 
 fn reacher() -> Option<MujocoEnv<Reacher>> {
@@ -92,26 +94,34 @@ fn observations_and_rewards_are_the_arms_geometry() {
     }
 }
 
-/// Ten degrees of torque for a while against the same in small steps: an arm at rest with its elbow free turns by
-/// `tau / I` at first, `I` the inertia seen by the shoulder.
+/// A first push from rest: four implicit steps of `M dv = (tau - D v) dt`, with the inertia of the capsules.
 #[test]
 fn a_first_push_accelerates_as_the_inertia_says() {
     let Some(mut env) = reacher() else { return };
     env.reset(&Start { position: Some(vec![0.0, 0.0]), ..Start::seed(0) }).unwrap();
-    let mut mass = [[0.0; 2]; 2];
-    // Two thin rods about their joints, less than two per cent off from the capsules; armature 0.001 each.
-    let (l1, l2, m1, m2) = (0.25_f64, 0.2_f64, 0.3, 0.2);
-    let fore = m2 * l2 * l2 / 3.0;
+    let (l1, l2, m1, m2, armature, damping, dt) = (0.25_f64, 0.2_f64, 0.3, 0.2, 0.001, 0.02, 0.005);
+    // Of a capsule about its middle: a cylinder, and half a ball at each end.
+    let about_middle = |mass: f64, length: f64| {
+        let radius = 0.015_f64;
+        let ends = mass / (1.0 + 0.75 * length / radius);
+        (mass - ends) * (length * length / 12.0 + radius * radius / 4.0)
+            + ends * (0.4 * radius * radius + length * length / 4.0 + 0.375 * length * radius)
+    };
+    let fore = about_middle(m2, l2) + m2 * l2 * l2 / 4.0;
     let cross = fore + m2 * l1 * l2 / 2.0;
-    mass[0] = [m1 * l1 * l1 / 3.0 + m2 * l1 * l1 + 2.0 * m2 * l1 * l2 / 2.0 + fore + 0.001, cross];
-    mass[1] = [cross, fore + 0.001];
-    let det = mass[0][0] * mass[1][1] - mass[0][1] * mass[1][0];
-    let (shoulder, elbow) = (0.1 * 0.4 * mass[1][1] / det, -0.1 * 0.4 * mass[1][0] / det);
+    let whole = about_middle(m1, l1) + m1 * l1 * l1 / 4.0 + m2 * l1 * l1 + m2 * l1 * l2 + fore;
+    let mass = Matrix2::new(whole + armature, cross, cross, fore + armature);
+    let implicit = (mass + Matrix2::identity() * (dt * damping)).try_inverse().unwrap();
+    let mut speed = Vector2::zeros();
+    for _ in 0..4 {
+        speed = implicit * (mass * speed + Vector2::new(0.1 * 0.4, 0.0) * dt);
+    }
     env.step(&[0.1, 0.0]).unwrap();
-    let seen = env.observation();
-    // 20 ms, in which damping takes a few per cent: within ten.
-    assert!((seen[2] / (0.02 * shoulder) - 1.0).abs() < 0.1, "{} {}", seen[2], 0.02 * shoulder);
-    assert!((seen[3] / (0.02 * elbow) - 1.0).abs() < 0.1, "{} {}", seen[3], 0.02 * elbow);
+    let seen = &env.observation()[2..4];
+    // The arm bends by half a degree meanwhile, which is left out here.
+    for (ours, theirs) in speed.iter().zip(seen) {
+        assert!((ours / theirs - 1.0).abs() < 0.003, "{speed} {seen:?}");
+    }
 }
 
 #[test]
@@ -169,7 +179,7 @@ fn what_cannot_be_honoured_is_refused_and_changes_nothing() {
     };
     for (snapshot, says) in [
         (with(|s| s.env_id = "toy-car-v0".into()), "was taken in `toy-car-v0`"),
-        (with(|s| drop(s.state.pop())), "two numbers of its goal"),
+        (with(|s| s.state.truncate(s.state.len() - 1)), "two numbers of its goal"),
         (with(|s| s.state.truncate(3)), "numbers and 3 words"),
         (with(|s| s.state[1] = f64::NAN), "snapshot state[1] is NaN"),
         (with(|s| s.words[0] = 7), "phase"),
@@ -222,7 +232,7 @@ fn the_spring_brings_the_tip_to_its_goal() {
         there += usize::from(last.success);
     }
     println!("{there} of 200 at their goal");
-    assert!(there > 140, "{there}");
+    assert!(there > 185, "{there}");
 }
 
 #[test]

@@ -135,9 +135,9 @@ fn a_sites_jacobian_is_the_slope_of_its_place() {
         // Angular velocity in the world: twice the vector part of dq q*.
         let (dw, dx, dy, dz) = (hw - lw, hx - lx, hy - ly, hz - lz);
         let spin = [
-            x * -dw + w * dx + y * -dz + z * dy,
-            y * -dw + w * dy + z * -dx + x * dz,
-            z * -dw + w * dz + x * -dy + y * dx,
+            w * dx - x * dw + y * dz - z * dy,
+            w * dy - y * dw + z * dx - x * dz,
+            w * dz - z * dw + x * dy - y * dx,
         ];
         for axis in 0..3 {
             assert!(
@@ -184,7 +184,7 @@ fn models_that_do_not_load_are_refused_in_mujocos_words() {
     let refused = |text: &str| MujocoModel::from_text(&library, text).unwrap_err();
     for (text, says) in [
         ("", "the model's text: MuJoCo refuses"),
-        ("<mujoco>", "line"),
+        ("<mujoco>", "Line number=1"),
         ("<mujoco>\0</mujoco>", "zero byte"),
         ("<mujoco><worldbody>\n<body><geom siz=\"1\"/></body></worldbody></mujoco>", "line 2"),
         ("<mujoco><worldbody><body><joint/></body></worldbody></mujoco>", "mass and inertia"),

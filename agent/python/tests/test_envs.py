@@ -33,7 +33,11 @@ def test_every_environment_is_found_by_its_name():
     names = [name for name, _ in forethought._native.catalogue()]
     assert set(NAMES) < set(names)
     for name in names:
-        env = gymnasium.make(f"forethought/{name}")
+        try:
+            env = gymnasium.make(f"forethought/{name}")
+        except RuntimeError as problem:
+            assert "-mujoco-" in name and "MuJoCo" in str(problem), f"{name}: {problem}"
+            continue
         obs, info = env.reset(seed=0)
         assert obs in env.observation_space and info["success"] in (True, False)
     with pytest.raises(gymnasium.error.Error):

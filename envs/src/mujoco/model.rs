@@ -83,7 +83,8 @@ impl MujocoModel {
         let mut data = Data::new(&compiled).ok_or(MujocoError::NoData)?;
         let mut time = [0.0];
         data.step(1);
-        if !data.read(TIME, &mut time) || !(time[0].is_finite() && time[0] > 0.0) {
+        let read = data.read(TIME, &mut time) && time[0].is_finite() && time[0] > 0.0;
+        if !read {
             let problem = format!("one step takes {} s: give `option` a positive `timestep`", time[0]);
             return Err(MujocoError::of_model(name, &problem));
         }

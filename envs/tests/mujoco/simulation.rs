@@ -113,7 +113,7 @@ fn a_sites_jacobian_is_the_slope_of_its_place() {
     let site = model.id(MujocoObject::Site, "tip").unwrap();
     let mut sim = model.simulate().unwrap();
     let at = [0.3, -0.7];
-    let mut look = |sim: &mut MujocoSim, angles: [f64; 2]| {
+    let look = |sim: &mut MujocoSim, angles: [f64; 2]| {
         let (mut p, mut q) = ([0.0; 3], [0.0; 4]);
         sim.write(MujocoPart::Positions, &angles).unwrap();
         sim.forward();

@@ -1,6 +1,6 @@
 //! `forethought envs`: the environments there are.
 
-use forethought_envs::{catalogue, entry, families, make};
+use forethought_envs::{EnvError, catalogue, entry, families, make};
 use serde_json::json;
 
 use crate::cli::ListArgs;
@@ -20,9 +20,28 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
         words("comes with"),
         words("what it is"),
     ]);
-    let mut list = Vec::new();
+    let (mut list, mut missing) = (Vec::new(), Vec::new());
     for (id, about) in catalogue() {
-        let spec = make(&id)?.spec().clone();
+        let spec = match make(&id) {
+            Ok(env) => env.spec().clone(),
+            // Listed all the same: what is missing can be installed.
+            Err(error @ EnvError::Engine { .. }) => {
+                let unknown = || "-".to_owned();
+                table.row([
+                    id.clone(),
+                    unknown(),
+                    unknown(),
+                    unknown(),
+                    unknown(),
+                    String::new(),
+                    about.clone(),
+                ]);
+                list.push(json!({ "environment": id, "about": about, "unavailable": error.to_string() }));
+                missing.push(error.to_string());
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let (checkpoint, configuration) = (shipped::checkpoint(&id), shipped::configuration(&id).is_some());
         let steps = spec.max_episode_steps.map_or("-".into(), |steps| steps.to_string());
         let comes_with = match (checkpoint.is_some(), configuration) {
@@ -48,6 +67,9 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
         console::print(&table)?;
         for family in families() {
             console::line(format_args!("\nAlso {family}."))?;
+        }
+        for problem in missing {
+            console::line(format_args!("\nNot here: {problem}."))?;
         }
     }
     Ok(())

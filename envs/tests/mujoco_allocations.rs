@@ -1,0 +1,75 @@
+//! Steps of a simulation and of an environment on MuJoCo allocate nothing here; what MuJoCo does in its own arena is its own.
+//!
+//! Counted by a global allocator, which is why this test has a binary of its own; the count is per thread, so that the
+//! harness's threads do not disturb it.
+#![allow(unsafe_code, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use forethought_envs::mujoco::{MUJOCO_VARIABLE, MujocoLibrary, MujocoModel, Reacher};
+use forethought_envs::{Environment, Start};
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counting.
+struct Counting;
+
+// SAFETY: every call is passed on unchanged to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // A thread that is being torn down has no counter any more; nothing is measured there.
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of this thread while it does something.
+fn counted(act: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.with(Cell::get);
+    act();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+#[test]
+fn steps_allocate_nothing() {
+    let library = match MujocoLibrary::find() {
+        Ok(library) => library,
+        Err(error) if std::env::var_os(MUJOCO_VARIABLE).is_none_or(|named| named.is_empty()) => {
+            println!("LEFT OUT: {error}");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let model = MujocoModel::from_text(&library, include_str!("../interop/mujoco_scene.xml")).unwrap();
+    let mut sim = model.simulate().unwrap();
+    let (mut state, sensor, mut reading) =
+        (vec![0.0; model.state_len()], model.sensor("blue").unwrap(), [0.0; 4]);
+    let mut env = Reacher::with_library(&library).unwrap();
+    env.reset(&Start::seed(0)).unwrap();
+    let act = |sim: &mut forethought_envs::mujoco::MujocoSim, state: &mut [f64], reading: &mut [f64]| {
+        sim.set_control(&[0.1, -0.1, 0.2, 0.5]).unwrap();
+        sim.step(10).unwrap();
+        sim.state(state).unwrap();
+        sim.restore(state).unwrap();
+        sim.forward();
+        sim.sensor(sensor, reading).unwrap();
+    };
+    let allocated = counted(|| {
+        for _ in 0..50 {
+            act(&mut sim, &mut state, &mut reading);
+            env.step(&[0.3, -0.2]).unwrap();
+        }
+    });
+    assert_eq!(allocated, 0);
+    assert!(counted(|| drop(sim.save())) > 0, "the counter counts");
+}

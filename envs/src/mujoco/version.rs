@@ -20,7 +20,8 @@ impl MujocoVersion {
     /// First release that is not used, as nobody has looked at it.
     pub const TOO_NEW: Self = Self::new(5, 0, 0);
     /// Releases whose states, calls and trajectories were tried against Python's bindings, the oldest first
-    /// (`envs/interop/mujoco_parity.py`). Those in between are used too.
+    /// (`envs/interop/mujoco_parity.py`). Those in between are used too. 3.6.0 alone reads meshes (OBJ, STL) by plug-ins beside
+    /// the library, which are not loaded: with it models with such files are refused.
     pub const TRIED: [Self; 6] = [
         Self::new(3, 5, 0),
         Self::new(3, 6, 0),

@@ -196,11 +196,16 @@ fn models_that_do_not_load_are_refused_in_mujocos_words() {
     }
     let mesh = r#"<mujoco><asset><mesh name="m" file="m.obj"/></asset><worldbody><geom type="mesh" mesh="m"/></worldbody></mujoco>"#;
     assert!(matches!(refused(mesh), MujocoError::Asset { problem, .. } if problem.contains("m.obj")));
-    let cube = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n".as_bytes();
-    let loaded = MujocoModel::from_text_with(&library, mesh, &[("m.obj", cube)]).unwrap();
+    // Not a mesh: 3.6.0 reads those by plug-ins.
+    let whole = r#"<mujoco><include file="part.xml"/></mujoco>"#;
+    assert!(matches!(refused(whole), MujocoError::Asset { problem, .. } if problem.contains("part.xml")));
+    let part = ("part.xml", r#"<mujoco><worldbody><geom size="1"/></worldbody></mujoco>"#.as_bytes());
+    let loaded = MujocoModel::from_text_with(&library, whole, &[part]).unwrap();
     assert_eq!(loaded.count(MujocoObject::Geom), 1);
-    let twice = MujocoModel::from_text_with(&library, mesh, &[("m.obj", cube), ("m.obj", cube)]).unwrap_err();
+    let twice = MujocoModel::from_text_with(&library, whole, &[part, part]).unwrap_err();
     assert!(twice.to_string().contains("give each name once"), "{twice}");
+    let unnamed = MujocoModel::from_text_with(&library, whole, &[("a\0", b"")]).unwrap_err();
+    assert!(unnamed.to_string().contains("zero byte"), "{unnamed}");
     let gone = std::env::temp_dir().join("forethought-no-such-model.xml");
     assert!(MujocoModel::from_file(&library, &gone).unwrap_err().to_string().contains("no-such-model.xml"));
 }

@@ -87,7 +87,9 @@ fn planner(source: &PlannerError, text: String) -> PyErr {
 fn env(source: &EnvError, text: String) -> PyErr {
     match source {
         EnvError::Io { source, .. } => io(source, text),
-        EnvError::NeedsReset(_) | EnvError::Worker(_) | EnvError::Engine { .. } => PyRuntimeError::new_err(text),
+        EnvError::NeedsReset(_) | EnvError::Worker(_) | EnvError::Engine { .. } => {
+            PyRuntimeError::new_err(text)
+        }
         _ => PyValueError::new_err(text),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use burn::tensor::Device;
 use forethought_agent::{AgentError, AgentSettings, Follower, LoadedCheckpoint, RolloutConfig};
 use forethought_envs::{EnvSpec, TaskConfig};
-use forethought_planner::{DiffusionPlanner, Request, RowTimes};
+use forethought_planner::{DiffusionPlanner, Planner, Request, RowTimes};
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::PyDictMethods;
 use pyo3::types::PyDict;

@@ -40,7 +40,7 @@ impl Known {
         abar: &dyn Fn(u16) -> f64,
     ) -> Result<Self, PlannerError> {
         let (width, parts, f) = (layout.width(), layout.parts(), layout.frames_per_token);
-        let steps = History::steps(&request.history, layout)?;
+        let steps = request.history.steps(layout)?;
         let past = config.history.min(steps / f).min(layout.chunks.saturating_sub(1));
         // The last steps, and the present after them.
         let frames = past * f;
@@ -80,6 +80,9 @@ impl Known {
     /// Shows what was seen badly as a token at its level is: scaled, since it has its noise already; where nothing was seen,
     /// noise and nothing else.
     fn blur(&mut self, seed: u64, layout: &TokenLayout, steps: u16, abar: &dyn Fn(u16) -> f64) {
+        if self.level_tp.iter().all(|&level| level == 0) {
+            return;
+        }
         let of_slots = layout.part_of_slots();
         let mut rng = random::stream(seed, &[UNSEEN_STREAM]);
         let mut noise = vec![0.0; of_slots.len()];

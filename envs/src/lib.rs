@@ -20,6 +20,7 @@ pub mod fruit_swap;
 pub mod gymnasium;
 pub mod maze;
 pub mod mujoco;
+mod phase;
 mod policy;
 mod printable;
 mod registry;

@@ -14,6 +14,7 @@ use crate::crossing::{
     CROSSING_STEP_SECONDS, CROSSING_STOP_STEPS, CrossingCart, CrossingRobot, CrossingState, CrossingTask,
 };
 use crate::environment::{check_action, check_finite};
+use crate::phase::Phase;
 use crate::{
     Actuators, BoxSpace, EnvError, EnvSpec, Environment, Feature, FeatureKind, ScoreRange, SharedTask,
     Simulator, Snapshot, Start, Transition,
@@ -23,14 +24,6 @@ use crate::{
 pub const CROSSING: &str = "crossing-v0";
 /// Steps after which the protocol truncates an episode: 24 s, more than four times what the way takes at full speed.
 pub const CROSSING_EPISODE_STEPS: usize = 120;
-
-/// Where an episode stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Before,
-    Running,
-    Over,
-}
 
 /// Get across: observation (x, y, vx, vy of the robot; y and signed speed of each cart) in metres and metres per second, action
 /// the robot's acceleration (x, y) in metres per second squared, clipped to +-1.
@@ -201,11 +194,7 @@ impl Simulator for CrossingEnv {
     /// the seed; for each cart how many steps it still stands and how many words of its stream are used, with which all of
     /// its decisions to come are fixed.
     fn snapshot(&self) -> Snapshot {
-        let phase = match self.phase {
-            Phase::Before => 0,
-            Phase::Running => 1,
-            Phase::Over => 2,
-        };
+        let phase = self.phase.word();
         let [gx, gy] = self.task.goal();
         let carts = self.state.carts.iter().zip(&self.chances).flat_map(|(cart, own)| {
             // An episode uses a few dozen words.
@@ -238,11 +227,8 @@ impl Simulator for CrossingEnv {
             ))
         };
         let (&[phase, seed], hidden) = words.split_first_chunk::<2>().ok_or_else(damaged)?;
-        let phase = match phase {
-            0 => Phase::Before,
-            1 => Phase::Running,
-            2 => Phase::Over,
-            _ => return Err(damaged()),
+        let Some(phase) = Phase::of_word(phase) else {
+            return Err(damaged());
         };
         let (mut restored, _, mut chances) = begin(seed);
         let (&[x, y, vx, vy], rest) = state.split_first_chunk::<4>().ok_or_else(damaged)?;

@@ -11,6 +11,7 @@ use crate::fruit_swap::{
     FRUIT_SWAP_ARRANGEMENTS, FRUIT_SWAP_OPEN, FRUIT_SWAP_ORDER, FRUIT_SWAP_REACH_X, FRUIT_SWAP_REACH_Z,
     FRUIT_SWAP_STEP_SECONDS, Fruit, FruitArrangement, FruitSwapState, FruitSwapTask,
 };
+use crate::phase::Phase;
 use crate::{
     BoxSpace, EnvError, EnvSpec, Environment, Feature, FeatureKind, ScoreRange, SharedTask, Simulator,
     Snapshot, Start, Task, Transition,
@@ -22,14 +23,6 @@ pub const FRUIT_SWAP: &str = "fruit-swap-v0";
 pub const FRUIT_SWAP_STEPS: usize = 170;
 /// Reward of the step that succeeds. All others earn nothing.
 pub const FRUIT_SWAP_REWARD: f64 = 100.0;
-
-/// Where an episode stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Before,
-    Running,
-    Over,
-}
 
 /// Swap the fruits through the free slot, the apple first: observation (hand x, hand z, opening, apple x, apple z, orange x, orange z)
 /// in metres, action `[dx, dz, grip]` within +-1 as in [`FruitSwapState::step`].
@@ -201,11 +194,7 @@ impl Simulator for FruitSwapEnv {
     /// State: the observation. Words: 0 before the first episode, 1 in one, 2 after one's end; the number of the arrangement
     /// that it began with; moves made.
     fn snapshot(&self) -> Snapshot {
-        let phase = match self.phase {
-            Phase::Before => 0,
-            Phase::Running => 1,
-            Phase::Over => 2,
-        };
+        let phase = self.phase.word();
         Snapshot {
             env_id: self.spec.id.clone(),
             state: self.seen.to_vec(),
@@ -225,12 +214,7 @@ impl Simulator for FruitSwapEnv {
             )));
         };
         snapshot.check_from(&self.spec.id)?;
-        let phase = match phase {
-            0 => Some(Phase::Before),
-            1 => Some(Phase::Running),
-            2 => Some(Phase::Over),
-            _ => None,
-        };
+        let phase = Phase::of_word(phase);
         let start = usize::try_from(number).ok().and_then(FruitArrangement::numbered);
         let stage = usize::try_from(stage).ok().filter(|stage| *stage <= FRUIT_SWAP_ORDER.len());
         let inside = self.spec.observation.contains(&snapshot.state);

@@ -2,20 +2,13 @@
 
 use super::{MujocoError, MujocoModel, MujocoPart, MujocoRules, MujocoSim};
 use crate::environment::check_action;
+use crate::phase::Phase;
 use crate::{EnvError, EnvSpec, Environment, SharedTask, Simulator, Snapshot, Start, Transition};
 
 /// Words of a snapshot before those of the rules: phase, whether a time step follows the state, the model's hash.
 const WORDS: usize = 3;
 /// Digits of the model's hash that are kept in a snapshot.
 const HASH_DIGITS: usize = 16;
-
-/// Where an episode stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Before,
-    Running,
-    Over,
-}
 
 /// A model, simulated by rules.
 ///
@@ -129,11 +122,8 @@ impl<R: MujocoRules> MujocoEnv<R> {
         if model != self.model_word() {
             return Err(damaged("was taken with another model or another release of MuJoCo"));
         }
-        let phase = match phase {
-            0 => Phase::Before,
-            1 => Phase::Running,
-            2 => Phase::Over,
-            _ => return Err(damaged(&format!("stands in phase 0, 1 or 2, this one in {phase}"))),
+        let Some(phase) = Phase::of_word(phase) else {
+            return Err(damaged(&format!("stands in phase 0, 1 or 2, this one in {phase}")));
         };
         if stepped > 1 {
             return Err(damaged("has 0 or 1 as its second word"));
@@ -207,11 +197,7 @@ impl<R: MujocoRules> Simulator for MujocoEnv<R> {
     /// State: MuJoCo's before the last time step, and the numbers of the rules. Words: 0 before the first episode, 1 in one, 2
     /// after one's end; whether a time step follows; the first eight bytes of the model's hash; the words of the rules.
     fn snapshot(&self) -> Snapshot {
-        let phase = match self.phase {
-            Phase::Before => 0,
-            Phase::Running => 1,
-            Phase::Over => 2,
-        };
+        let phase = self.phase.word();
         let mut snapshot = Snapshot {
             env_id: self.rules.spec().id.clone(),
             state: self.before.clone(),

@@ -6,6 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::environment::check_action;
+use crate::phase::Phase;
 use crate::toy_car::{TOY_CAR_SPEED_LIMIT, TOY_CAR_STEP_SECONDS, ToyCarState, ToyCarTask};
 use crate::{
     Actuators, BoxSpace, EnvError, EnvSpec, Environment, Feature, FeatureKind, ScoreRange, SharedTask,
@@ -21,14 +22,6 @@ pub const TOY_CAR_TASKS: usize = 2;
 
 /// Number of the task in which the leader brakes.
 const BRAKES: usize = 1;
-
-/// Where an episode stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Before,
-    Running,
-    Over,
-}
 
 /// Follow the leader: observation (ego position, ego speed, leader position, leader speed) in metres and metres per second,
 /// action the ego car's acceleration in metres per second squared, clipped to +-1.
@@ -164,11 +157,7 @@ impl Simulator for ToyCarEnv {
     /// State: the observation. Words: 0 before the first episode, 1 in one, 2 after one's end; steps taken; whether the
     /// leader stops; whether it has been at the point at which that shows.
     fn snapshot(&self) -> Snapshot {
-        let phase = match self.phase {
-            Phase::Before => 0,
-            Phase::Running => 1,
-            Phase::Over => 2,
-        };
+        let phase = self.phase.word();
         Snapshot {
             env_id: self.spec.id.clone(),
             state: self.seen.to_vec(),
@@ -188,12 +177,7 @@ impl Simulator for ToyCarEnv {
             )));
         };
         snapshot.check_from(&self.spec.id)?;
-        let phase = match phase {
-            0 => Some(Phase::Before),
-            1 => Some(Phase::Running),
-            2 => Some(Phase::Over),
-            _ => None,
-        };
+        let phase = Phase::of_word(phase);
         let elapsed = usize::try_from(elapsed).ok().filter(|elapsed| *elapsed <= TOY_CAR_EPISODE_STEPS);
         let (Some(phase), Some(elapsed), true) = (phase, elapsed, stops <= 1 && shown <= 1) else {
             return Err(EnvError::Mismatch(format!(

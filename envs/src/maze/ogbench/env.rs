@@ -10,6 +10,7 @@ use crate::maze::env::POSITION;
 use crate::maze::ogbench::place::Places;
 use crate::maze::ogbench::{OGBENCH_STEP_SECONDS, OGBENCH_TASKS, OgBenchBall, OgBenchGeometry, OgBenchMaze};
 use crate::maze::rules::distance;
+use crate::phase::Phase;
 use crate::{
     BoxSpace, EnvError, EnvSpec, Environment, Feature, FeatureKind, GoalTask, ScoreRange, SharedTask,
     Simulator, Snapshot, Start, Transition,
@@ -21,14 +22,6 @@ pub(super) const GOAL_RADIUS: f64 = 1.0;
 pub(super) const CELL_NOISE: f64 = 1.0;
 /// Steps of an episode.
 pub(super) const EPISODE_STEPS: usize = 1000;
-
-/// Where an episode stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Before,
-    Running,
-    Over,
-}
 
 /// One of OGBench's point mazes: observation (x, y), action (x, y) clipped to +-1, goal (x, y).
 ///
@@ -221,11 +214,7 @@ impl Environment for OgBenchEnv {
 impl Simulator for OgBenchEnv {
     fn snapshot(&self) -> Snapshot {
         let state = [self.position, self.seen, self.goal].concat();
-        let phase = match self.phase {
-            Phase::Before => 0,
-            Phase::Running => 1,
-            Phase::Over => 2,
-        };
+        let phase = self.phase.word();
         Snapshot {
             env_id: self.spec.id.clone(),
             state,
@@ -247,17 +236,12 @@ impl Simulator for OgBenchEnv {
             )));
         };
         snapshot.check_from(&self.spec.id)?;
-        let phase = match phase {
-            0 => Phase::Before,
-            1 => Phase::Running,
-            2 => Phase::Over,
-            other => {
-                return Err(EnvError::Mismatch(format!(
-                    "snapshot of `{}` is in phase {other}, and there are 0, 1 and 2: it is damaged, take another",
-                    self.spec.id
-                )));
-            }
-        };
+        let phase = Phase::of_word(phase).ok_or_else(|| {
+            EnvError::Mismatch(format!(
+                "snapshot of `{}` is in phase {phase}, and there are 0, 1 and 2: it is damaged, take another",
+                self.spec.id
+            ))
+        })?;
         let number = usize::try_from(number).ok().filter(|number| *number <= OGBENCH_TASKS).ok_or_else(|| {
             EnvError::Mismatch(format!(
                 "snapshot of `{}` is of task {number}, and there are {OGBENCH_TASKS}: it is damaged, take another",

@@ -3,10 +3,12 @@
 //! Where walls stand is a function of positions with far more detail than a network learns from the numbers
 //! alone; of sines and cosines in several octaves it is learnt quickly (Mildenhall et al., *NeRF*, ECCV 2020;
 //! Tancik et al., *Fourier features*, NeurIPS 2020). Positions are those entries of an observation that goals
-//! speak of. Of a chunk they are taken from its last frame, which has its place in every token, and as the means
+//! speak of, or where nothing is shown of the goal, and everything may be a place, all ([`FourierEntries`]). Of a chunk they are taken from its last frame, which has its place in every token, and as the means
 //! of its quarters, in which noise is half as large.
 
 use std::ops::{Mul, Sub};
+
+use serde::{Deserialize, Serialize};
 
 use crate::TokenLayout;
 
@@ -22,6 +24,34 @@ pub(crate) trait Number: Copy + Into<f64> + Mul<Output = Self> + Sub<Output = Se
 
 impl<N: Copy + Into<f64> + Mul<Output = N> + Sub<Output = N>> Number for N {}
 
+/// Entries of an observation that features are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FourierEntries {
+    /// Those that goals speak of.
+    #[default]
+    Condition,
+    /// All of them: for tasks without a goal to show, and where places of other bodies count as much.
+    Observation,
+}
+
+impl FourierEntries {
+    /// How many there are.
+    fn count(self, layout: &TokenLayout) -> usize {
+        match self {
+            Self::Condition => layout.condition.len(),
+            Self::Observation => layout.observation,
+        }
+    }
+
+    fn entry(self, layout: &TokenLayout, i: usize) -> usize {
+        match self {
+            Self::Condition => layout.condition[i],
+            Self::Observation => i,
+        }
+    }
+}
+
 /// Which slots the features are made of. `D` token width, `P` places, `F = 2 P octaves` features.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FourierFeatures {
@@ -32,15 +62,15 @@ pub struct FourierFeatures {
 
 impl FourierFeatures {
     /// Features in `octaves` octaves for tokens of `layout`; none for zero octaves.
-    pub fn new(layout: &TokenLayout, octaves: usize) -> Self {
+    pub fn new(layout: &TokenLayout, of: FourierEntries, octaves: usize) -> Self {
         // Nothing is laid out for a layout that no network is built for.
         if layout.check().is_err() {
             return Self::default();
         }
         let f = layout.frames_per_token;
         let parts = PARTS.min(f);
-        let entries = layout.condition.iter().filter(|_| octaves > 0);
-        let places = entries.flat_map(|&entry| {
+        let entries = (0..of.count(layout)).filter(|_| octaves > 0).map(|i| of.entry(layout, i));
+        let places = entries.flat_map(|entry| {
             let slot = move |frame: usize| layout.observation_at(frame) + entry;
             let part = move |i: usize| (i * f / parts..(i + 1) * f / parts).map(slot).collect();
             std::iter::once(vec![layout.last_observation() + entry]).chain((0..parts).map(part))
@@ -49,8 +79,8 @@ impl FourierFeatures {
     }
 
     /// Places that features are made of where there are any, counted without laying them out.
-    pub(crate) fn places_of(layout: &TokenLayout) -> Option<u64> {
-        (layout.condition.len() as u64).checked_mul(1 + PARTS.min(layout.frames_per_token) as u64)
+    pub(crate) fn places_of(layout: &TokenLayout, of: FourierEntries) -> Option<u64> {
+        (of.count(layout) as u64).checked_mul(1 + PARTS.min(layout.frames_per_token) as u64)
     }
 
     /// Number of features `F` of a token.
@@ -109,8 +139,9 @@ mod tests {
 
     #[test]
     fn features_are_sines_and_cosines_of_the_last_frame_and_of_quarters() {
-        let fourier = FourierFeatures::new(&layout(), 2);
+        let fourier = FourierFeatures::new(&layout(), FourierEntries::Condition, 2);
         assert_eq!(fourier.len(), 2 * 2 * 5 * 2);
+        assert_eq!(FourierFeatures::new(&layout(), FourierEntries::Observation, 2).len(), 3 * 2 * 5 * 2);
         let token: Vec<f64> = (0..32).map(|i| (f64::from(i) * 0.7).sin()).collect();
         let mut features = Vec::new();
         fourier.extend(&token, &mut features);
@@ -131,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_gradient_is_that_of_the_features() {
-        let fourier = FourierFeatures::new(&layout(), 3);
+        let fourier = FourierFeatures::new(&layout(), FourierEntries::Condition, 3);
         let token: Vec<f64> = (0..32).map(|i| (f64::from(i) * 1.3).cos()).collect();
         let of = |token: &[f64]| {
             let mut features = Vec::new();
@@ -154,7 +185,14 @@ mod tests {
 
     #[test]
     fn without_octaves_or_positions_there_are_no_features() {
-        assert!(FourierFeatures::new(&layout(), 0).is_empty());
-        assert!(FourierFeatures::new(&TokenLayout { condition: Vec::new(), ..layout() }, 4).is_empty());
+        assert!(FourierFeatures::new(&layout(), FourierEntries::Observation, 0).is_empty());
+        assert!(
+            FourierFeatures::new(
+                &TokenLayout { condition: Vec::new(), ..layout() },
+                FourierEntries::Condition,
+                4
+            )
+            .is_empty()
+        );
     }
 }

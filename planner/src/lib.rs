@@ -49,7 +49,7 @@ pub use denoiser::{Cotangent, Denoiser, NoisyBatch};
 pub use dynamics::LocalDynamics;
 pub use engine::EngineDenoiser;
 pub use error::PlannerError;
-pub use fourier::FourierFeatures;
+pub use fourier::{FourierEntries, FourierFeatures};
 pub use layout::{FIRST_CHUNK, GOAL, Half, STATE, TokenLayout};
 pub use matrix::{MatrixKind, ScheduleName, SchedulingMatrix, Shown};
 pub use model_config::ModelConfig;

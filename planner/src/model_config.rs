@@ -94,7 +94,9 @@ impl ModelConfig {
         layout: &TokenLayout,
         dynamics: Option<&LocalDynamics>,
     ) -> Result<Preconditioning, PlannerError> {
-        Preconditioning::new(layout, &self.noise()?, self.target, self.network.fourier_features, dynamics)
+        let octaves = self.network.fourier_features;
+        let of = Preconditioning::new(layout, &self.noise()?, self.target, octaves, dynamics)?;
+        Ok(of.with_fourier(self.network.fourier(layout)))
     }
 
     /// Noise schedule.

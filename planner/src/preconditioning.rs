@@ -21,7 +21,7 @@ mod show;
 mod terms;
 
 use crate::dynamics::LocalDynamics;
-use crate::fourier::{FourierFeatures, MOST_OCTAVES};
+use crate::fourier::{FourierEntries, FourierFeatures, MOST_OCTAVES};
 use crate::layout::{FIRST_CHUNK, STATE};
 use crate::noise::{NoiseSchedule, Target};
 use crate::{PlannerError, TokenLayout};
@@ -52,7 +52,7 @@ pub(crate) struct Scratch {
 }
 
 impl Preconditioning {
-    /// For tokens of a layout, with sines and cosines in `octaves` octaves.
+    /// For tokens of a layout, with sines and cosines in `octaves` octaves of what goals speak of.
     ///
     /// # Errors
     /// [`PlannerError::Setting`] for [`Target::Residual`] without blocks of levels; [`PlannerError::Device`] where blocks
@@ -86,13 +86,18 @@ impl Preconditioning {
         let spreading = dynamics.map_or_else(Vec::new, |dynamics| spreading(dynamics, layout.block_frames()));
         Ok(Self {
             part_of_slots: layout.part_of_slots(),
-            fourier: FourierFeatures::new(layout, octaves),
+            fourier: FourierFeatures::new(layout, FourierEntries::Condition, octaves),
             layout: layout.clone(),
             schedule: schedule.clone(),
             target,
             dynamics: dynamics.cloned(),
             spreading,
         })
+    }
+
+    /// The same, with these features of the same layout.
+    pub(crate) fn with_fourier(self, fourier: FourierFeatures) -> Self {
+        Self { fourier, ..self }
     }
 
     /// Token layout that it is for.

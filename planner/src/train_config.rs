@@ -55,6 +55,10 @@ pub struct TrainConfig {
     pub act: f64,
     /// Share of the sequences that ask for decisions, given all outcomes.
     pub infer_actions: f64,
+    /// Share of the sequences in which each chunk is known or at levels of its own (Chen et al., NeurIPS 2024, algorithm 1, with
+    /// a past as clean as plans are shown). In a causal network a chunk knows nothing of those after it, so one sequence asks as many questions as
+    /// it has chunks, where a pyramid after a past asks one. For networks with a long past; 0 else.
+    pub forcing: f64,
     /// Probability that a sequence has no goal token.
     pub condition_dropout: f64,
     /// Probability, given a goal token, that it is known.
@@ -62,6 +66,10 @@ pub struct TrainConfig {
     /// Whether sequences end at a random chunk (variable horizon); otherwise all but those of world and inverse models have
     /// full length.
     pub random_ends: bool,
+    /// How much more often short sequences are drawn with random ends: lengths are the longest times `u^length_bias`, `u` uniform. 1:
+    /// all alike. More for networks with a long past: what to do next hangs mostly on what has just been, and a short sequence costs
+    /// little.
+    pub length_bias: f64,
     /// Whether sequences begin at any row that a chunk follows, and not at those alone that a whole sequence follows; acts with
     /// random ends, and [`Self::balance`] implies it. False: of data that rest at their goals, sequences that rest would be
     /// most. True for episodes that are hardly longer than a sequence: else all sequences begin where episodes do.
@@ -102,9 +110,11 @@ impl Default for TrainConfig {
             near_leaps: 0.0,
             act: 0.02,
             infer_actions: 0.02,
+            forcing: 0.0,
             condition_dropout: 0.4,
             known_goal: 0.75,
             random_ends: true,
+            length_bias: 1.0,
             begin_anywhere: false,
             balance: 0.0,
             seed: 0,
@@ -126,14 +136,14 @@ impl TrainConfig {
     /// # Errors
     /// [`PlannerError::Setting`] naming the shares.
     pub(crate) fn check_rows(&self, level_blocks: usize) -> Result<(), PlannerError> {
-        let shares = self.pyramids + self.imagine + self.act + self.infer_actions;
+        let shares = self.pyramids + self.imagine + self.act + self.infer_actions + self.forcing;
         if level_blocks == 0 || shares <= 1.0 + 1e-9 {
             return Ok(());
         }
         Err(PlannerError::Setting {
             name: "train.pyramids",
             value: format!(
-                "{}, {shares} with train.imagine, train.act and train.infer_actions",
+                "{}, {shares} with train.imagine, train.act, train.infer_actions and train.forcing",
                 self.pyramids
             ),
             remedy: "these are shares of all sequences: give no more than 1 together".into(),
@@ -174,6 +184,9 @@ impl TrainConfig {
                 return bad(name, value.to_string(), "give a positive number");
             }
         }
+        if !(self.length_bias.is_finite() && self.length_bias >= 1.0) {
+            return bad("train.length_bias", self.length_bias.to_string(), "give 1 or more");
+        }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             return bad(
                 "train.weight_decay",
@@ -190,6 +203,7 @@ impl TrainConfig {
             ("train.near_leaps", self.near_leaps),
             ("train.act", self.act),
             ("train.infer_actions", self.infer_actions),
+            ("train.forcing", self.forcing),
             ("train.condition_dropout", self.condition_dropout),
             ("train.known_goal", self.known_goal),
             ("train.known_level", self.known_level),

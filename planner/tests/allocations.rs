@@ -137,6 +137,7 @@ fn the_engine_allocates_nothing_per_row() {
             heads: 2,
             fourier_features: 2,
             causal: false,
+            ..NetworkConfig::default()
         };
         let network = Network::new(&config, &layout(), 3, &Device::flex()).unwrap();
         let parameters = ParameterLayout::of(&network);

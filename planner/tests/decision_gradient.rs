@@ -323,6 +323,7 @@ fn network(target: Target, reward: bool) -> (Box<dyn Denoiser>, Box<dyn Denoiser
         heads: 2,
         fourier_features: 2,
         causal: false,
+        ..NetworkConfig::default()
     };
     let device = Device::flex();
     let normals = |count: usize, path: u64| {

@@ -80,6 +80,7 @@ impl Case {
             heads: self.heads,
             fourier_features: self.fourier_features,
             causal: self.causal,
+            ..NetworkConfig::default()
         };
         let layout = TokenLayout {
             observation: 3,

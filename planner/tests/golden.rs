@@ -53,6 +53,7 @@ fn networks_agree_with_the_equations() {
                 heads: integer(&fixture["heads"]),
                 fourier_features: 0,
                 causal: name == "causal",
+                ..NetworkConfig::default()
             };
             let network = Network::new(&config, &layout, 0, &device).unwrap();
             let parameters = ParameterLayout::of(&network);

@@ -51,6 +51,7 @@ fn any_config() -> impl Strategy<Value = NetworkConfig> {
             heads,
             fourier_features,
             causal,
+            ..NetworkConfig::default()
         },
     )
 }
@@ -116,7 +117,15 @@ fn weights_are_counted_as_they_are_built() {
         for (width, layers, heads, fourier_features) in [(8, 1, 2, 0), (12, 3, 3, 2), (16, 2, 1, 12)] {
             for (frames_per_token, chunks, condition) in [(1, 1, vec![]), (3, 4, vec![1]), (9, 2, vec![0, 2])]
             {
-                let config = NetworkConfig { kind, width, layers, heads, fourier_features, causal: false };
+                let config = NetworkConfig {
+                    kind,
+                    width,
+                    layers,
+                    heads,
+                    fourier_features,
+                    causal: false,
+                    ..NetworkConfig::default()
+                };
                 let layout = TokenLayout {
                     observation: 3,
                     action: 2,

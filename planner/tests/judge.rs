@@ -342,6 +342,7 @@ fn engine(layout: &TokenLayout, threads: usize) -> EngineDenoiser {
         heads: 2,
         fourier_features: 2,
         causal: false,
+        ..NetworkConfig::default()
     };
     let device = burn::tensor::Device::flex();
     let parameters = ParameterLayout::of(&Network::new(&config, layout, 3, &device).unwrap());

@@ -61,7 +61,15 @@ const NETS: [(Net, bool); 5] = [
 
 fn config(net: Net, causal: bool) -> NetworkConfig {
     let kind = if net == Net::Gru { NetworkKind::Gru } else { NetworkKind::Transformer };
-    NetworkConfig { kind, width: 16, layers: 2, heads: 2, fourier_features: 2, causal }
+    NetworkConfig {
+        kind,
+        width: 16,
+        layers: 2,
+        heads: 2,
+        fourier_features: 2,
+        causal,
+        ..NetworkConfig::default()
+    }
 }
 
 fn weights(net: Net) -> (Network, ParameterLayout, Vec<f32>) {

@@ -64,6 +64,7 @@ fn model() -> ModelConfig {
         heads: 2,
         fourier_features: 1,
         causal: false,
+        ..NetworkConfig::default()
     };
     ModelConfig { frames_per_token: 2, chunks: 3, levels: 100, network, ..ModelConfig::default() }
 }

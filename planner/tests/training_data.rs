@@ -60,6 +60,7 @@ fn model(reward: bool) -> ModelConfig {
         heads: 2,
         fourier_features: 0,
         causal: false,
+        ..NetworkConfig::default()
     };
     ModelConfig {
         frames_per_token: 2,
@@ -307,6 +308,70 @@ fn sequences_near_leaps_are_drawn_more_often_and_the_odds_of_a_leap_stay() {
     let ((seldom, plain, _), (often, leapt, error)) = (drawn(0.0), drawn(1.0));
     assert!(often > 5.0 * seldom && plain > 0.1, "{seldom} {often} {plain}");
     assert!((leapt - LEAPS).abs() < 3.0 * error, "{leapt} +- {error}");
+}
+
+/// What is known of the chunks of forced rows, and of a past, is shown and not asked for; everything else weighs.
+#[test]
+fn what_is_the_past_of_a_question_weighs_nothing() {
+    let model = ModelConfig { level_blocks: 1, ..model(false) };
+    let layout = model.layout(&spec()).unwrap();
+    let dynamics = LocalDynamics::persistence(&layout);
+    let weighs = |train: TrainConfig| {
+        let maker =
+            BatchMaker::new(&dataset(&[400]), &unscaled(), Some(&dynamics), &layout, &model, &train).unwrap();
+        let (t, d, l) = (layout.tokens(layout.chunks), layout.width(), layout.told_levels());
+        let known = (model.levels as f64 * train.known_level).round() as u16;
+        let (mut shown, mut asked) = ([0, 0], [0, 0]);
+        for batch in (0..40).map(|step| maker.batch(step)) {
+            for at in (0..batch.chunks_b.len() * t).filter(|at| at % t >= FIRST_CHUNK) {
+                // The last slot is one of the outcomes.
+                let (level, weight) = (batch.level_btl[at * l + 1], batch.weight_btd[(at + 1) * d - 1]);
+                let counts = if level == 0 {
+                    continue;
+                } else if level <= known {
+                    &mut shown
+                } else {
+                    &mut asked
+                };
+                counts[usize::from(weight > 0.0)] += 1;
+            }
+        }
+        (shown, asked)
+    };
+    let only = |pyramids, forcing, history| TrainConfig {
+        pyramids,
+        forcing,
+        history,
+        imagine: 0.0,
+        act: 0.0,
+        infer_actions: 0.0,
+        ..train()
+    };
+    let ([_, weighing], [idle, _]) = weighs(only(0.0, 1.0, 0.0));
+    assert_eq!((weighing, idle), (0, 0));
+    let ([_, weighing], [idle, asked]) = weighs(only(1.0, 0.0, 0.0));
+    assert!(weighing > 0 && idle == 0 && asked > 0);
+}
+
+#[test]
+fn short_sequences_are_drawn_more_often_where_that_is_asked_for() {
+    let model = model(false);
+    let layout = model.layout(&spec()).unwrap();
+    let share = |length_bias: f64| {
+        let train = TrainConfig { length_bias, random_ends: true, ..train() };
+        let maker = BatchMaker::new(&dataset(&[4000]), &unscaled(), None, &layout, &model, &train).unwrap();
+        let drawn: Vec<usize> = (0..400).flat_map(|step| maker.batch(step).chunks_b).collect();
+        assert!(drawn.iter().all(|&chunks| (1..=layout.chunks).contains(&chunks)));
+        drawn.iter().filter(|&&chunks| chunks == 1).count() as f64 / drawn.len() as f64
+    };
+    // `u^2` is below a third in 0.58 of all draws.
+    let third = 1.0_f64 / 3.0;
+    assert!((share(1.0) - third).abs() < 0.03, "{}", share(1.0));
+    assert!((share(2.0) - third.sqrt()).abs() < 0.03, "{}", share(2.0));
+    for length_bias in [0.5, f64::NAN] {
+        let message = TrainConfig { length_bias, ..train() }.check().unwrap_err().to_string();
+        assert!(message.contains("train.length_bias") && message.contains("1 or more"), "{message}");
+    }
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn build(kind: NetworkKind, threads: usize, config: PlanConfig, deviation: f32) 
         heads: 4,
         fourier_features: 3,
         causal: kind == NetworkKind::Gru,
+        ..NetworkConfig::default()
     };
     // Drawn weights say little beside dynamics: where every setting is to show, they speak alone.
     let target = if [shipped(), in_legs()].contains(&config) { Target::Residual } else { Target::X0 };

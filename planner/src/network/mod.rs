@@ -21,7 +21,7 @@ pub use parameters::{ParameterLayout, ParameterSlot};
 pub use recurrent::Recurrent;
 pub use transformer::Transformer;
 
-use crate::fourier::{FourierFeatures, MOST_OCTAVES};
+use crate::fourier::{FourierEntries, FourierFeatures, MOST_OCTAVES};
 use crate::preconditioning::prior_len;
 use crate::{PlannerError, TokenLayout};
 
@@ -40,6 +40,9 @@ pub struct NetworkConfig {
     /// Octaves of the sines and cosines of its positions that a token is shown with ([`crate::FourierFeatures`]); 0 for none. One
     /// octave more than it takes for a period of a corridor and a wall is enough.
     pub fourier_features: usize,
+    /// Entries of an observation that these are made of. Those that goals speak of, which are where the body is; all, where
+    /// no goal is shown or other bodies move.
+    pub fourier_entries: FourierEntries,
     /// Whether a token sees only the tokens before it. The recurrent network always is.
     pub causal: bool,
 }
@@ -66,6 +69,7 @@ impl Default for NetworkConfig {
             layers: 4,
             heads: 4,
             fourier_features: 0,
+            fourier_entries: FourierEntries::Condition,
             causal: false,
         }
     }
@@ -142,15 +146,20 @@ impl NetworkConfig {
     /// [`Self::input`] of a layout that may be absurd, without laying the features out.
     fn checked_input(&self, layout: &TokenLayout) -> Option<u64> {
         let prior = prior_len(layout) as u64;
-        let places = FourierFeatures::places_of(layout)?;
+        let places = FourierFeatures::places_of(layout, self.fourier_entries)?;
         let features = places.checked_mul(self.fourier_features as u64)?.checked_mul(2)?;
         (layout.width() as u64).checked_add(prior)?.checked_add(features)
+    }
+
+    /// The features that a token is shown with.
+    pub(crate) fn fourier(&self, layout: &TokenLayout) -> FourierFeatures {
+        FourierFeatures::new(layout, self.fourier_entries, self.fourier_features)
     }
 
     /// Numbers that a network is shown of a token, `I`: the token, with blocks of levels what linear dynamics say of it,
     /// and its features.
     pub fn input(&self, layout: &TokenLayout) -> usize {
-        let features = FourierFeatures::new(layout, self.fourier_features).len();
+        let features = self.fourier(layout).len();
         layout.width().saturating_add(prior_len(layout)).saturating_add(features)
     }
 }

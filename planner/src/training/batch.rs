@@ -11,7 +11,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::balance::Balance;
 use super::data::{least_rows, window_rows};
-use super::rows::{Asked, Row, draw_levels};
+use super::rows::{Asked, Row, RowLevels, draw_levels};
 use crate::dynamics::LocalDynamics;
 use crate::layout::{FIRST_CHUNK, GOAL, STATE, is_visible};
 use crate::noise::{LossWeight, Target};
@@ -237,7 +237,7 @@ impl BatchMaker {
         batch: &mut TrainBatch,
     ) -> usize {
         let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
-        let drawn = self.train.random_ends.then(|| rng.random_range(1..=self.longest));
+        let drawn = self.train.random_ends.then(|| self.length(rng));
         let row = Row::draw(rng, &self.train, layout);
         let chunks = drawn.unwrap_or_else(|| match row {
             // What was done and what would happen is asked of sequences of any length.
@@ -254,7 +254,7 @@ impl BatchMaker {
         };
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
-        let level_tp = draw_levels(
+        let RowLevels { level_tp, past } = draw_levels(
             rng,
             (row, asked),
             &self.train,
@@ -280,7 +280,8 @@ impl BatchMaker {
             batch.level_btl[at * levels..(at + 1) * levels].copy_from_slice(told);
             let shown = batch.input_bti[at * input..(at + 1) * input].iter_mut();
             shown.zip(&scratch.input).for_each(|(shown, x)| *shown = *x as f32);
-            for i in (0..d).filter(|&i| layout.exists(token, i)) {
+            let asks = |part: usize| token < FIRST_CHUNK || level_tp[token * count + part] > past;
+            for i in (0..d).filter(|&i| layout.exists(token, i) && asks(part_of_slots[i])) {
                 batch.clean_btd[at * d + i] = clean_td[token * d + i] as f32;
                 let scale = terms.scale()[i];
                 let unit = match (self.train.weight, self.preconditioning.target()) {
@@ -295,6 +296,15 @@ impl BatchMaker {
             }
         }
         existing
+    }
+
+    /// Draws the chunks of a sequence.
+    fn length(&self, rng: &mut ChaCha8Rng) -> usize {
+        if self.train.length_bias <= 1.0 {
+            return rng.random_range(1..=self.longest);
+        }
+        let share = rng.random::<f64>().powf(self.train.length_bias);
+        ((share * self.longest as f64) as usize + 1).min(self.longest)
     }
 
     /// Draws the window of a sequence of `chunks` chunks.
@@ -349,7 +359,7 @@ impl BatchMaker {
             let mut rng = random::stream(self.train.seed, &[BALANCE_STREAM]);
             let drawn: Vec<[usize; 2]> = (0..BALANCE_DRAWS)
                 .map(|_| {
-                    let chunks = rng.random_range(1..=self.longest);
+                    let chunks = self.length(&mut rng);
                     self.ends(self.window(&mut rng, chunks, true), chunks)
                 })
                 .collect();

@@ -17,6 +17,9 @@ const STEEPEST: f64 = 0.15;
 /// know where the sequence ends: that would tell it how things went.
 const HIDDEN: f64 = 0.8;
 
+/// Share of the chunks that a row of [`Row::Forcing`] asks for, at most.
+const MOST_ASKED: f64 = 0.6;
+
 /// Share of the blocks of a badly seen past that are seen badly.
 const BADLY_SEEN: f64 = 0.3;
 
@@ -33,6 +36,9 @@ pub(super) enum Row {
     Act,
     /// All outcomes clean, decisions asked for.
     InferActions,
+    /// Each chunk known or at levels of its own: of a causal network every chunk that is not known is asked for, given what
+    /// came before.
+    Forcing,
 }
 
 impl Row {
@@ -51,6 +57,7 @@ impl Row {
             (Self::Imagine, train.imagine),
             (Self::Act, train.act),
             (Self::InferActions, train.infer_actions),
+            (Self::Forcing, train.forcing),
         ] {
             upto += share;
             if drawn < upto {
@@ -63,7 +70,7 @@ impl Row {
     /// Whether the sequence has no goal token.
     pub fn hides_goal(self, rng: &mut ChaCha8Rng, train: &TrainConfig) -> bool {
         let hidden = match self {
-            Self::Independent | Self::Pyramid => train.condition_dropout,
+            Self::Independent | Self::Pyramid | Self::Forcing => train.condition_dropout,
             Self::Imagine | Self::Act | Self::InferActions => HIDDEN.max(train.condition_dropout),
         };
         rng.random_bool(hidden)
@@ -96,7 +103,16 @@ impl Asked {
     }
 }
 
-/// Levels of a sequence with `chunks` visible chunks, `[T, P]` out of `levels`. `asked` is what a world model is to be asked
+/// Levels of a sequence.
+pub(super) struct RowLevels {
+    /// Of each part of each token, `[T, P]`.
+    pub level_tp: Vec<u16>,
+    /// The level up to which parts of chunks are the past of what is asked, and weigh nothing: they would outnumber it. 0
+    /// where all weigh.
+    pub past: u16,
+}
+
+/// Levels of a sequence with `chunks` visible chunks, out of `levels`. `asked` is what a world model is to be asked
 /// for; where it is not given any block is, half of all times together with those before it.
 pub(super) fn draw_levels(
     rng: &mut ChaCha8Rng,
@@ -105,7 +121,7 @@ pub(super) fn draw_levels(
     layout: &TokenLayout,
     levels: usize,
     chunks: usize,
-) -> Vec<u16> {
+) -> RowLevels {
     let (tokens, count) = (layout.tokens(layout.chunks), layout.parts());
     let known = ((levels as f64 * train.known_level).round() as usize).max(1);
     let mut level_tp = vec![levels as u16; tokens * count];
@@ -114,12 +130,17 @@ pub(super) fn draw_levels(
     }
     let mut draw = Draw { rng, layout, levels, known };
     let of_chunks = &mut level_tp[FIRST_CHUNK * count..(FIRST_CHUNK + chunks) * count];
+    let mut remembers = false;
     match row {
         Row::Independent => draw.independent(of_chunks),
-        Row::Pyramid => draw.pyramid(train.history, of_chunks),
+        Row::Pyramid => remembers = draw.pyramid(train.history, of_chunks),
         Row::Imagine => draw.imagine(asked, of_chunks),
         Row::Act => draw.act(of_chunks),
         Row::InferActions => draw.infer_actions(of_chunks),
+        Row::Forcing => {
+            draw.forcing(of_chunks);
+            remembers = true;
+        }
     }
     for (token, probability) in [(STATE, 1.0 - train.context_dropout), (GOAL, train.known_goal)] {
         if draw.rng.random_bool(probability) {
@@ -127,7 +148,7 @@ pub(super) fn draw_levels(
             level_tp[token * count..(token + 1) * count].fill(level);
         }
     }
-    level_tp
+    RowLevels { level_tp, past: if remembers { known as u16 } else { 0 } }
 }
 
 /// Draws the levels of the chunks of one sequence, `[chunks, P]`, which come as pure noise.
@@ -163,8 +184,9 @@ impl Draw<'_> {
         }
     }
 
-    /// After a past in a share of the rows; without one where there is no such share, and no draw for it.
-    fn pyramid(&mut self, history: f64, level_cp: &mut [u16]) {
+    /// After a past in a share of the rows; without one where there is no such share, and no draw for it. Says whether there is
+    /// a past.
+    fn pyramid(&mut self, history: f64, level_cp: &mut [u16]) -> bool {
         let count = self.layout.parts();
         let chunks = level_cp.len() / count;
         let remembers = history > 0.0 && self.rng.random_bool(history);
@@ -191,6 +213,26 @@ impl Draw<'_> {
                 ((share.min(1.0) * self.levels as f64).ceil() as usize).clamp(1, self.levels) as u16
             };
             level_p.fill(level);
+        }
+        past > 0
+    }
+
+    /// Each chunk known, or at a level of its own, or its halves at one each, or its outcomes alone; how many are known differs
+    /// from row to row.
+    fn forcing(&mut self, level_cp: &mut [u16]) {
+        let asked = self.rng.random_range(0.0..MOST_ASKED);
+        for level_p in level_cp.chunks_exact_mut(self.layout.parts()) {
+            if !self.rng.random_bool(asked) {
+                level_p.fill(self.known());
+                continue;
+            }
+            let halves = [self.any(), self.any()];
+            let block = match self.rng.random_range(0..3) {
+                0 => halves,
+                1 => [self.known(), halves[1]],
+                _ => [halves[0]; 2],
+            };
+            level_p.chunks_exact_mut(2).for_each(|level_p| level_p.copy_from_slice(&block));
         }
     }
 
@@ -265,7 +307,8 @@ mod tests {
         let (layout, train) = (layout(), TrainConfig { history, ..TrainConfig::default() });
         let levels = |seed: u64| {
             let mut rng = random::stream(seed, &[]);
-            let level_tp = draw_levels(&mut rng, (Row::Pyramid, None), &train, &layout, LEVELS, CHUNKS);
+            let RowLevels { level_tp, .. } =
+                draw_levels(&mut rng, (Row::Pyramid, None), &train, &layout, LEVELS, CHUNKS);
             level_tp.chunks_exact(layout.parts()).skip(FIRST_CHUNK).map(<[u16]>::to_vec).collect()
         };
         (0..4000).map(levels).collect()
@@ -305,5 +348,57 @@ mod tests {
             let steep = row.windows(2).any(|pair| pair[0][0] <= known && usize::from(pair[1][0]) == LEVELS);
             assert!(!steep, "{row:?}");
         }
+    }
+
+    /// Levels of the chunks of many rows of forcing, `[chunks, P]` each.
+    fn forced() -> Vec<Vec<Vec<u16>>> {
+        let (layout, train) = (layout(), TrainConfig::default());
+        let levels = |seed: u64| {
+            let mut rng = random::stream(seed, &[]);
+            let RowLevels { level_tp, past } =
+                draw_levels(&mut rng, (Row::Forcing, None), &train, &layout, LEVELS, CHUNKS);
+            assert_eq!(f64::from(past), (LEVELS as f64 * train.known_level).round());
+            level_tp.chunks_exact(layout.parts()).skip(FIRST_CHUNK).map(<[u16]>::to_vec).collect()
+        };
+        (0..4000).map(levels).collect()
+    }
+
+    /// What is known and what is asked for lie anywhere; of what is asked for a third has its decisions known, a third one
+    /// level, a third two.
+    #[test]
+    fn forced_chunks_are_known_or_asked_for_wherever_they_are() {
+        let known = (LEVELS as f64 * TrainConfig::default().known_level).round() as u16;
+        let mut asked_at = [0_usize; CHUNKS];
+        let [mut asked, mut together, mut decided] = [0.0; 3];
+        for row in forced() {
+            for (at, chunk) in row.iter().enumerate() {
+                assert_eq!(chunk[..2], chunk[2..], "blocks of a chunk are alike");
+                if chunk[1] <= known {
+                    continue;
+                }
+                asked_at[at] += 1;
+                asked += 1.0;
+                together += f64::from(u8::from(chunk[0] == chunk[1]));
+                decided += f64::from(u8::from(chunk[0] <= known));
+            }
+        }
+        // Of 24,000 chunks 0.3 in the mean, less those whose level happened to be a known one.
+        assert!((asked / 24_000.0 - 0.5 * MOST_ASKED).abs() < 0.02, "{asked}");
+        assert!(asked_at.iter().all(|&count| (count as f64 * 6.0 / asked - 1.0).abs() < 0.1), "{asked_at:?}");
+        assert!((together / asked - 1.0 / 3.0).abs() < 0.03, "{together} of {asked}");
+        assert!((decided / asked - 1.0 / 3.0).abs() < 0.03, "{decided} of {asked}");
+    }
+
+    #[test]
+    fn shares_of_forced_rows_are_as_asked_for_and_none_without() {
+        let layout = layout();
+        let share = |forcing: f64| {
+            let train = TrainConfig { forcing, pyramids: 0.4, ..TrainConfig::default() };
+            let mut rng = random::stream(7, &[]);
+            let rows = (0..8000).map(|_| Row::draw(&mut rng, &train, &layout));
+            rows.filter(|row| *row == Row::Forcing).count() as f64 / 8000.0
+        };
+        assert_eq!(share(0.0), 0.0);
+        assert!((share(0.3) - 0.3).abs() < 0.02, "{}", share(0.3));
     }
 }

@@ -33,7 +33,7 @@ fn an_episode_depends_on_seed_and_number_alone() {
     assert_eq!(told.len(), data.trajectories(true).len());
     assert_ne!(generated(&CrossingOptions { seed: 4, ..options.clone() }).actions, data.actions);
     let shorter = generated(&CrossingOptions { rows: 700, ..options });
-    assert_eq!(shorter.observations, data.observations[..7000]);
+    assert_eq!(shorter.observations, data.observations[..12 * 700]);
 }
 
 /// The robot moves as its actions say, and carts by their velocities, but in the step that ends in a collision.
@@ -79,8 +79,8 @@ fn ends_are_terminals_or_have_a_tail_that_earns_nothing() {
         assert_eq!(one.len(), short.len() + if terminal { 20 } else { 0 });
         assert!(terminal || short.len() == CROSSING_EPISODE_STEPS + 1);
         assert_eq!(
-            whole.observations[10 * one.start..10 * (one.start + short.len())],
-            ended.observations[10 * short.start..10 * short.end]
+            whole.observations[12 * one.start..12 * (one.start + short.len())],
+            ended.observations[12 * short.start..12 * short.end]
         );
         assert!(whole.rewards[one.start + short.len() - 1..one.end].iter().all(|reward| *reward == 0.0));
         let hits = (short.start..short.end).filter(|at| touches(&row(&ended, *at))).count();

@@ -30,7 +30,6 @@ pub struct CrossingDriver {
     bold: bool,
     /// Steps left of a stretch straight on.
     stretch: u32,
-    goal: [f64; 2],
     rng: ChaCha8Rng,
 }
 
@@ -38,7 +37,7 @@ impl CrossingDriver {
     /// A driver, drawn anew in each episode.
     pub fn new() -> Self {
         let rng = ChaCha8Rng::seed_from_u64(0);
-        Self { policy: CrossingPolicy::cautious(), bold: false, stretch: 0, goal: [0.0; 2], rng }
+        Self { policy: CrossingPolicy::cautious(), bold: false, stretch: 0, rng }
     }
 }
 
@@ -63,7 +62,7 @@ impl Policy for CrossingDriver {
         };
         policy.reset(seed, task)?;
         (self.bold, self.stretch) = (rng.random_bool(BOLD), 0);
-        (self.goal, self.policy, self.rng) = (policy.goal(), policy, rng);
+        (self.policy, self.rng) = (policy, rng);
         Ok(())
     }
 
@@ -73,11 +72,11 @@ impl Policy for CrossingDriver {
         let [least, most] = STRETCH_STEPS;
         self.stretch =
             if begins { self.rng.random_range(least..=most) } else { self.stretch.saturating_sub(1) };
-        if let (&[x, y, vx, vy, ..], [ax, ay]) = (observation, &mut *action) {
+        if let (&[x, y, vx, vy, .., goal_x, goal_y], [ax, ay]) = (observation, &mut *action) {
             // Who has arrived stays.
-            if self.stretch > 0 || distance([x, y], self.goal) <= CROSSING_GOAL_RADIUS {
+            if self.stretch > 0 || distance([x, y], [goal_x, goal_y]) <= CROSSING_GOAL_RADIUS {
                 let robot = CrossingRobot { position: [x, y], velocity: [vx, vy] };
-                [*ax, *ay] = towards(robot, straight([x, y], self.goal));
+                [*ax, *ay] = towards(robot, straight([x, y], [goal_x, goal_y]));
             }
         }
         for part in action {

@@ -7,7 +7,6 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::crossing::hall::distance;
 use crate::crossing::physics::draw_ends;
-use crate::crossing::task::POSITION;
 use crate::crossing::{
     CROSSING_ACCELERATION, CROSSING_CART_SPEEDS, CROSSING_CARTS, CROSSING_GOAL_RADIUS, CROSSING_HALL,
     CROSSING_LANE_ENDS, CROSSING_OBSERVATION, CROSSING_ROBOT_RADIUS, CROSSING_SPEED_LIMIT,
@@ -25,8 +24,11 @@ pub const CROSSING: &str = "crossing-v0";
 /// Steps after which the protocol truncates an episode: 24 s, more than four times what the way takes at full speed.
 pub const CROSSING_EPISODE_STEPS: usize = 120;
 
-/// Get across: observation (x, y, vx, vy of the robot; y and signed speed of each cart) in metres and metres per second, action
-/// the robot's acceleration (x, y) in metres per second squared, clipped to +-1.
+/// Get across: observation (x, y, vx, vy of the robot; y and signed speed of each cart; x and y of the goal) in metres and metres
+/// per second, action the robot's acceleration (x, y) in metres per second squared, clipped to +-1.
+///
+/// The goal is observed, and not shown to networks as where a sequence ends: a sequence that ends at the goal is one in which
+/// all went well, and who is told so counts on it.
 ///
 /// The reward of a step is the share of the way that it did, of 100, less 0.25; the step that arrives earns what is left of the
 /// 100. A collision costs 100 and terminates the episode; so does arrival, with success.
@@ -68,9 +70,12 @@ impl CrossingEnv {
             features.push(Feature::new(&format!("cart {cart} position"), 1, FeatureKind::Other));
             features.push(Feature::new(&format!("cart {cart} speed"), 1, FeatureKind::Other));
         }
+        let ([right, top], r) = (CROSSING_HALL, CROSSING_ROBOT_RADIUS);
+        low.extend([r; 2]);
+        high.extend([right - r, top - r]);
+        features.push(Feature::new("goal", 2, FeatureKind::Other));
         let spec = EnvSpec {
             features,
-            condition: POSITION.to_vec(),
             step_seconds: Some(CROSSING_STEP_SECONDS),
             actuators: Some(Actuators { acceleration: CROSSING_ACCELERATION, speed: v, damping: 0.0 }),
             score: Some(ScoreRange { min: 0.0, max: 100.0 }),
@@ -78,7 +83,7 @@ impl CrossingEnv {
         };
         let (state, goal, chances) = begin(0);
         let task = CrossingTask::new(goal, distance(state.robot.position, goal));
-        Ok(Self { spec, seen: state.observation(), state, task, seed: 0, chances, phase: Phase::Before })
+        Ok(Self { spec, seen: state.observation(goal), state, task, seed: 0, chances, phase: Phase::Before })
     }
 
     /// Robot and carts, with what no observation shows of them.
@@ -144,7 +149,7 @@ impl Environment for CrossingEnv {
         let (state, drawn, chances) = begin(seed);
         let goal = self.goal(asked.goal.as_deref(), drawn, state.robot.position)?;
         self.task = CrossingTask::new(goal, distance(state.robot.position, goal));
-        (self.seen, self.state) = (state.observation(), state);
+        (self.seen, self.state) = (state.observation(goal), state);
         (self.seed, self.chances, self.phase) = (seed, chances, Phase::Running);
         Ok(())
     }
@@ -156,7 +161,7 @@ impl Environment for CrossingEnv {
         };
         let before = self.state.robot.position;
         let step = self.state.step([ax, ay], &mut self.chances);
-        self.seen = self.state.observation();
+        self.seen = self.state.observation(self.task.goal());
         let at = self.state.robot.position;
         let arrived = !step.collided && distance(at, self.task.goal()) <= CROSSING_GOAL_RADIUS;
         if step.collided || arrived {
@@ -184,25 +189,24 @@ impl Environment for CrossingEnv {
     }
 }
 
-/// Numbers of a snapshot besides the observation: goal and length of the way.
-const STATE: usize = CROSSING_OBSERVATION + 3;
+/// Numbers of a snapshot: the observation and the length of the way.
+const STATE: usize = CROSSING_OBSERVATION + 1;
 /// Its words: phase, seed, and for each cart the steps that it still stands and how much of its stream is used.
 const WORDS: usize = 2 + 2 * CROSSING_CARTS;
 
 impl Simulator for CrossingEnv {
-    /// State: the observation, the goal, the length of the way. Words: 0 before the first episode, 1 in one, 2 after one's end;
+    /// State: the observation and the length of the way. Words: 0 before the first episode, 1 in one, 2 after one's end;
     /// the seed; for each cart how many steps it still stands and how many words of its stream are used, with which all of
     /// its decisions to come are fixed.
     fn snapshot(&self) -> Snapshot {
         let phase = self.phase.word();
-        let [gx, gy] = self.task.goal();
         let carts = self.state.carts.iter().zip(&self.chances).flat_map(|(cart, own)| {
             // An episode uses a few dozen words.
             [u64::from(cart.rest), own.get_word_pos() as u64]
         });
         Snapshot {
             env_id: self.spec.id.clone(),
-            state: self.seen.iter().copied().chain([gx, gy, self.task.way()]).collect(),
+            state: self.seen.iter().copied().chain([self.task.way()]).collect(),
             words: [phase, self.seed].into_iter().chain(carts).collect(),
         }
     }
@@ -243,7 +247,7 @@ impl Simulator for CrossingEnv {
         }
         let &[gx, gy, way] = task else { return Err(damaged()) };
         self.task = CrossingTask::new([gx, gy], way);
-        (self.seen, self.state) = (restored.observation(), restored);
+        (self.seen, self.state) = (restored.observation([gx, gy]), restored);
         (self.seed, self.chances, self.phase) = (seed, chances, phase);
         Ok(())
     }

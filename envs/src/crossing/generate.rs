@@ -17,7 +17,7 @@ use crate::{EnvError, Policy, SharedTask};
 /// Name of the generator, as written into files.
 pub const CROSSING_GENERATOR: &str = "forethought-crossing";
 /// Version of the generator: raised whenever the same seed gives other rows.
-pub const CROSSING_GENERATOR_VERSION: u32 = 1;
+pub const CROSSING_GENERATOR_VERSION: u32 = 2;
 
 /// Keeps the episodes of data apart from those that environments begin with the same seed.
 const DATA: u64 = 1 << 63;
@@ -110,7 +110,7 @@ fn drive(
     // Rows still to come behind the end, once there was one.
     let mut left = None;
     for row in 1..=most {
-        let observation = state.observation();
+        let observation = state.observation(goal);
         let mut action = [0.0; 2];
         driver.act(&observation, &mut action)?;
         let ended = left.is_some();

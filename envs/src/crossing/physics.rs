@@ -8,8 +8,9 @@ use crate::crossing::{
     CROSSING_SPEED_LIMIT, CROSSING_STEP_SECONDS, CrossingCart,
 };
 
-/// Entries of an observation: x, y, vx and vy of the robot, then y and signed speed of each cart.
-pub const CROSSING_OBSERVATION: usize = 4 + 2 * CROSSING_CARTS;
+/// Entries of an observation: x, y, vx and vy of the robot, then y and signed speed of each cart, then x and y of
+/// the goal.
+pub const CROSSING_OBSERVATION: usize = 4 + 2 * CROSSING_CARTS + 2;
 
 /// Where starts and goals lie, in the mean (x, y), and how far they may lie off.
 const START: [f64; 2] = [0.8, 3.0];
@@ -81,12 +82,13 @@ pub struct CrossingStep {
 }
 
 impl CrossingState {
-    /// What is observed.
-    pub fn observation(&self) -> [f64; CROSSING_OBSERVATION] {
+    /// What is observed by who is going to `goal`.
+    pub fn observation(&self, goal: [f64; 2]) -> [f64; CROSSING_OBSERVATION] {
         let mut seen = [0.0; CROSSING_OBSERVATION];
         let ([x, y], [vx, vy]) = (self.robot.position, self.robot.velocity);
         let carts = self.carts.iter().flat_map(|cart| [cart.y, cart.velocity]);
-        seen.iter_mut().zip([x, y, vx, vy].into_iter().chain(carts)).for_each(|(to, from)| *to = from);
+        let all = [x, y, vx, vy].into_iter().chain(carts).chain(goal);
+        seen.iter_mut().zip(all).for_each(|(to, from)| *to = from);
         seen
     }
 

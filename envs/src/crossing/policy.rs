@@ -38,7 +38,6 @@ pub struct CrossingPolicy {
     foresight: Foresight,
     search: Search,
     seen: Option<[Seen; CROSSING_CARTS]>,
-    goal: [f64; 2],
     futures: Vec<Future>,
     rng: ChaCha8Rng,
 }
@@ -79,12 +78,7 @@ impl CrossingPolicy {
             Foresight::Drawn => FUTURES,
         };
         let futures = vec![Future::new(); count];
-        Self { name, foresight, search, seen: None, goal: [0.0; 2], futures, rng: episode_rng(0) }
-    }
-
-    /// Where it goes.
-    pub(super) fn goal(&self) -> [f64; 2] {
-        self.goal
+        Self { name, foresight, search, seen: None, futures, rng: episode_rng(0) }
     }
 
     /// Takes note of the carts.
@@ -114,29 +108,22 @@ impl Policy for CrossingPolicy {
         self.name
     }
 
-    fn reset(&mut self, seed: u64, task: &SharedTask) -> Result<(), EnvError> {
-        let goal = task.condition().and_then(|condition| <[f64; 2]>::try_from(condition.values).ok());
-        self.goal = goal.ok_or_else(|| {
-            EnvError::Mismatch(format!(
-                "policy `{}` goes to a place (x, y), and the task names none: give it one with a goal",
-                self.name
-            ))
-        })?;
+    fn reset(&mut self, seed: u64, _task: &SharedTask) -> Result<(), EnvError> {
         (self.rng, self.seen) = (episode_rng(seed), None);
         self.search.reset();
         Ok(())
     }
 
     fn act(&mut self, observation: &[f64], action: &mut [f64]) -> Result<(), EnvError> {
-        let (Ok(&[x, y, vx, vy, ref carts @ ..]), Ok(action)) =
+        let (Ok(&[x, y, vx, vy, ref carts @ .., goal_x, goal_y]), Ok(action)) =
             (<&[f64; CROSSING_OBSERVATION]>::try_from(observation), <&mut [f64; 2]>::try_from(action))
         else {
             return Err(EnvError::Mismatch(format!(
-                "policy `{}` takes observations of {CROSSING_OBSERVATION} entries (robot and carts) and gives actions of two",
+                "policy `{}` takes observations of {CROSSING_OBSERVATION} entries (robot, carts and goal) and gives actions of two",
                 self.name
             )));
         };
-        let seen = self.look(carts);
+        let (seen, goal) = (self.look(carts), [goal_x, goal_y]);
         let robot = CrossingRobot { position: [x, y], velocity: [vx, vy] };
         for future in &mut self.futures {
             match self.foresight {
@@ -147,8 +134,8 @@ impl Policy for CrossingPolicy {
             }
         }
         *action = match self.foresight {
-            Foresight::None => towards(robot, straight(robot.position, self.goal)),
-            _ => self.search.act(robot, self.goal, &self.futures, &mut self.rng),
+            Foresight::None => towards(robot, straight(robot.position, goal)),
+            _ => self.search.act(robot, goal, &self.futures, &mut self.rng),
         };
         Ok(())
     }

@@ -200,7 +200,7 @@ fn a_snapshot_is_the_whole_state_to_the_bit() {
         assert!(damaged(&|bad| bad.words[word] = value).contains("damaged"));
     }
     assert!(damaged(&|bad| bad.words.push(0)).contains("3 words"));
-    assert!(damaged(&|bad| bad.state.truncate(6)).contains("7 numbers"));
+    assert!(damaged(&|bad| bad.state.truncate(6)).contains("11 numbers"));
 }
 
 #[test]
@@ -225,7 +225,10 @@ fn the_registry_knows_it_with_its_clock() {
     assert_eq!((spec.entries(FeatureKind::Position), spec.condition.len()), (vec![0, 1], 0));
     assert!(env.task().condition().is_none());
     let names: BTreeSet<&str> = spec.features.iter().map(|feature| feature.name.as_str()).collect();
-    assert_eq!(names, BTreeSet::from(["apple", "hand", "opening", "orange"]));
+    assert_eq!(
+        names,
+        BTreeSet::from(["apple", "hand", "opening", "orange", "way to the apple", "way to the orange"])
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@ use forethought_envs::data::{
     Dataset, ReadOptions, Trajectory, WriteOptions, check_inside, read_hdf5, write_hdf5,
 };
 use forethought_envs::fruit_swap::{
-    FRUIT_SWAP, FRUIT_SWAP_STEPS, Fruit, FruitArrangement, FruitSwapEnv, FruitSwapOptions, FruitSwapPolicy,
-    FruitSwapState, generate_fruit_swap,
+    FRUIT_SWAP, FRUIT_SWAP_STEPS, FRUIT_SWAP_TRAVEL, Fruit, FruitArrangement, FruitSwapEnv, FruitSwapOptions,
+    FruitSwapPolicy, FruitSwapState, generate_fruit_swap,
 };
 use forethought_envs::{Environment, Policy, Simulator, Start, collect, dynamics, make, policy};
 
@@ -109,9 +109,9 @@ fn the_oracle_takes_again_what_slipped_away() {
 fn policies_refuse_what_is_no_observation_and_are_their_seeds() {
     for name in ["oracle", "memoryless", "ring"] {
         let mut hand = policy(FRUIT_SWAP, name).unwrap();
-        for (observation, actions) in [(6, 3), (7, 2)] {
+        for (observation, actions) in [(7, 3), (11, 2)] {
             let message = hand.act(&vec![0.0; observation], &mut vec![0.0; actions]).unwrap_err().to_string();
-            assert!(message.contains(name) && message.contains("7 entries"), "{message}");
+            assert!(message.contains(name) && message.contains("11 entries"), "{message}");
         }
         let env = FruitSwapEnv::new().unwrap();
         let mut first = |seed| {
@@ -143,7 +143,7 @@ fn state(data: &Dataset, row: usize) -> FruitSwapState {
 }
 
 #[test]
-fn data_are_whole_episodes_of_the_environments_own_steps() {
+fn data_are_whole_episodes_of_what_was_meant_and_came_out_a_little_else() {
     let rows = 4040;
     let data = generated(rows, 3);
     data.check().unwrap();
@@ -155,10 +155,11 @@ fn data_are_whole_episodes_of_the_environments_own_steps() {
     assert_ne!(generated(200, 4).actions, data.actions[..600]);
     assert_eq!(
         generated(150, 3).observations,
-        data.observations[..7 * 150],
+        data.observations[..11 * 150],
         "an episode is its seed's and number's"
     );
     let dynamics = dynamics(FRUIT_SWAP).unwrap().unwrap();
+    let (mut exact, mut near, mut steps) = (0_u32, 0_u32, 0_u32);
     let episodes = data.trajectories(true);
     for (number, &Trajectory { start, end }) in episodes.iter().enumerate() {
         let whole = number + 1 < episodes.len();
@@ -173,10 +174,17 @@ fn data_are_whole_episodes_of_the_environments_own_steps() {
             let action: Vec<f64> = data.action(row).unwrap().iter().map(|value| f64::from(*value)).collect();
             dynamics.step(&mut seen, &action);
             let next = state(&data, row + 1).observation();
-            // Numbers below 1 in single precision.
-            assert!(seen.iter().zip(next).all(|(a, b)| (a - b).abs() < 1e-6), "row {row}: {seen:?} {next:?}");
+            // The hand's place; numbers below 1 in single precision.
+            let off = seen[..2].iter().zip(next).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            exact += u32::from(off < 1e-6);
+            // Four standard deviations of what is off in each step.
+            near += u32::from(off < 4.0 * 0.1 * FRUIT_SWAP_TRAVEL);
+            steps += 1;
         }
     }
+    // Six commands or more of an episode's 80 are done as they were meant; pushes are in 6 steps of 100.
+    let [exact, near] = [exact, near].map(|count| f64::from(count) / f64::from(steps));
+    assert!((0.06..0.2).contains(&exact) && (0.92..0.98).contains(&near), "{exact} {near}");
     // One that ends exactly with its episode is not cut.
     let whole = generated(episodes[0].end, 3);
     assert!(whole.terminals.last() == Some(&true) && whole.timeout_count() == 0);

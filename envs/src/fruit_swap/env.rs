@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::environment::check_action;
 use crate::fruit_swap::arrangement::slot_under;
 use crate::fruit_swap::{
-    FRUIT_SWAP_ARRANGEMENTS, FRUIT_SWAP_OPEN, FRUIT_SWAP_ORDER, FRUIT_SWAP_REACH_X, FRUIT_SWAP_REACH_Z,
-    FRUIT_SWAP_STEP_SECONDS, Fruit, FruitArrangement, FruitSwapState, FruitSwapTask,
+    FRUIT_SWAP_ARRANGEMENTS, FRUIT_SWAP_OBSERVATION, FRUIT_SWAP_OPEN, FRUIT_SWAP_ORDER, FRUIT_SWAP_REACH_X,
+    FRUIT_SWAP_REACH_Z, FRUIT_SWAP_STEP_SECONDS, Fruit, FruitArrangement, FruitSwapState, FruitSwapTask,
 };
 use crate::phase::Phase;
 use crate::{
@@ -44,7 +44,7 @@ pub struct FruitSwapEnv {
     spec: EnvSpec,
     state: FruitSwapState,
     /// What is observed of `state`.
-    seen: [f64; 7],
+    seen: [f64; FRUIT_SWAP_OBSERVATION],
     phase: Phase,
     /// The arrangement that the episode began with.
     start: FruitArrangement,
@@ -66,9 +66,10 @@ impl FruitSwapEnv {
     /// The same under another name.
     pub(super) fn named(id: &str) -> Result<Self, EnvError> {
         let ([left, right], [low, high]) = (FRUIT_SWAP_REACH_X, FRUIT_SWAP_REACH_Z);
+        let (along, up) = (right - left, high - low);
         let bounds = BoxSpace::new(
-            vec![left, low, 0.0, left, low, left, low],
-            vec![right, high, FRUIT_SWAP_OPEN, right, high, right, high],
+            vec![left, low, 0.0, left, low, left, low, -along, -up, -along, -up],
+            vec![right, high, FRUIT_SWAP_OPEN, right, high, right, high, along, up, along, up],
         )?;
         let spec = EnvSpec {
             features: vec![
@@ -76,6 +77,8 @@ impl FruitSwapEnv {
                 Feature::new("opening", 1, FeatureKind::Other),
                 Feature::new("apple", 2, FeatureKind::Other),
                 Feature::new("orange", 2, FeatureKind::Other),
+                Feature::new("way to the apple", 2, FeatureKind::Other),
+                Feature::new("way to the orange", 2, FeatureKind::Other),
             ],
             step_seconds: Some(FRUIT_SWAP_STEP_SECONDS),
             score: Some(ScoreRange { min: 0.0, max: FRUIT_SWAP_REWARD }),
@@ -207,7 +210,7 @@ impl Simulator for FruitSwapEnv {
             (FruitSwapState::of(&snapshot.state), snapshot.words.as_slice())
         else {
             return Err(EnvError::Mismatch(format!(
-                "a snapshot of `{}` has 7 numbers and 3 words, this one has {} and {}",
+                "a snapshot of `{}` has {FRUIT_SWAP_OBSERVATION} numbers and 3 words, this one has {} and {}",
                 self.spec.id,
                 snapshot.state.len(),
                 snapshot.words.len()

@@ -1,16 +1,27 @@
 //! Data of the swap: what the oracle does.
 
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 
 use crate::data::{Dataset, DatasetMetadata, RewardConvention, TimeoutMeaning};
-use crate::fruit_swap::{FRUIT_SWAP, FRUIT_SWAP_STEPS, FruitSwapEnv, FruitSwapPolicy};
+use crate::fruit_swap::mover::Command;
+use crate::fruit_swap::{
+    FRUIT_SWAP, FRUIT_SWAP_OBSERVATION, FRUIT_SWAP_STEPS, FruitSwapEnv, FruitSwapPolicy,
+};
 use crate::{EnvError, Environment, Policy, Start};
 
 /// Name of the generator, as written into files.
 pub const FRUIT_SWAP_GENERATOR: &str = "forethought-fruit-swap";
 /// Version of the generator: raised whenever the same seed gives other rows.
-pub const FRUIT_SWAP_GENERATOR_VERSION: u32 = 1;
+pub const FRUIT_SWAP_GENERATOR_VERSION: u32 = 2;
+
+/// Standard deviation of what is off in each entry of a command that is carried out.
+const NOISE: f64 = 0.1;
+/// How often the hand is pushed, for each step; for how many steps at most; and how often its grip gives way then.
+const PUSH: f64 = 0.03;
+const MOST_PUSHED: u32 = 3;
+const SLIP: f64 = 0.15;
 
 /// Keeps the episodes of data apart from those that environments begin with the same seed.
 const DATA: u64 = 1 << 63;
@@ -33,7 +44,9 @@ impl Default for FruitSwapOptions {
 /// Makes data of the swap: successful episodes of the oracle one after another, the last one cut where the rows end. `progress`
 /// is called with (rows done, rows in all) after each episode.
 ///
-/// Row `t` holds the observation, the action applied, and its reward. An episode's last row shows where its last action led
+/// Row `t` holds the observation, the action that the oracle meant, and its reward. What is carried out is a little off, and now
+/// and then the hand is pushed aside, or its fruit slips; the oracle takes it from there. So data show what to do where it went
+/// wrong, and what to do is not blurred by it (Laskey et al., CoRL 2017). An episode's last row shows where its last action led
 /// and is marked as a terminal; the action in it is what the oracle would have done next, and earns nothing. The row at which an
 /// episode is cut is marked as a time-out.
 ///
@@ -53,7 +66,7 @@ pub fn generate_fruit_swap(
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         rng.set_stream(DATA | attempt);
         let begun = data.rewards.len();
-        let succeeds = drive(&mut env, &mut oracle, [rng.random(), rng.random()], &mut data)?;
+        let succeeds = drive(&mut env, &mut oracle, &mut rng, &mut data)?;
         let end = if succeeds { data.rewards.len().min(rows) } else { begun };
         cut(&mut data, end);
         attempt += 1;
@@ -81,8 +94,8 @@ fn empty(rows: usize) -> Result<Dataset, EnvError> {
     }
     let full = |_| refuse(format!("{rows} rows do not fit into memory; ask for fewer"));
     let room = rows.saturating_add(FRUIT_SWAP_STEPS + 1);
-    let mut data = Dataset::of_rows(FRUIT_SWAP, [7, 3], Vec::new(), Vec::new());
-    data.observations.try_reserve_exact(room.saturating_mul(7)).map_err(full)?;
+    let mut data = Dataset::of_rows(FRUIT_SWAP, [FRUIT_SWAP_OBSERVATION, 3], Vec::new(), Vec::new());
+    data.observations.try_reserve_exact(room.saturating_mul(FRUIT_SWAP_OBSERVATION)).map_err(full)?;
     data.actions.try_reserve_exact(room.saturating_mul(3)).map_err(full)?;
     data.rewards.try_reserve_exact(room).map_err(full)?;
     data.terminals.try_reserve_exact(room).map_err(full)?;
@@ -90,28 +103,61 @@ fn empty(rows: usize) -> Result<Dataset, EnvError> {
     Ok(data)
 }
 
+/// What comes between commands and what is carried out.
+#[derive(Default)]
+struct Disturbance {
+    /// The push, and steps left of it.
+    push: [f64; 3],
+    left: u32,
+}
+
+impl Disturbance {
+    /// What is carried out of a command.
+    fn disturb(&mut self, Command { action, exact }: Command, rng: &mut impl Rng) -> [f64; 3] {
+        if self.left == 0 && rng.random_bool(PUSH) {
+            let slips = rng.random_bool(SLIP);
+            self.push =
+                [rng.random_range(-1.0..=1.0), rng.random_range(-1.0..=1.0), f64::from(u8::from(slips))];
+            self.left = rng.random_range(1..=MOST_PUSHED);
+        }
+        let off: [f64; 3] = [0.0; 3].map(|_: f64| NOISE * rng.sample::<f64, _>(StandardNormal));
+        let pushed = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        if exact {
+            return action;
+        }
+        let [dx, dz, grip] = action;
+        let [push_x, push_z, slips] = self.push;
+        let meant = match pushed {
+            true => [push_x, push_z, if slips > 0.0 { 1.0 } else { grip }],
+            false => [dx, dz, grip],
+        };
+        std::array::from_fn(|i| (meant[i] + off[i]).clamp(-1.0, 1.0))
+    }
+}
+
 /// Appends an episode, and says whether it succeeded in its time.
 fn drive(
     env: &mut FruitSwapEnv,
     oracle: &mut FruitSwapPolicy,
-    [episode, policy]: [u64; 2],
+    rng: &mut ChaCha8Rng,
     data: &mut Dataset,
 ) -> Result<bool, EnvError> {
-    env.reset(&Start::seed(episode))?;
-    oracle.reset(policy, &env.task())?;
-    let mut action = [0.0; 3];
+    env.reset(&Start::seed(rng.random()))?;
+    oracle.reset(rng.random(), &env.task())?;
+    let mut disturbance = Disturbance::default();
     let (mut ended, mut success) = (false, false);
     for step in 0..=FRUIT_SWAP_STEPS {
-        oracle.act(env.observation(), &mut action)?;
+        let command = oracle.command(env.state());
         data.observations.extend(env.observation().iter().map(|value| *value as f32));
-        data.actions.extend(action.map(|value| value as f32));
+        data.actions.extend(command.action.map(|value| value as f32));
         data.terminals.push(ended);
         data.timeouts.push(false);
         if ended || step == FRUIT_SWAP_STEPS {
             data.rewards.push(0.0);
             break;
         }
-        let transition = env.step(&action)?;
+        let transition = env.step(&disturbance.disturb(command, rng))?;
         data.rewards.push(transition.reward as f32);
         (ended, success) = (transition.ended(), transition.success);
     }
@@ -119,7 +165,7 @@ fn drive(
 }
 
 fn cut(data: &mut Dataset, rows: usize) {
-    data.observations.truncate(7 * rows);
+    data.observations.truncate(FRUIT_SWAP_OBSERVATION * rows);
     data.actions.truncate(3 * rows);
     data.rewards.truncate(rows);
     data.terminals.truncate(rows);

@@ -1,13 +1,10 @@
 //! A hand that brings one fruit to one slot, and rests.
 
 use rand::{Rng, RngExt};
-use rand_distr::StandardNormal;
 
 use crate::fruit_swap::world::{place_on, rest_pose};
 use crate::fruit_swap::{FRUIT_SWAP_GRASP, FRUIT_SWAP_RADIUS, FRUIT_SWAP_TRAVEL, Fruit, FruitSwapState};
 
-/// Standard deviation of the noise on each entry of a command: data show what to do a little off the way.
-const NOISE: f64 = 0.1;
 /// Steps of a rest at most.
 const MOST_WAIT: u32 = 3;
 /// Height at and above which the hand passes over what lies, and that at which it carries, in metres. With a fruit in it
@@ -16,8 +13,8 @@ const CLEAR: f64 = 0.1;
 const CARRY: f64 = 0.14;
 /// Height from which a fruit is let go, in metres.
 const LET_GO: f64 = 0.05;
-/// How far beside its aim the hand goes down, in metres; 2 to 3 standard deviations of a step's noise above a fruit, more
-/// above a slot, where the last step makes up for it.
+/// How far beside its aim the hand goes down, in metres; 2 to 3 standard deviations of what is off in a step of the data above
+/// a fruit, more above a slot, where the last step makes up for it.
 const BESIDE_FRUIT: f64 = 0.01;
 const BESIDE_SLOT: f64 = 0.02;
 /// How far above or below a fruit's centre the gripper closes, in metres.
@@ -36,11 +33,29 @@ enum Phase {
     Returning,
 }
 
+/// What the hand is to do in a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Command {
+    /// The action.
+    pub action: [f64; 3],
+    /// Whether data show it done as it was meant: that with which the hand lets go, and that with which it arrives at its rest. So fruits
+    /// lie, and the hand rests, as they do at the start: uniform within the same bounds, whatever has gone before.
+    pub exact: bool,
+}
+
+impl Command {
+    fn about(action: [f64; 3]) -> Self {
+        Self { action, exact: false }
+    }
+
+    fn exact(action: [f64; 3]) -> Self {
+        Self { action, exact: true }
+    }
+}
+
 /// Makes one move after another. It remembers the one that it is at, and nothing of those before.
 ///
-/// Between moves it goes back to a place drawn anew and waits for 0 to 3 steps, as it does at the start. Two of its commands
-/// have no noise: that with which it lets go and that with which it arrives at its rest. So fruits lie, and the hand
-/// rests, as they do at the start: uniform within the same bounds, whatever has gone before.
+/// Between moves it goes back to a place drawn anew and waits for 0 to 3 steps, as it does at the start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mover {
     phase: Phase,
@@ -69,7 +84,7 @@ impl Mover {
     }
 
     /// The command for this state.
-    pub fn act(&mut self, state: &FruitSwapState, rng: &mut impl Rng) -> [f64; 3] {
+    pub fn act(&mut self, state: &FruitSwapState, rng: &mut impl Rng) -> Command {
         let has = state.held() == Some(self.fruit);
         match self.phase {
             Phase::Fetching if has => self.phase = Phase::Carrying,
@@ -80,17 +95,17 @@ impl Mover {
         match self.phase {
             Phase::Resting(left) => {
                 self.phase = Phase::Resting(left.saturating_sub(1));
-                noisy([0.0, 0.0, 1.0], rng)
+                Command::about([0.0, 0.0, 1.0])
             }
-            Phase::Fetching => noisy(self.fetch(state), rng),
-            Phase::Carrying => self.carry(state, rng),
+            Phase::Fetching => Command::about(self.fetch(state)),
+            Phase::Carrying => self.carry(state),
             Phase::Returning => {
                 let command = towards(state, self.rest, 1.0);
                 if command[..2].iter().any(|by| by.abs() >= 1.0) {
-                    return noisy(command, rng);
+                    return Command::about(command);
                 }
                 self.phase = Phase::Resting(rng.random_range(0..=MOST_WAIT));
-                command
+                Command::exact(command)
             }
         }
     }
@@ -110,18 +125,18 @@ impl Mover {
     }
 
     /// Up, over and down; lets go where it is to lie.
-    fn carry(&mut self, state: &FruitSwapState, rng: &mut impl Rng) -> [f64; 3] {
+    fn carry(&mut self, state: &FruitSwapState) -> Command {
         let [x, z] = state.hand;
         let beside = (self.target - x).abs() > BESIDE_SLOT;
         if beside && z < CLEAR {
-            noisy(towards(state, [x, CARRY], -1.0), rng)
+            Command::about(towards(state, [x, CARRY], -1.0))
         } else if beside {
-            noisy(towards(state, [self.target, CARRY], -1.0), rng)
+            Command::about(towards(state, [self.target, CARRY], -1.0))
         } else if z > LET_GO {
-            noisy(towards(state, [self.target, FRUIT_SWAP_RADIUS], -1.0), rng)
+            Command::about(towards(state, [self.target, FRUIT_SWAP_RADIUS], -1.0))
         } else {
             self.phase = Phase::Returning;
-            towards(state, [self.target, z], 1.0)
+            Command::exact(towards(state, [self.target, z], 1.0))
         }
     }
 }
@@ -130,11 +145,4 @@ impl Mover {
 fn towards(state: &FruitSwapState, [x, z]: [f64; 2], grip: f64) -> [f64; 3] {
     let by = |to: f64, from: f64| ((to - from) / FRUIT_SWAP_TRAVEL).clamp(-1.0, 1.0);
     [by(x, state.hand[0]), by(z, state.hand[1]), grip]
-}
-
-fn noisy(command: [f64; 3], rng: &mut impl Rng) -> [f64; 3] {
-    command.map(|entry| {
-        let noise: f64 = rng.sample(StandardNormal);
-        (entry + NOISE * noise).clamp(-1.0, 1.0)
-    })
 }

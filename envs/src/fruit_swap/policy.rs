@@ -3,8 +3,8 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::fruit_swap::mover::Mover;
-use crate::fruit_swap::{FRUIT_SWAP_ORDER, Fruit, FruitArrangement, FruitSwapState};
+use crate::fruit_swap::mover::{Command, Mover};
+use crate::fruit_swap::{FRUIT_SWAP_OBSERVATION, FRUIT_SWAP_ORDER, Fruit, FruitArrangement, FruitSwapState};
 use crate::{EnvError, Policy, SharedTask};
 
 /// Keeps these draws apart from those of the environment that is reset with the same seed.
@@ -57,6 +57,16 @@ impl FruitSwapPolicy {
         Self { chooses, mover: Mover::resting(&mut rng), begun: 0, arrangement: None, rng }
     }
 
+    /// What the hand is to do now.
+    pub(super) fn command(&mut self, state: &FruitSwapState) -> Command {
+        if self.mover.rested()
+            && let Some((fruit, slot)) = self.next(state)
+        {
+            self.mover.begin(fruit, slot, &mut self.rng);
+        }
+        self.mover.act(state, &mut self.rng)
+    }
+
     /// Fruit and slot of the next move; `None` while the fruits do not show an arrangement, or when all is done.
     fn next(&mut self, state: &FruitSwapState) -> Option<(Fruit, usize)> {
         if self.arrangement.is_none() || self.chooses != Chooses::InOrder {
@@ -100,17 +110,12 @@ impl Policy for FruitSwapPolicy {
     fn act(&mut self, observation: &[f64], action: &mut [f64]) -> Result<(), EnvError> {
         let (Some(state), 3) = (FruitSwapState::of(observation), action.len()) else {
             return Err(EnvError::Mismatch(format!(
-                "policy `{}` takes observations of 7 entries (x and z of the hand, the opening, x and z of both fruits) and \
+                "policy `{}` takes observations of {FRUIT_SWAP_OBSERVATION} entries (hand, opening, fruits and the ways to them) and \
                  gives actions of 3",
                 self.name()
             )));
         };
-        if self.mover.rested()
-            && let Some((fruit, slot)) = self.next(&state)
-        {
-            self.mover.begin(fruit, slot, &mut self.rng);
-        }
-        action.copy_from_slice(&self.mover.act(&state, &mut self.rng));
+        action.copy_from_slice(&self.command(&state).action);
         Ok(())
     }
 }

@@ -79,7 +79,8 @@ fn entry() -> Entry {
 /// whole state.
 fn disturbed(id: &'static str, about: &str, kind: DisturbanceKind) -> Entry {
     let make = move || {
-        let features = vec!["apple".to_owned(), "orange".to_owned()];
+        let features =
+            ["apple", "orange", "way to the apple", "way to the orange"].map(str::to_owned).to_vec();
         let disturbance = Disturbance { kind, share: SHARE, length: LENGTH, features };
         let env: Box<dyn Environment> = Box::new(Disturbed::new(limited(id)?, &disturbance)?);
         Ok(env)

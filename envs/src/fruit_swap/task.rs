@@ -65,8 +65,10 @@ impl Task for FruitSwapTask {
 mod tests {
     use super::*;
     use crate::Rows;
+    use crate::fruit_swap::FRUIT_SWAP_OBSERVATION;
 
-    const DONE: [f64; 7] = [0.0, 0.15, 0.1, 0.02, 0.03, -0.17, 0.03];
+    const DONE: [f64; FRUIT_SWAP_OBSERVATION] =
+        [0.0, 0.15, 0.1, 0.02, 0.03, -0.17, 0.03, 0.02, -0.12, -0.17, -0.12];
 
     fn task() -> FruitSwapTask {
         FruitSwapTask::of(FruitArrangement::numbered(1).unwrap())
@@ -94,21 +96,28 @@ mod tests {
 
     #[test]
     fn the_distance_is_that_of_the_fruit_that_is_further() {
-        let seen = [0.0, 0.3, 0.1, 0.03, 0.07, -0.15, 0.03];
+        let seen = [0.0, 0.3, 0.1, 0.03, 0.07, -0.15, 0.03, 0.0, 0.0, 0.0, 0.0];
         assert!((task().away(&seen).unwrap() - 0.05).abs() < 1e-12);
-        assert!((task().away(&[0.0, 0.3, 0.1, 0.0, 0.03, 0.15, 0.03]).unwrap() - 0.3).abs() < 1e-12);
-        assert!(task().away(&[0.0; 8]).is_none());
+        assert!(
+            (task().away(&[0.0, 0.3, 0.1, 0.0, 0.03, 0.15, 0.03, 0.0, 0.0, 0.0, 0.0]).unwrap() - 0.3).abs()
+                < 1e-12
+        );
+        assert!(task().away(&[0.0; 7]).is_none());
     }
 
     #[test]
     fn nothing_of_what_is_wanted_is_told_beforehand() {
-        let frames =
-            |seen| Frames { len: 1, observations: Rows::dense(seen, 7), weight: 1.0, ..Frames::default() };
-        let elsewhere = [0.1, 0.2, 0.1, 0.1, 0.03, -0.1, 0.03];
-        let mut slopes = [0.0; 10];
-        let mut gradient = FramesGradient::new(&mut slopes, 10, 3, 7);
+        let frames = |seen| Frames {
+            len: 1,
+            observations: Rows::dense(seen, FRUIT_SWAP_OBSERVATION),
+            weight: 1.0,
+            ..Frames::default()
+        };
+        let elsewhere = [0.1, 0.2, 0.1, 0.1, 0.03, -0.1, 0.03, 0.0, -0.17, -0.2, -0.17];
+        let mut slopes = [0.0; 14];
+        let mut gradient = FramesGradient::new(&mut slopes, 14, 3, 11);
         assert_eq!(task().score(frames(&DONE), Some(&mut gradient)), task().score(frames(&elsewhere), None));
-        assert_eq!(slopes, [0.0; 10]);
+        assert_eq!(slopes, [0.0; 14]);
         assert!(task().condition().is_none() && task().distance(&DONE).is_none() && !task().needs_rewards());
     }
 }

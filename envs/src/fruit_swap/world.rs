@@ -6,6 +6,8 @@ use crate::Dynamics;
 
 /// Seconds of a step.
 pub const FRUIT_SWAP_STEP_SECONDS: f64 = 0.05;
+/// Entries of an observation.
+pub const FRUIT_SWAP_OBSERVATION: usize = 11;
 /// Where the three slots are along the table, in metres.
 pub const FRUIT_SWAP_SLOTS: [f64; 3] = [-0.15, 0.0, 0.15];
 /// Radius of a fruit, in metres. One that lies on the table has its centre at this height.
@@ -73,15 +75,31 @@ pub struct FruitSwapState {
 }
 
 impl FruitSwapState {
-    /// What is observed: x and z of the hand, the opening, x and z of the apple, then of the orange.
-    pub fn observation(&self) -> [f64; 7] {
+    /// What is observed: x and z of the hand, the opening, x and z of the apple, then of the orange; and the way from the hand to
+    /// either, x and z, as a camera at a wrist sees it.
+    pub fn observation(&self) -> [f64; FRUIT_SWAP_OBSERVATION] {
         let Self { hand: [x, z], opening, apple: [apple_x, apple_z], orange: [orange_x, orange_z] } = *self;
-        [x, z, opening, apple_x, apple_z, orange_x, orange_z]
+        let [to_apple, to_orange] = [[apple_x - x, apple_z - z], [orange_x - x, orange_z - z]];
+        [
+            x,
+            z,
+            opening,
+            apple_x,
+            apple_z,
+            orange_x,
+            orange_z,
+            to_apple[0],
+            to_apple[1],
+            to_orange[0],
+            to_orange[1],
+        ]
     }
 
-    /// The state that is observed so; `None` for another number of entries.
+    /// The state that is observed so, whatever is said of the ways; `None` for another number of entries.
     pub fn of(observation: &[f64]) -> Option<Self> {
-        let &[x, z, opening, apple_x, apple_z, orange_x, orange_z] = observation else { return None };
+        let &[x, z, opening, apple_x, apple_z, orange_x, orange_z, _, _, _, _] = observation else {
+            return None;
+        };
         Some(Self { hand: [x, z], opening, apple: [apple_x, apple_z], orange: [orange_x, orange_z] })
     }
 

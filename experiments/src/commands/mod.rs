@@ -50,6 +50,7 @@ fn scene(spec: &EnvSpec) -> Option<MazeScene> {
         walls: scene.solids.iter().map(|w| [w.min[0], w.min[1], w.max[0], w.max[1]]).collect(),
         bounds: [bounds.min[0], bounds.min[1], bounds.max[0], bounds.max[1]],
         zones: scene.zones,
+        movers: scene.movers,
         ball_radius: scene.body_radius,
         goal_radius,
     })

@@ -54,6 +54,13 @@ pub fn episode(
     if let (Some(plan), Some(from)) = (plan, from) {
         fan(&mut canvas, &maze, plan, from, &colour::outcome());
     }
+    for mover in &scene.movers {
+        maze.mover(&mut canvas, &scene.course(mover, &record.observations), mover.radius, time);
+    }
+    if !scene.movers.is_empty() {
+        let names: Vec<&str> = scene.movers.iter().map(|mover| mover.name.as_str()).collect();
+        marks.push((Mark::Mover, names.join(", ")));
+    }
     maze.path(&mut canvas, &executed, 3.0, time);
     marks.push((Mark::Executed, "executed".to_owned()));
     if let (Some(plan), Some((planned, _))) = (plan, &planned) {

@@ -12,6 +12,8 @@ const SHADES: f64 = 64.0;
 /// Numbers along an edge at most, and their size.
 const MOST_TICKS: f64 = 16.0;
 const TICK: f64 = 10.0;
+/// Discs of a body that moves, at most.
+const DISCS: usize = 12;
 
 /// Radius at which a zone that is a point is drawn, in metres.
 const POINT: f64 = 1.0;
@@ -154,6 +156,24 @@ impl Maze {
         stroke(canvas, &run, shade, width);
     }
 
+    /// Where another body was: its disc now and then, coloured by time as the path is.
+    pub(super) fn mover(
+        &self,
+        canvas: &mut Canvas,
+        course: &[Option<Point>],
+        radius: f64,
+        time: impl Fn(usize) -> f64,
+    ) {
+        let every = course.len().div_ceil(DISCS).max(1);
+        for (index, place) in course.iter().enumerate().step_by(every) {
+            let Some(place) = *place else { continue };
+            let colour = colour::time(time(index));
+            let style =
+                format!(r#"fill="{colour}" fill-opacity="0.12" stroke="{colour}" stroke-width="1.2""#);
+            canvas.circle(self.place(place), radius * self.scale, &style);
+        }
+    }
+
     /// A planned path as dots coloured by time, at least `spacing` picture units apart, the last one always.
     pub(super) fn dots(
         &self,
@@ -213,6 +233,7 @@ pub(super) enum Mark {
     Executed,
     Planned,
     Outcomes,
+    Mover,
 }
 
 /// Draws marks with their names in one line from `at` (the text's baseline); gives back where it ended.
@@ -248,6 +269,13 @@ pub(super) fn legend(canvas: &mut Canvas, at: [f64; 2], entries: &[(Mark, String
                     canvas.polyline(&[[x, middle], [x + 24.0, middle + rise]], &colour::outcome());
                 }
                 24.0
+            }
+            Mark::Mover => {
+                let colour = colour::time(0.5);
+                let style =
+                    format!(r#"fill="{colour}" fill-opacity="0.12" stroke="{colour}" stroke-width="1.2""#);
+                canvas.circle([x + 6.0, middle], 5.0, &style);
+                12.0
             }
         };
         canvas.text([x + width + 6.0, y], Anchor::Start, 13.0, "", name);

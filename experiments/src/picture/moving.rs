@@ -83,6 +83,18 @@ pub fn moving(
         colour::time(0.15)
     );
     canvas.drawn_along(&points, &times, cycle, &trail);
+    for mover in &scene.movers {
+        let course = scene.course(mover, &record.observations);
+        let seen = course
+            .iter()
+            .enumerate()
+            .take(end + 1)
+            .filter_map(|(step, place)| Some((share(step), (*place)?)));
+        let (times, places): (Vec<f64>, Vec<Point>) = seen.unzip();
+        let style = format!(r#"fill="{0}" fill-opacity="0.5" stroke="{0}" stroke-width="1.4""#, colour::ZONE);
+        let places = maze.placed(places.into_iter());
+        canvas.moved_along(&places, &times, cycle, maze.length(mover.radius).max(3.0), &style);
+    }
     let ball = format!(r#"fill="{}" stroke="{}" stroke-width="2""#, colour::time(0.15), colour::GROUND);
     canvas.moved_along(&points, &times, cycle, maze.length(scene.ball_radius).max(6.0), &ball);
     canvas.unclip();

@@ -19,7 +19,14 @@ pub(super) fn scene() -> MazeScene {
             walls.push([x - 0.5, y - 0.5, x + 0.5, y + 0.5]);
         }
     }
-    MazeScene { walls, bounds: [-0.7, -0.7, 4.3, 4.3], zones: Vec::new(), ball_radius: 0.1, goal_radius: 0.5 }
+    MazeScene {
+        walls,
+        bounds: [-0.7, -0.7, 4.3, 4.3],
+        zones: Vec::new(),
+        movers: Vec::new(),
+        ball_radius: 0.1,
+        goal_radius: 0.5,
+    }
 }
 
 /// Where the corridor is after `share` (0..=1) of the way, round corners.

@@ -1,6 +1,6 @@
 //! What is drawn: the maze and the points in it.
 
-use forethought_envs::Zone;
+use forethought_envs::{Mover, Zone};
 
 /// Geometry of a maze in observation coordinates (metres).
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +11,8 @@ pub struct MazeScene {
     pub bounds: [f64; 4],
     /// Places of which there is more to say.
     pub zones: Vec<Zone>,
+    /// Bodies that move beside the one that acts.
+    pub movers: Vec<Mover>,
     /// Radius of the ball.
     pub ball_radius: f64,
     /// Distance from the goal that counts as reaching it.
@@ -48,6 +50,21 @@ impl MazeScene {
         self.walls.iter().copied().filter(|wall| wall.iter().all(|side| side.is_finite()))
     }
 
+    /// Where a mover is in each of these observations; `None` where that cannot be drawn. One that leaves its lane at one end and
+    /// comes back at the other leaves a gap: no step is as long as half of the picture.
+    pub(super) fn course(&self, mover: &Mover, observations: &[Vec<f64>]) -> Vec<Option<Point>> {
+        let [x0, y0, x1, y1] = self.drawable_bounds();
+        let longest = 0.5 * (x1 - x0).max(y1 - y0);
+        let mut before: Option<Point> = None;
+        let drawn = observations.iter().map(|observation| {
+            let place = mover.place(observation).and_then(|place| position(&place));
+            let leaps = place.zip(before).is_some_and(|([x, y], [u, v])| (x - u).hypot(y - v) > longest);
+            before = place;
+            place.filter(|_| !leaps)
+        });
+        drawn.collect()
+    }
+
     /// Zones without those that are not finite.
     pub(super) fn drawable_zones(&self) -> impl Iterator<Item = &Zone> {
         self.zones.iter().filter(|zone| zone.at.iter().chain([&zone.radius]).all(|value| value.is_finite()))
@@ -70,6 +87,7 @@ mod tests {
             walls: Vec::new(),
             bounds: [0.0, 0.0, 4.0, 3.0],
             zones: Vec::new(),
+            movers: Vec::new(),
             ball_radius: 0.1,
             goal_radius: 0.5,
         };

@@ -21,6 +21,7 @@ pub mod gymnasium;
 pub mod maze;
 pub mod mujoco;
 mod phase;
+pub mod picture;
 mod policy;
 mod printable;
 mod registry;

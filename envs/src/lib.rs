@@ -45,7 +45,7 @@ pub use policy::Policy;
 pub use printable::printable;
 pub use registry::{
     catalogue, collect, collect_validation, data_layout, dynamics, entry, families, file_name, known, make,
-    policy, register, register_entry, resolve, scene,
+    photographer, policy, register, register_entry, resolve, scene,
 };
 pub use scene::{Area, Coordinate, Mover, Scene, Zone};
 pub use space::BoxSpace;

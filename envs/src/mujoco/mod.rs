@@ -30,6 +30,7 @@ mod model;
 mod native;
 mod object;
 mod reacher;
+mod reacher_pictures;
 mod render;
 mod rules;
 mod sim;

@@ -4,8 +4,10 @@
 
 mod draw;
 mod file;
+mod photographer;
 mod view;
 
+pub use photographer::Photographer;
 pub use view::{Seen, View};
 
 use crate::EnvError;

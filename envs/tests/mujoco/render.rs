@@ -1,9 +1,10 @@
 //! Pictures of scenes. Without EGL these tests say that they are left out, unless `FORETHOUGHT_EGL` is set.
 
 use forethought_envs::mujoco::{
-    MujocoCamera, MujocoError, MujocoModel, MujocoPart, MujocoRenderer, MujocoSim,
+    MujocoCamera, MujocoError, MujocoModel, MujocoPart, MujocoRenderer, MujocoSim, REACHER, REACHER_RADIUS,
 };
 use forethought_envs::picture::{Picture, View};
+use forethought_envs::{NoTask, Start, make, photographer};
 
 use crate::model;
 
@@ -247,6 +248,48 @@ fn a_scene_with_too_many_things_is_refused() {
     let Some(mut renderer) = renderer(&model, 32, 24) else { return };
     let said = renderer.render(&model.simulate().unwrap(), &FREE).unwrap_err().to_string();
     assert!(said.contains("MuJoCo warns"), "{said}");
+}
+
+#[test]
+fn the_reacher_is_pictured_from_observations() {
+    if model(BALLS).and_then(|model| renderer(&model, 8, 8)).is_none() {
+        return;
+    }
+    let mut photographer = photographer(REACHER, [320, 240]).unwrap().unwrap();
+    let mut env = make(REACHER).unwrap();
+    env.reset(&Start { goal: Some(vec![-0.2, 0.25]), position: Some(vec![0.0, 0.0]), ..Start::seed(1) })
+        .unwrap();
+    let at = |picture: &Picture, place: [f64; 3], view: View| {
+        let [x, y] = view.project(place, 320, 240).unwrap().at;
+        picture.pixel(x as usize, y as usize).unwrap().map(i32::from)
+    };
+    let orange = |[red, _, blue]: [i32; 3]| red > blue + 60;
+    let (task, view) = (env.task(), photographer.view());
+    let straight = photographer.photograph(env.observation(), &*task).unwrap();
+    assert_eq!(photographer.place(env.observation()), Some([0.45, 0.0, 0.0]));
+    assert!(orange(at(&straight, [0.4, 0.0, 0.015], view)));
+    assert!(!orange(at(&straight, [0.0, 0.4, 0.015], view)));
+    // The ring of the goal is red, and what is inside of it the floor.
+    assert!(orange(at(&straight, [-0.2 + REACHER_RADIUS, 0.25, 0.0], view)));
+    assert!(!orange(at(&straight, [-0.2, 0.25, 0.0], view)));
+    // A quarter turn at the shoulder, as observed.
+    let turned = [std::f64::consts::FRAC_PI_2, 0.0, 0.0, 0.0, 0.0, 0.45, 0.0, 0.0];
+    let turned = photographer.photograph(&turned, &NoTask).unwrap();
+    assert!(!orange(at(&turned, [0.4, 0.0, 0.015], view)) && orange(at(&turned, [0.0, 0.4, 0.015], view)));
+    assert!(
+        !orange(at(&turned, [-0.2 + REACHER_RADIUS, 0.25, 0.0], view)),
+        "without a task there is no goal"
+    );
+    let said = photographer.photograph(&[0.0; 7], &NoTask).unwrap_err().to_string();
+    assert!(said.contains("has 8 numbers, 7 were given"), "{said}");
+    assert!(photographer.photograph(&[f64::NAN; 8], &NoTask).is_err());
+}
+
+/// What an environment brings is asked for by its name alone.
+#[test]
+fn environments_without_pictures_have_none() {
+    assert!(photographer("maze2d-umaze-v1", [8, 8]).unwrap().is_none());
+    assert!(photographer("no-such-v0", [8, 8]).is_err());
 }
 
 /// MuJoCo ends the process where OpenGL cannot give what a model asks for.

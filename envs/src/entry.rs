@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::data::{DataLayout, Dataset};
+use crate::picture::Photographer;
 use crate::{Dynamics, EnvError, Environment, Policy, Scene};
 
 type MakeEnvironment = dyn Fn() -> Result<Box<dyn Environment>, EnvError> + Send + Sync;
 type MakePolicy = dyn Fn() -> Result<Box<dyn Policy>, EnvError> + Send + Sync;
+type MakePhotographer = dyn Fn([usize; 2]) -> Result<Box<dyn Photographer>, EnvError> + Send + Sync;
 type Collect = dyn Fn(usize, u64, &mut dyn FnMut(usize, usize)) -> Result<Dataset, EnvError> + Send + Sync;
 
 /// How an environment is made, and what it brings besides itself.
@@ -20,6 +22,7 @@ pub struct Entry {
     pub(crate) validation: Option<Arc<Collect>>,
     pub(crate) layout: DataLayout,
     pub(crate) scene: Option<Scene>,
+    pub(crate) photographer: Option<Arc<MakePhotographer>>,
     pub(crate) dynamics: Option<Arc<dyn Dynamics>>,
 }
 
@@ -37,6 +40,7 @@ impl Entry {
             validation: None,
             layout: DataLayout::default(),
             scene: None,
+            photographer: None,
             dynamics: None,
         }
     }
@@ -93,6 +97,16 @@ impl Entry {
         self
     }
 
+    /// Pictures of it: called with their width and height, pixels.
+    #[must_use]
+    pub fn photographer<F>(mut self, make: F) -> Self
+    where
+        F: Fn([usize; 2]) -> Result<Box<dyn Photographer>, EnvError> + Send + Sync + 'static,
+    {
+        self.photographer = Some(Arc::new(make));
+        self
+    }
+
     /// The environment's dynamics, for planners that are given them.
     #[must_use]
     pub fn dynamics(mut self, dynamics: Arc<dyn Dynamics>) -> Self {
@@ -108,6 +122,11 @@ impl Entry {
     /// Whether a generator of offline data belongs to it.
     pub fn has_data(&self) -> bool {
         self.collect.is_some()
+    }
+
+    /// Whether it can be pictured.
+    pub fn has_photographer(&self) -> bool {
+        self.photographer.is_some()
     }
 
     /// Whether episodes to validate with are kept apart from those data.

@@ -21,6 +21,7 @@ pub mod gymnasium;
 pub mod maze;
 pub mod mujoco;
 mod phase;
+pub mod picture;
 mod policy;
 mod printable;
 mod registry;
@@ -44,7 +45,7 @@ pub use policy::Policy;
 pub use printable::printable;
 pub use registry::{
     catalogue, collect, collect_validation, data_layout, dynamics, entry, families, file_name, known, make,
-    policy, register, register_entry, resolve, scene,
+    photographer, policy, register, register_entry, resolve, scene,
 };
 pub use scene::{Area, Coordinate, Mover, Scene, Zone};
 pub use space::BoxSpace;

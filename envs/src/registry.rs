@@ -10,6 +10,7 @@ use crate::data::{DataLayout, Dataset};
 use crate::fruit_swap::FruitSwaps;
 use crate::maze::{Mazes, OgBenchMazes};
 use crate::mujoco::MujocoSuite;
+use crate::picture::Photographer;
 use crate::suite::Suite;
 use crate::toy_car::ToyCars;
 use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
@@ -139,6 +140,14 @@ pub fn resolve(typed: &str) -> Result<String, EnvError> {
 /// A top view of the environment; `None` where it has none or is not known.
 pub fn scene(id: &str) -> Option<Scene> {
     entry(id).ok()?.scene
+}
+
+/// What pictures the environment, `width` by `height` pixels; `None` where it brings nothing to picture it by.
+///
+/// # Errors
+/// As [`entry`], and what the environment says where pictures cannot be drawn here.
+pub fn photographer(id: &str, size: [usize; 2]) -> Result<Option<Box<dyn Photographer>>, EnvError> {
+    entry(id)?.photographer.map(|make| make(size)).transpose()
 }
 
 /// Dynamics of the environment, for planners that are given them; `None` where there are none.

@@ -98,6 +98,30 @@ pub enum MujocoError {
         /// First quantity that is not finite, or MuJoCo's warning.
         what: String,
     },
+    /// Nothing there is to draw with.
+    #[error("no pictures can be drawn ({}): install EGL and a driver for it, such as Mesa's, which needs no graphics card (on Debian and Ubuntu `apt-get install libegl1 libgl1-mesa-dri`)", printable(.problem))]
+    NoGraphics {
+        /// What is missing, or what was refused.
+        problem: String,
+    },
+    /// A size that no picture has.
+    #[error(
+        "a picture has from 1 to {most} pixels a side, {width} x {height} were asked for: draw a smaller one, or parts of it"
+    )]
+    PictureSize {
+        /// Width asked for.
+        width: usize,
+        /// Height asked for.
+        height: usize,
+        /// Most pixels of a side.
+        most: usize,
+    },
+    /// A scene or camera that cannot be drawn.
+    #[error("the picture cannot be drawn: {}", printable(.problem))]
+    Picture {
+        /// Why, and what to do about it.
+        problem: String,
+    },
     /// MuJoCo made no data for a model.
     #[error("MuJoCo made no data for the model: free some memory, or lower `memory` in the model's `size`")]
     NoData,

@@ -3,6 +3,8 @@
 //! [`MujocoLibrary`] is the library, [`MujocoModel`] a compiled model, [`MujocoSim`] a simulation of it. [`MujocoEnv`] makes an
 //! environment of a model and its [`MujocoRules`]; [`Reacher`] is one, an arm of two joints: `reacher-mujoco-v0`.
 //!
+//! [`MujocoRenderer`] draws what a [`MujocoCamera`] sees, where EGL is installed as well.
+//!
 //! Releases from 3.5.0 on are used, those of [`MujocoVersion::TRIED`] were held against Python's bindings bit for bit. What
 //! has no accessor in MuJoCo's interface is not offered, so that no release can move it: places of bodies are read by
 //! sensors (`framepos`, `framequat`) that the model declares, as forces, contacts and clocks are.
@@ -28,6 +30,8 @@ mod model;
 mod native;
 mod object;
 mod reacher;
+mod reacher_pictures;
+mod render;
 mod rules;
 mod sim;
 mod suite;
@@ -41,6 +45,7 @@ pub use library::MujocoLibrary;
 pub use model::{MujocoModel, MujocoSensor};
 pub use object::{MujocoObject, MujocoPart};
 pub use reacher::{REACHER, REACHER_EPISODE_STEPS, REACHER_RADIUS, Reacher, ReacherPolicy};
+pub use render::{MujocoCamera, MujocoRenderer};
 pub use rules::MujocoRules;
 pub use sim::{MujocoSim, MujocoState};
 pub(crate) use suite::MujocoSuite;

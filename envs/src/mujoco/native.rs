@@ -155,6 +155,11 @@ impl Compiled {
         &self.symbols
     }
 
+    /// The model, for calls that take it as `const`. It lives as long as this does.
+    pub fn pointer(&self) -> *const c_void {
+        self.model.as_ptr()
+    }
+
     /// Every part that belongs to the state, so that it goes on bit for bit: `mjSTATE_INTEGRATION` of this release.
     pub fn whole(&self) -> c_int {
         let parts = if self.symbols.version >= PLASTIC_SINCE { PARTS + 1 } else { PARTS };
@@ -243,6 +248,11 @@ impl Data {
 
     pub fn model(&self) -> &Arc<Compiled> {
         &self.model
+    }
+
+    /// The data, for calls that change nothing of the state. They live as long as this does.
+    pub fn pointer(&self) -> *mut c_void {
+        self.data.as_ptr()
     }
 
     /// Back to the model's own first state.

@@ -14,6 +14,8 @@ pub enum MujocoObject {
     Geom,
     /// A site.
     Site,
+    /// A camera.
+    Camera,
     /// An equality constraint.
     Equality,
     /// A tendon.
@@ -26,11 +28,12 @@ pub enum MujocoObject {
 
 impl MujocoObject {
     /// Every kind.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Body,
         Self::Joint,
         Self::Geom,
         Self::Site,
+        Self::Camera,
         Self::Equality,
         Self::Tendon,
         Self::Actuator,
@@ -51,6 +54,7 @@ impl MujocoObject {
             Self::Joint => 3,
             Self::Geom => 5,
             Self::Site => 6,
+            Self::Camera => 7,
             Self::Equality => 17,
             Self::Tendon => 18,
             Self::Actuator => 19,
@@ -66,6 +70,7 @@ impl fmt::Display for MujocoObject {
             Self::Joint => "joint",
             Self::Geom => "geom",
             Self::Site => "site",
+            Self::Camera => "camera",
             Self::Equality => "equality constraint",
             Self::Tendon => "tendon",
             Self::Actuator => "actuator",

@@ -22,7 +22,7 @@ pub const REACHER_EPISODE_STEPS: usize = 100;
 /// Distance of the tip from its goal that counts as there, metres.
 pub const REACHER_RADIUS: f64 = 0.02;
 
-const MODEL: &str = include_str!("reacher.xml");
+pub(super) const MODEL: &str = include_str!("reacher.xml");
 /// Lengths of both links, metres, and how far the elbow bends, radians: as in the model.
 const UPPER: f64 = 0.25;
 const FORE: f64 = 0.2;
@@ -32,7 +32,7 @@ const DRAWN_BEND: f64 = 2.4;
 /// Time steps of 5 ms in a step: 50 Hz.
 const SUBSTEPS: usize = 4;
 /// Observation entries of the tip.
-const TIP: [usize; 2] = [4, 5];
+pub(super) const TIP: [usize; 2] = [4, 5];
 /// Stiffness (newtons per metre) and damping of shoulder and elbow (newton metres per radian a second) of the reference
 /// policy: of 24 combinations tried over 150 episodes, one of the two with which most end at their goal (0.98).
 const STIFFNESS: f64 = 20.0;

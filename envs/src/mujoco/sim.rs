@@ -293,6 +293,10 @@ impl MujocoSim {
         Ok(())
     }
 
+    pub(super) fn data(&self) -> &Data {
+        &self.data
+    }
+
     /// Takes what is seen of the state from MuJoCo.
     fn look(&mut self) {
         // The length is the model's own.

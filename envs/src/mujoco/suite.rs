@@ -1,6 +1,7 @@
 //! Environments on MuJoCo as the registry sees them. They are listed everywhere; where MuJoCo is missing, making one says how it
 //! is had.
 
+use super::reacher_pictures::ReacherPictures;
 use super::{REACHER, Reacher, ReacherPolicy};
 use crate::suite::Suite;
 use crate::{Area, Entry, EnvError, Scene};
@@ -35,5 +36,6 @@ fn reacher() -> Entry {
     Entry::new(|| Ok(Box::new(Reacher::make()?)))
         .about(ABOUT)
         .policy("spring", || Ok(Box::new(ReacherPolicy::default())))
+        .photographer(|size| Ok(Box::new(ReacherPictures::new(size)?)))
         .scene(Scene::open(Area { min: [-VIEW; 2], max: [VIEW; 2] }, [4, 5]))
 }

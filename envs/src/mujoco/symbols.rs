@@ -17,24 +17,24 @@ use libloading::Library;
 
 use super::{MujocoError, MujocoVersion};
 
-/// Declares the table of functions and how it is filled.
+/// Declares a table of functions and how it is filled.
 macro_rules! functions {
-    ($($name:ident($($argument:ty),*) $(-> $answer:ty)?;)*) => {
-        /// The functions that are called, as in `mujoco.h`.
+    ($(#[$about:meta])* $table:ident: $($name:ident($($argument:ty),*) $(-> $answer:ty)?;)*) => {
+        $(#[$about])*
         #[derive(Clone, Copy)]
-        pub(super) struct Functions {
+        pub(super) struct $table {
             $(pub $name: unsafe extern "C" fn($($argument),*) $(-> $answer)?,)*
         }
 
-        impl Functions {
+        impl $table {
             /// All of them.
             ///
             /// # Errors
             /// The name of one that the library lacks.
             ///
             /// # Safety
-            /// The library is MuJoCo's, of a release whose header declares them so.
-            unsafe fn of(library: &Library) -> Result<Self, &'static str> {
+            /// The library is one whose header declares them so.
+            unsafe fn of(library: &libloading::Library) -> Result<Self, &'static str> {
                 // SAFETY: the caller's promise; the pointers are used only while the library is loaded, which is for ever.
                 unsafe {
                     Ok(Self { $($name: *library.get(stringify!($name)).map_err(|_| stringify!($name))?,)* })
@@ -43,8 +43,11 @@ macro_rules! functions {
         }
     };
 }
+pub(super) use functions;
 
 functions! {
+    /// The functions that are called, as in `mujoco.h`.
+    Functions:
     mj_parseXMLString(*const c_char, *const c_void, *mut c_char, c_int) -> *mut c_void;
     mj_parseXML(*const c_char, *const c_void, *mut c_char, c_int) -> *mut c_void;
     mj_compile(*mut c_void, *const c_void) -> *mut c_void;
@@ -88,7 +91,7 @@ pub(super) struct Symbols {
     pub version: MujocoVersion,
     pub path: PathBuf,
     /// Never closed: MuJoCo keeps what belongs to threads, and the handlers below stay where they are.
-    _library: ManuallyDrop<Library>,
+    pub library: ManuallyDrop<Library>,
 }
 
 impl Symbols {
@@ -121,7 +124,7 @@ impl Symbols {
             install(&library, "mju_user_warning", on_warning);
             install(&library, "mju_user_error", on_error);
         }
-        Ok(Self { functions, version: found, path: path.to_path_buf(), _library: library })
+        Ok(Self { functions, version: found, path: path.to_path_buf(), library })
     }
 }
 

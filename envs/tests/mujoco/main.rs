@@ -4,6 +4,7 @@
 
 mod environment;
 mod parity;
+mod render;
 mod simulation;
 
 use forethought_envs::mujoco::{MUJOCO_VARIABLE, MujocoLibrary, MujocoModel};

@@ -18,8 +18,10 @@ pub mod files;
 pub mod fruit_swap;
 #[cfg(feature = "gymnasium")]
 pub mod gymnasium;
+pub mod manipulation;
 pub mod maze;
 pub mod mujoco;
+mod objects_task;
 mod phase;
 mod policy;
 mod printable;
@@ -40,6 +42,7 @@ pub use environment::{
 };
 pub use error::EnvError;
 pub use feature::{Feature, FeatureKind, FeatureRole, entries_of};
+pub use objects_task::ObjectsTask;
 pub use policy::Policy;
 pub use printable::printable;
 pub use registry::{

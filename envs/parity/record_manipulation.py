@@ -25,7 +25,7 @@ import package
 HERE = Path(__file__).resolve().parent
 PACKAGES = ["ogbench==1.2.2", "mujoco==3.17.0"]
 KINDS = {"single": (0.0, 0.0), "double": (0.0, 0.25), "triple": (0.05, 0.35)}
-STEPS, EVERY, RANDOM = 560, 7, 0.1
+STEPS, EVERY, RANDOM = 560, 14, 0.1
 EPISODES, LENGTH = 30, 1001
 
 

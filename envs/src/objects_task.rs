@@ -137,10 +137,7 @@ mod tests {
         let values: Vec<f64> = (0..16).map(|i| (f64::from(i) * 0.7).sin()).collect();
         let frames = |values: &[f64], task: &ObjectsTask, gradient: Option<&mut FramesGradient<'_>>| {
             let rows = crate::Rows::strided(values, 1, 8, 6);
-            task.score(
-                Frames { len: 2, observations: rows, weight: 0.5, ..Frames::default() },
-                gradient,
-            )
+            task.score(Frames { len: 2, observations: rows, weight: 0.5, ..Frames::default() }, gradient)
         };
         let mut slopes = [0.0; 16];
         frames(&values, &two(), Some(&mut FramesGradient::new(&mut slopes, 8, 1, 6)));

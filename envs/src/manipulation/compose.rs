@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
-use super::assets::{OgBenchAssets, Source};
 use super::ManipulationError;
+use super::assets::{OgBenchAssets, Source};
 use crate::mujoco::{MujocoError, MujocoLibrary, MujocoModel};
 
 /// Gains of the arm's position actuators, newton metres per radian, by the actuator's name: `ManipSpaceEnv.post_compilation`.
@@ -52,8 +52,7 @@ impl Models {
         if !cube.text.contains("_0\"") {
             return Err(cube.unlike("_0\"").into());
         }
-        let bodies: Vec<String> =
-            (0..cubes).map(|i| cube.text.replace("_0\"", &format!("_{i}\""))).collect();
+        let bodies: Vec<String> = (0..cubes).map(|i| cube.text.replace("_0\"", &format!("_{i}\""))).collect();
         let mut files: Vec<(&str, &[u8])> = vec![
             ("ur5e.xml", arm.as_bytes()),
             ("floor_wall.xml", assets.room().as_bytes()),

@@ -3,11 +3,11 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::Cubes;
 use super::cube_order::next_move;
 use super::cube_plan::{CubePlan, Spot};
 use super::cube_seen::CubeSeen;
 use super::robot::place;
-use super::Cubes;
 use crate::{EnvError, Policy, SharedTask};
 
 /// Registered name.

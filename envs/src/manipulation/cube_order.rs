@@ -1,10 +1,10 @@
 //! Which cube to move next, and where to, so that every cube gets to its goal: also where goals are taken, and where
 //! cubes are stacked.
 
+use super::cube_scene::ON_TABLE;
 use super::cubes::EDGE;
 use super::robot::STARTS;
 use super::rotation::distance;
-use super::cube_scene::ON_TABLE;
 
 /// A cube within this distance of its goal stays, metres: less than the 4 cm that count as there, so that stacks stand.
 const THERE: f64 = 0.03;
@@ -29,7 +29,8 @@ pub(super) fn next_move(cubes: &[[f64; 3]], goals: &[[f64; 3]]) -> Option<(usize
         return Some((cube, goals[cube]));
     }
     // What lies on a cube that must go is in the way, where it is wanted or not.
-    let on_top = |cube: &usize| nothing_on(cubes, *cube) && away.iter().any(|low| above(cubes[*low], cubes[*cube]));
+    let on_top =
+        |cube: &usize| nothing_on(cubes, *cube) && away.iter().any(|low| above(cubes[*low], cubes[*cube]));
     let in_way = (0..cubes.len()).find(on_top).or_else(|| free.first().copied());
     if let Some(cube) = in_way {
         return Some((cube, aside(cubes, goals, cube)));

@@ -89,8 +89,7 @@ impl CubePlan {
         let ([x, y], yaw) = midway(over_cube, over_goal);
         let [dx, dy, dz] = within(DETOUR, random);
         let over = Spot { at: [x + dx, y + dy, hand.at[2] + dz], yaw };
-        let spots =
-            [hand, over_cube, cube, cube, over_cube, over, over_goal, goal, goal, over_goal, last];
+        let spots = [hand, over_cube, cube, cube, over_cube, over, over_goal, goal, goal, over_goal, last];
         let (mut time, mut times) = (0.0, [0.0; 11]);
         for (slot, parts) in times.iter_mut().skip(1).zip(PARTS) {
             time += parts * PART;
@@ -145,10 +144,8 @@ fn follow(spots: &[Spot; 11], times: &[f64; 11]) -> Vec<[f64; ACTION]> {
 
 /// Adds noise, smoothed over rows; past the ends it is mirrored.
 fn disturb(rows: &mut [[f64; ACTION]], level: f64, random: &mut ChaCha8Rng) {
-    let noise: Vec<[f64; ACTION]> = rows
-        .iter()
-        .map(|_| NOISE.map(|sd| level * sd * random.sample::<f64, _>(StandardNormal)))
-        .collect();
+    let noise: Vec<[f64; ACTION]> =
+        rows.iter().map(|_| NOISE.map(|sd| level * sd * random.sample::<f64, _>(StandardNormal))).collect();
     let weight = |off: usize| (-0.5 * (off as f64 / SMOOTHING).powi(2)).exp();
     let whole = weight(0) + 2.0 * (1..=REACH).map(weight).sum::<f64>();
     let last = rows.len().saturating_sub(1);

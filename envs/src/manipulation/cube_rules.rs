@@ -14,9 +14,7 @@ use super::rotation::distance;
 use super::{CUBE_RADIUS, CUBE_TASKS, Cubes, cube_seen};
 use crate::environment::check_finite;
 use crate::mujoco::{MujocoEnv, MujocoRules, MujocoSim};
-use crate::{
-    BoxSpace, EnvError, EnvSpec, ObjectsTask, ScoreRange, SharedTask, Start, TimeLimit, Transition,
-};
+use crate::{BoxSpace, EnvError, EnvSpec, ObjectsTask, ScoreRange, SharedTask, Start, TimeLimit, Transition};
 
 /// Half width of the noise on where a cube begins, metres.
 const NOISE: f64 = 0.01;
@@ -108,8 +106,7 @@ impl CubeRules {
                 values.len()
             )));
         }
-        let places: Vec<[f64; 3]> =
-            values.as_chunks::<3>().0.iter().map(|shown| place(*shown)).collect();
+        let places: Vec<[f64; 3]> = values.as_chunks::<3>().0.iter().map(|shown| place(*shown)).collect();
         let [low, high] = WORKSPACE;
         let outside = |at: &&[f64; 3]| {
             let bounds = low.iter().zip(high);
@@ -191,12 +188,7 @@ impl MujocoRules for CubeRules {
         self.scene.place(&self.placement, sim).map_err(|error| error.of(self.cubes.id()))
     }
 
-    fn control(
-        &mut self,
-        action: &[f64],
-        sim: &mut MujocoSim,
-        control: &mut [f64],
-    ) -> Result<(), EnvError> {
+    fn control(&mut self, action: &[f64], sim: &mut MujocoSim, control: &mut [f64]) -> Result<(), EnvError> {
         self.scene.robot.control(action, sim, control).map_err(|error| error.of(self.cubes.id()))
     }
 

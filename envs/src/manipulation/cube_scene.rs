@@ -39,7 +39,8 @@ impl CubeModels {
     /// # Errors
     /// [`EnvError::Engine`] for assets that are not those of the package, and what MuJoCo says of them.
     pub fn new(cubes: Cubes, library: &MujocoLibrary, assets: &OgBenchAssets) -> Result<Self, EnvError> {
-        let models = Models::of_cubes(library, assets, cubes.count()).map_err(|error| error.of(cubes.id()))?;
+        let models =
+            Models::of_cubes(library, assets, cubes.count()).map_err(|error| error.of(cubes.id()))?;
         Ok(Self { cubes, models, hash: assets.hash().into() })
     }
 

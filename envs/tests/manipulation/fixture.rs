@@ -43,7 +43,9 @@ pub struct Statistics {
 impl Fixture {
     pub fn read() -> Self {
         let mut text = String::new();
-        GzDecoder::new(&include_bytes!("../../parity/manipulation.gz")[..]).read_to_string(&mut text).unwrap();
+        GzDecoder::new(&include_bytes!("../../parity/manipulation.gz")[..])
+            .read_to_string(&mut text)
+            .unwrap();
         serde_json::from_str(&text).unwrap()
     }
 

@@ -1,11 +1,13 @@
 //! Data, against those of the real package.
 
-use forethought_envs::data::{Dataset, RewardConvention, TimeoutMeaning};
+use forethought_envs::data::{
+    Dataset, ReadOptions, RewardConvention, TimeoutMeaning, WriteOptions, check_inside, read_data, write_data,
+};
 use forethought_envs::manipulation::{CUBE_EPISODE_ROWS, CubeOptions, CubeTally, Cubes, generate_cubes};
-use forethought_envs::{EnvError, collect_validation, data_layout};
+use forethought_envs::{EnvError, Environment, collect_validation, data_layout};
 
 use crate::fixture::Fixture;
-use crate::models;
+use crate::{cubes, models};
 
 fn make(kind: Cubes, options: &CubeOptions) -> Option<(Dataset, CubeTally)> {
     Some(generate_cubes(&models(kind)?, options, &mut |_, _| {}).unwrap())
@@ -60,6 +62,24 @@ fn a_tenth_of_the_episodes_are_kept_for_validation() {
     let data = collect_validation(Cubes::Single.id(), 40, 1, &mut |_, _| {}).unwrap().unwrap();
     assert_eq!(data.len(), CUBE_EPISODE_ROWS);
     assert_eq!(data_layout(Cubes::Single.id()), forethought_envs::data::DataLayout::Npz);
+}
+
+/// As `collect` writes them and training takes them.
+#[test]
+fn data_are_written_and_read_back_as_the_environments() {
+    let kind = Cubes::Double;
+    let (Some((data, _)), Some(env)) = (make(kind, &options(1300, 5)), cubes(kind)) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cubes.npz");
+    write_data(&data, &path, WriteOptions::default()).unwrap();
+    let reading = ReadOptions { env_id: Some(kind.id().into()), ..ReadOptions::default() };
+    let back = read_data(&path, &reading).unwrap();
+    check_inside(&back, env.spec()).unwrap();
+    assert_eq!(
+        (back.observations, back.actions, back.timeouts),
+        (data.observations, data.actions, data.timeouts)
+    );
+    assert_eq!(back.metadata.rewards, RewardConvention::Missing);
 }
 
 /// What is recorded of the package is means over episodes with their standard errors; ours, over fewer, have larger ones. Means and

@@ -173,4 +173,13 @@ mod tests {
         let said = OgBenchAssets::open(folder.path()).unwrap_err().to_string();
         assert!(said.contains(ROOM) && said.contains("utf-8"), "{said}");
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_no_model_can_name_is_refused() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = Path::new(std::ffi::OsStr::from_bytes(b"/nowhere/\xff"));
+        let said = OgBenchAssets::open(folder).unwrap_err().to_string();
+        assert!(said.contains("UTF-8"), "{said}");
+    }
 }

@@ -137,13 +137,12 @@ impl Cubes {
     pub(super) fn about(self) -> String {
         let what = match self {
             Self::Single => "a cube",
-            Self::Double => "two cubes",
-            Self::Triple => "three cubes",
+            Self::Double => "two cubes, each",
+            Self::Triple => "three cubes, each",
         };
         format!(
-            "OGBench's manipulation of {what} by an arm of six joints with a gripper: five tasks, reward 1 with each cube \
-             within 4 cm of its place, which ends the episode; needs MuJoCo (envs/interop/mujoco.sh) and OGBench's assets \
-             (envs/interop/ogbench_assets.sh)"
+            "OGBench's arm moves {what} to where it is wanted, within 4 cm, which earns 1 and ends the episode; five tasks; needs \
+             MuJoCo and the package's robot (envs/interop/mujoco.sh, ogbench_assets.sh)"
         )
     }
 }

@@ -29,6 +29,8 @@ pub enum FeatureKind {
     Velocity,
     /// An angle in radians.
     Angle,
+    /// Cosine and sine of an angle, two entries.
+    Direction,
     /// A unit quaternion, four entries.
     Quaternion,
     /// Anything else.

@@ -3,8 +3,8 @@
 //! Nothing in this crate knows of a planner. It holds the [`Environment`] trait that the rest of the
 //! workspace steps, a registry of environments by name, the point-mass mazes in pure Rust (exact against
 //! MuJoCo), a toy car, a hand that swaps two fruits and a hall to cross with their data generators, environments on MuJoCo
-//! itself where it is installed, the HDF5 layout of D4RL and the `.npz` layout of OGBench, and what a sequence model trains
-//! on: windows and a normaliser.
+//! itself where it is installed, OGBench's arm with cubes among them, the HDF5 layout of D4RL and the `.npz` layout of
+//! OGBench, and what a sequence model trains on: windows and a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod crossing;
@@ -18,8 +18,10 @@ pub mod files;
 pub mod fruit_swap;
 #[cfg(feature = "gymnasium")]
 pub mod gymnasium;
+pub mod manipulation;
 pub mod maze;
 pub mod mujoco;
+mod objects_task;
 mod phase;
 pub mod picture;
 mod policy;
@@ -41,6 +43,7 @@ pub use environment::{
 };
 pub use error::EnvError;
 pub use feature::{Feature, FeatureKind, FeatureRole, entries_of};
+pub use objects_task::ObjectsTask;
 pub use policy::Policy;
 pub use printable::printable;
 pub use registry::{

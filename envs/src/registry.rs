@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::crossing::Crossings;
 use crate::data::{DataLayout, Dataset};
 use crate::fruit_swap::FruitSwaps;
+use crate::manipulation::ManipulationSuite;
 use crate::maze::{Mazes, OgBenchMazes};
 use crate::mujoco::MujocoSuite;
 use crate::picture::Photographer;
@@ -16,7 +17,8 @@ use crate::toy_car::ToyCars;
 use crate::{Dynamics, Entry, EnvError, Environment, Policy, Scene};
 
 /// Every suite, in the order in which names are listed.
-const SUITES: [&dyn Suite; 6] = [&Mazes, &OgBenchMazes, &ToyCars, &FruitSwaps, &Crossings, &MujocoSuite];
+const SUITES: [&dyn Suite; 7] =
+    [&Mazes, &OgBenchMazes, &ToyCars, &FruitSwaps, &Crossings, &MujocoSuite, &ManipulationSuite];
 /// Longer names are shortened where they become names of files.
 const MAX_FILE_NAME: usize = 64;
 

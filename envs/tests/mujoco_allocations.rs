@@ -7,8 +7,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use forethought_envs::manipulation::{CubeModels, CubeOracle, CubeRules, Cubes};
 use forethought_envs::mujoco::{MUJOCO_VARIABLE, MujocoLibrary, MujocoModel, Reacher};
-use forethought_envs::{Environment, Start};
+use forethought_envs::{Environment, Policy, Start};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -72,4 +73,27 @@ fn steps_allocate_nothing() {
     });
     assert_eq!(allocated, 0);
     assert!(counted(|| drop(sim.save())) > 0, "the counter counts");
+}
+
+/// Inverse kinematics, contacts and grasps included.
+#[test]
+fn steps_of_cubes_allocate_nothing() {
+    let mut env = match CubeModels::find(Cubes::Double) {
+        Ok(models) => CubeRules::with_models(&models).unwrap(),
+        Err(error) => {
+            println!("LEFT OUT: {error}");
+            return;
+        }
+    };
+    let mut oracle = CubeOracle::new(Cubes::Double);
+    env.reset(&Start { task: Some(4), ..Start::seed(1) }).unwrap();
+    oracle.reset(1, &env.task()).unwrap();
+    let (mut action, mut allocated, mut held) = ([0.0; 5], 0, 0);
+    for _ in 0..60 {
+        oracle.act(env.observation(), &mut action).unwrap();
+        allocated += counted(|| assert!(!env.step(&action).unwrap().ended()));
+        held += usize::from(env.observation()[18] > 0.1);
+    }
+    assert_eq!(allocated, 0);
+    assert!(held > 5, "a cube was held in {held} steps");
 }

@@ -36,7 +36,8 @@ def test_every_environment_is_found_by_its_name():
         try:
             env = gymnasium.make(f"forethought/{name}")
         except RuntimeError as problem:
-            assert "-mujoco-" in name and "MuJoCo" in str(problem), f"{name}: {problem}"
+            missing = "MuJoCo" if "-mujoco-" in name else "cube-" in name and "FORETHOUGHT_"
+            assert missing and missing in str(problem), f"{name}: {problem}"
             continue
         obs, info = env.reset(seed=0)
         assert obs in env.observation_space and info["success"] in (True, False)

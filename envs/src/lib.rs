@@ -7,6 +7,7 @@
 //! on: windows and a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+mod action_search;
 pub mod crossing;
 pub mod data;
 mod disturbed;

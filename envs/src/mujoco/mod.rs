@@ -1,7 +1,8 @@
 //! MuJoCo, where it is installed: nothing is needed to build, and the library is found when it is asked for.
 //!
 //! [`MujocoLibrary`] is the library, [`MujocoModel`] a compiled model, [`MujocoSim`] a simulation of it. [`MujocoEnv`] makes an
-//! environment of a model and its [`MujocoRules`]; [`Reacher`] is one, an arm of two joints: `reacher-mujoco-v0`.
+//! environment of a model and its [`MujocoRules`]; [`Reacher`] is one, an arm of two joints: `reacher-mujoco-v0`;
+//! [`half_cheetah`] another, with a model of the gymnasium package.
 //!
 //! Releases from 3.5.0 on are used, those of [`MujocoVersion::TRIED`] were held against Python's bindings bit for bit. What
 //! has no accessor in MuJoCo's interface is not offered, so that no release can move it: places of bodies are read by
@@ -23,6 +24,8 @@
 mod env;
 mod error;
 mod find;
+mod gymnasium_model;
+pub mod half_cheetah;
 mod library;
 mod model;
 mod native;
@@ -37,6 +40,7 @@ mod version;
 pub use env::MujocoEnv;
 pub use error::MujocoError;
 pub use find::MUJOCO_VARIABLE;
+pub use gymnasium_model::{GYMNASIUM_VARIABLE, GymnasiumModel};
 pub use library::MujocoLibrary;
 pub use model::{MujocoModel, MujocoSensor};
 pub use object::{MujocoObject, MujocoPart};

@@ -242,6 +242,18 @@ fn another_model_under_its_name_is_refused() {
     alone("half_cheetah::another_model_under_its_name_is_refused", &named);
 }
 
+#[test]
+fn every_name_makes_a_limited_environment_of_that_name() {
+    if cheetah().is_none() {
+        return;
+    }
+    for data in HalfCheetahData::ALL {
+        let env = make(data.id()).unwrap();
+        let spec = env.spec();
+        assert_eq!((spec.id.as_str(), spec.max_episode_steps), (data.id(), Some(HALF_CHEETAH_EPISODE_STEPS)));
+    }
+}
+
 /// Of what the specification says, what planning relies on.
 #[test]
 fn the_specification_says_what_is_seen() {

@@ -193,6 +193,21 @@ impl EnvSpec {
         Ok(())
     }
 
+    /// Refuses an action of the wrong length or with an entry that is not finite: what every `step` begins with.
+    ///
+    /// # Errors
+    /// [`EnvError::ActionLength`] or [`EnvError::NonFinite`].
+    pub fn check_action(&self, action: &[f64]) -> Result<(), EnvError> {
+        if action.len() != self.action.len() {
+            return Err(EnvError::ActionLength {
+                id: self.id.clone(),
+                want: self.action.len(),
+                got: action.len(),
+            });
+        }
+        check_finite("action", action)
+    }
+
     /// Observation entries of a kind of feature.
     pub fn entries(&self, kind: FeatureKind) -> Vec<usize> {
         entries_of(&self.features, kind)
@@ -217,7 +232,10 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Refuses a snapshot of another environment than `id`, and one with numbers that are none.
-    pub(crate) fn check_from(&self, id: &str) -> Result<(), EnvError> {
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] or [`EnvError::NonFinite`].
+    pub fn check_from(&self, id: &str) -> Result<(), EnvError> {
         if self.env_id != id {
             return Err(EnvError::Mismatch(format!(
                 "snapshot was taken in `{}`, not in `{id}`",
@@ -315,16 +333,9 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
     }
 }
 
-/// Refuses an action of the wrong length or with an entry that is not finite.
+/// [`EnvSpec::check_action`].
 pub(crate) fn check_action(spec: &EnvSpec, action: &[f64]) -> Result<(), EnvError> {
-    if action.len() != spec.action.len() {
-        return Err(EnvError::ActionLength {
-            id: spec.id.clone(),
-            want: spec.action.len(),
-            got: action.len(),
-        });
-    }
-    check_finite("action", action)
+    spec.check_action(action)
 }
 
 /// Refuses NaN and infinities.

@@ -7,6 +7,7 @@
 //! OGBench, and what a sequence model trains on: windows and a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+mod action_search;
 pub mod crossing;
 pub mod data;
 mod disturbed;

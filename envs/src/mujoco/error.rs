@@ -8,6 +8,8 @@ use crate::printable::printable;
 
 /// How MuJoCo is had, at the end of the messages that ask for it.
 const REMEDY: &str = "run `envs/interop/mujoco.sh` of the project, install Python's `mujoco`, or name the library in FORETHOUGHT_MUJOCO";
+/// How gymnasium's models are had.
+const GYMNASIUM_REMEDY: &str = "run `envs/interop/gymnasium.sh` of the project, install Python's `gymnasium`, or name the folder in FORETHOUGHT_GYMNASIUM";
 
 /// What can go wrong with MuJoCo. Each message names the thing and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,14 @@ pub enum MujocoError {
         name: String,
         /// MuJoCo's message, which names the file.
         problem: String,
+    },
+    /// A model of the gymnasium package that is not where it is looked for.
+    #[error("gymnasium's `{file}` was not found ({}): {GYMNASIUM_REMEDY}", printable(.looked))]
+    NoModel {
+        /// Its file.
+        file: &'static str,
+        /// Where it was looked for.
+        looked: String,
     },
     /// A name that the model does not have.
     #[error("the model has no {kind} named `{}`: {}", printable(.name), printable(.known))]

@@ -1,4 +1,4 @@
-//! Where MuJoCo's library is looked for.
+//! Where MuJoCo's library, and files of other packages, are looked for.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,17 +18,27 @@ pub(super) struct Places {
 impl Places {
     /// Those of this user, by the variables of an environment.
     pub(super) fn of(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        Self::of_package(variable, MUJOCO_VARIABLE, "mujoco")
+    }
+
+    /// Those of a package's files: what `named` says, the package's folder among the project's data, and the package in
+    /// the Pythons of this user.
+    pub(super) fn of_package(
+        variable: impl Fn(&str) -> Option<OsString>,
+        named: &str,
+        package: &str,
+    ) -> Self {
         let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let home = path("HOME").or_else(|| path("USERPROFILE"));
         let data = path("XDG_DATA_HOME")
             .or_else(|| home.as_ref().map(|home| home.join(".local/share")))
-            .map(|data| data.join("forethought/mujoco"));
+            .map(|data| data.join("forethought").join(package));
         let active = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(path);
         let usual = home.map(|home| home.join(".local"));
         let system = ["/usr/local", "/usr", "/opt/homebrew"].map(PathBuf::from);
         let pythons = active.chain(usual).chain(system).flat_map(|prefix| packages(&prefix));
-        let folders = data.into_iter().chain(pythons.map(|site| site.join("mujoco"))).collect();
-        Self { named: path(MUJOCO_VARIABLE), folders }
+        let folders = data.into_iter().chain(pythons.map(|site| site.join(package))).collect();
+        Self { named: path(named), folders }
     }
 }
 

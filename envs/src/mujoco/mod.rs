@@ -1,7 +1,8 @@
 //! MuJoCo, where it is installed: nothing is needed to build, and the library is found when it is asked for.
 //!
 //! [`MujocoLibrary`] is the library, [`MujocoModel`] a compiled model, [`MujocoSim`] a simulation of it. [`MujocoEnv`] makes an
-//! environment of a model and its [`MujocoRules`]; [`Reacher`] is one, an arm of two joints: `reacher-mujoco-v0`.
+//! environment of a model and its [`MujocoRules`]; [`Reacher`] is one, an arm of two joints: `reacher-mujoco-v0`;
+//! [`half_cheetah`] another, with a model of the gymnasium package.
 //!
 //! [`MujocoRenderer`] draws what a [`MujocoCamera`] sees, where EGL is installed as well.
 //!
@@ -25,6 +26,8 @@
 mod env;
 mod error;
 mod find;
+mod gymnasium_model;
+pub mod half_cheetah;
 mod library;
 mod model;
 mod native;
@@ -41,6 +44,7 @@ mod version;
 pub use env::MujocoEnv;
 pub use error::MujocoError;
 pub use find::MUJOCO_VARIABLE;
+pub use gymnasium_model::{GYMNASIUM_VARIABLE, GymnasiumModel};
 pub use library::MujocoLibrary;
 pub use model::{MujocoModel, MujocoSensor};
 pub use object::{MujocoObject, MujocoPart};

@@ -1,6 +1,13 @@
-//! Environments on MuJoCo as the registry sees them. They are listed everywhere; where MuJoCo is missing, making one says how it
-//! is had.
+//! Environments on MuJoCo as the registry sees them. They are listed everywhere; where MuJoCo, or a model that does not come with
+//! the project, is missing, making one says how it is had.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
+use super::half_cheetah::{
+    HalfCheetah, HalfCheetahBudget, HalfCheetahData, HalfCheetahOptions, HalfCheetahSampler,
+    generate_half_cheetah,
+};
 use super::reacher_pictures::ReacherPictures;
 use super::{REACHER, Reacher, ReacherPolicy};
 use crate::suite::Suite;
@@ -16,7 +23,8 @@ pub(crate) struct MujocoSuite;
 
 impl Suite for MujocoSuite {
     fn names(&self) -> Vec<(String, String)> {
-        vec![(REACHER.into(), ABOUT.into())]
+        let cheetahs = HalfCheetahData::ALL.map(|data| (data.id().to_owned(), data.about()));
+        [(REACHER.to_owned(), ABOUT.to_owned())].into_iter().chain(cheetahs).collect()
     }
 
     fn also(&self) -> &'static str {
@@ -24,7 +32,10 @@ impl Suite for MujocoSuite {
     }
 
     fn entry(&self, id: &str) -> Option<Result<Entry, EnvError>> {
-        (id == REACHER).then(|| Ok(reacher()))
+        if id == REACHER {
+            return Some(Ok(reacher()));
+        }
+        HalfCheetahData::find(id).map(|data| Ok(half_cheetah(data)))
     }
 
     fn resolve(&self, _typed: &str) -> Option<Result<String, EnvError>> {
@@ -38,4 +49,17 @@ fn reacher() -> Entry {
         .policy("spring", || Ok(Box::new(ReacherPolicy::default())))
         .photographer(|size| Ok(Box::new(ReacherPictures::new(size)?)))
         .scene(Scene::open(Area { min: [-VIEW; 2], max: [VIEW; 2] }, [4, 5]))
+}
+
+/// No top view, as it is not seen how far the runner has come; data on all cores, as their number changes nothing.
+fn half_cheetah(data: HalfCheetahData) -> Entry {
+    Entry::new(move || Ok(Box::new(HalfCheetah::make(data.id())?)))
+        .about(&data.about())
+        .policy("sampler", move || {
+            Ok(Box::new(HalfCheetahSampler::make(data.id(), HalfCheetahBudget::GOOD)?))
+        })
+        .data(move |rows, seed, progress| {
+            let threads = available_parallelism().map_or(1, NonZero::get);
+            generate_half_cheetah(&HalfCheetahOptions { data, rows, seed, threads }, progress)
+        })
 }

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp, clippy::print_stdout)]
 
 mod environment;
+mod half_cheetah;
+mod half_cheetah_data;
+mod half_cheetah_parity;
+mod half_cheetah_sampler;
 mod parity;
 mod render;
 mod simulation;

@@ -39,13 +39,13 @@ fn fixture() -> Fixture {
     serde_json::from_str(&text).unwrap()
 }
 
-fn sha(values: &[f64]) -> String {
+pub fn sha(values: &[f64]) -> String {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Bits of a few functions that MuJoCo takes from the system, as the recorder has them.
-fn rounding() -> String {
+pub fn rounding() -> String {
     let points = (0..40).map(|k| 0.1 + 0.37 * f64::from(k));
     let functions: [fn(f64) -> f64; 5] =
         [f64::sin, f64::cos, f64::exp, |x| x.atan2(black_box(1.3)), |x| x.powf(black_box(1.3))];

@@ -51,6 +51,9 @@ pub struct SamplerConfig {
     /// Tokens that must be clean before a plan is handed over; of later ones it holds the latest clean estimate. 0 is
     /// all. 1: the next plan comes before the second token is executed.
     pub clean_tokens: usize,
+    /// Share of the noise that plans begin with (Ajay et al., ICLR 2023, call it low-temperature sampling). 1: what is sampled is
+    /// what the data would do. Less, down to 0, for tasks in which what to do is certain and has to be exact.
+    pub temperature: f64,
     /// Training level at which clean tokens are shown to the network. 10 of 1000, as in the reference: the exact zero
     /// it hardly saw in training.
     pub stabilization_level: u16,
@@ -197,6 +200,7 @@ impl Default for SamplerConfig {
             schedule: ScheduleName::Pyramid,
             uncertainty_scale: 0.2,
             clean_tokens: 1,
+            temperature: 1.0,
             stabilization_level: 10,
         }
     }
@@ -282,6 +286,7 @@ impl PlanConfig {
         }
         for (name, value) in [
             ("plan.guidance.end", guidance.end),
+            ("plan.sampler.temperature", sampler.temperature),
             ("plan.warm_start", self.warm_start),
             ("plan.horizon.reach", horizon.reach),
         ] {

@@ -140,6 +140,7 @@ impl DiffusionPlanner {
             known.copy_from_slice(&of.known.x_td);
             let mut rng = random::stream(of.request.seed, &name.of(NOISE_STREAM));
             random::fill_normal(&mut rng, planned);
+            planned.iter_mut().for_each(|noise| *noise *= self.config.sampler.temperature);
         }
         let count = situations.len();
         let mut x = Tokens::new(tokens, x_btd, vec![visible; count], vec![kind.shown; count]);

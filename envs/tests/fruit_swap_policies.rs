@@ -35,14 +35,14 @@ fn share(name: &str, seeds: std::ops::Range<u64>) -> f64 {
     seeds.filter(|seed| episode(name, &Start::seed(*seed)).1).count() as f64 / count
 }
 
-/// Documented: all of 2,000 seeds, 76.1 steps in the mean and 84 at most.
+/// Documented: all of 2,000 seeds, 99.5 steps in the mean and 106 at most.
 #[test]
 fn the_oracle_succeeds_in_less_than_half_of_the_time() {
     let all: Vec<(usize, bool)> = (0..2000).map(|seed| episode("oracle", &Start::seed(seed))).collect();
     let steps = all.iter().map(|(steps, _)| *steps);
     let mean = steps.clone().sum::<usize>() as f64 / 2000.0;
     let most = steps.max().unwrap();
-    assert!((mean - 76.1).abs() < 0.05 && most == 84, "{mean} {most}");
+    assert!((mean - 99.45).abs() < 0.05 && most == 106, "{mean} {most}");
     assert!(all.iter().all(|(_, success)| *success));
     assert!(2 * most <= FRUIT_SWAP_STEPS, "{most}");
 }
@@ -51,7 +51,7 @@ fn the_oracle_succeeds_in_less_than_half_of_the_time() {
 #[test]
 fn behind_a_failing_sensor_who_takes_all_for_true_sometimes_errs() {
     for (id, documented) in
-        [("fruit-swap-held-v0", 0.988), ("fruit-swap-noise-v0", 0.916), ("fruit-swap-blank-v0", 0.741)]
+        [("fruit-swap-held-v0", 0.999), ("fruit-swap-noise-v0", 0.975), ("fruit-swap-blank-v0", 0.858)]
     {
         let seeds = 2000..3000;
         let succeeded = seeds.filter(|seed| episode_of(id, "oracle", &Start::seed(*seed)).1).count();
@@ -113,17 +113,23 @@ fn policies_refuse_what_is_no_observation_and_are_their_seeds() {
             let message = hand.act(&vec![0.0; observation], &mut vec![0.0; actions]).unwrap_err().to_string();
             assert!(message.contains(name) && message.contains("11 entries"), "{message}");
         }
-        let env = FruitSwapEnv::new().unwrap();
+        let mut env = FruitSwapEnv::new().unwrap();
         let mut first = |seed| {
+            env.reset(&Start::seed(0)).unwrap();
             hand.reset(seed, &env.task()).unwrap();
-            let mut action = [0.0; 3];
-            hand.act(env.observation(), &mut action).unwrap();
-            action
+            let mut actions = vec![[0.0; 3]; 40];
+            for action in &mut actions {
+                hand.act(env.observation(), action).unwrap();
+                env.step(action).unwrap();
+            }
+            actions
         };
         let one = first(3);
         assert!(one == first(3) && one != first(4));
         // Fruits that show no arrangement are waited for.
-        let mut nowhere = FruitSwapState::of(env.observation()).unwrap();
+        env.reset(&Start::seed(0)).unwrap();
+        hand.reset(3, &env.task()).unwrap();
+        let mut nowhere = *env.state();
         nowhere.apple[0] = 0.08;
         for _ in 0..20 {
             let mut action = [0.0; 3];
@@ -190,12 +196,13 @@ fn data_are_whole_episodes_of_what_was_meant_and_came_out_a_little_else() {
     assert!(whole.terminals.last() == Some(&true) && whole.timeout_count() == 0);
 }
 
-/// Each arrangement begins as many episodes, and each whole one goes through four.
+/// Each arrangement begins as many episodes, and each whole one goes through four; one is not to be seen where a fruit slips to
+/// the edge of its slot and is taken again.
 #[test]
 fn data_hold_all_arrangements_and_the_moves_in_order() {
     let data = generated(100_000, 1);
     let mut begun = [0_usize; 6];
-    let mut lengths = Vec::new();
+    let (mut lengths, mut unseen) = (Vec::new(), 0);
     for &Trajectory { start, end } in &data.trajectories(true) {
         let Some(first) = FruitArrangement::seen(&state(&data, start)) else { panic!("row {start}") };
         begun[first.number() - 1] += 1;
@@ -209,11 +216,14 @@ fn data_hold_all_arrangements_and_the_moves_in_order() {
             seen.extend(now.filter(|now| seen.last() != Some(now)));
         }
         let apple = first.moved(Fruit::Apple);
-        assert_eq!(seen, [first, apple, apple.moved(Fruit::Orange), first.swapped()]);
+        let mut moves = [first, apple, apple.moved(Fruit::Orange), first.swapped()].into_iter();
+        assert!(seen.iter().all(|seen| moves.any(|made| made == *seen)), "{seen:?}");
+        unseen += usize::from(seen.len() < 4);
     }
-    // One row more than steps; four standard errors of lengths that deviate by 3.
+    assert!(unseen * 50 < lengths.len(), "{unseen} of {}", lengths.len());
+    // One row more than steps; four standard errors of lengths that deviate by 8.
     let mean = lengths.iter().sum::<usize>() as f64 / lengths.len() as f64;
-    assert!((mean - 77.1).abs() < 0.35, "{mean}");
+    assert!((mean - 109.4).abs() < 1.1, "{mean}");
     // Four standard errors.
     let each = begun.iter().sum::<usize>() as f64 / 6.0;
     assert!(

@@ -5,8 +5,8 @@ use rand::{Rng, RngExt};
 use crate::fruit_swap::world::{place_on, rest_pose};
 use crate::fruit_swap::{FRUIT_SWAP_GRASP, FRUIT_SWAP_RADIUS, FRUIT_SWAP_TRAVEL, Fruit, FruitSwapState};
 
-/// Steps of a rest at most.
-const MOST_WAIT: u32 = 3;
+/// Steps of a rest, fewest and most: half a second, after which a glance back shows a hand that rests and nothing of whence it came.
+const WAIT: [u32; 2] = [8, 12];
 /// Height at and above which the hand passes over what lies, and that at which it carries, in metres. With a fruit in it
 /// 9 cm is the least that clears one.
 const CLEAR: f64 = 0.1;
@@ -55,7 +55,7 @@ impl Command {
 
 /// Makes one move after another. It remembers the one that it is at, and nothing of those before.
 ///
-/// Between moves it goes back to a place drawn anew and waits for 0 to 3 steps, as it does at the start.
+/// Between moves it goes back to a place drawn anew and waits for 8 to 12 steps, as it does at the start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mover {
     phase: Phase,
@@ -69,7 +69,7 @@ pub(super) struct Mover {
 impl Mover {
     /// At rest, before the first move.
     pub fn resting(rng: &mut impl Rng) -> Self {
-        let phase = Phase::Resting(rng.random_range(0..=MOST_WAIT));
+        let phase = Phase::Resting(wait(rng));
         Self { phase, fruit: Fruit::Apple, target: 0.0, rest: [0.0; 2] }
     }
 
@@ -104,7 +104,7 @@ impl Mover {
                 if command[..2].iter().any(|by| by.abs() >= 1.0) {
                     return Command::about(command);
                 }
-                self.phase = Phase::Resting(rng.random_range(0..=MOST_WAIT));
+                self.phase = Phase::Resting(wait(rng));
                 Command::exact(command)
             }
         }
@@ -145,4 +145,9 @@ impl Mover {
 fn towards(state: &FruitSwapState, [x, z]: [f64; 2], grip: f64) -> [f64; 3] {
     let by = |to: f64, from: f64| ((to - from) / FRUIT_SWAP_TRAVEL).clamp(-1.0, 1.0);
     [by(x, state.hand[0]), by(z, state.hand[1]), grip]
+}
+
+fn wait(rng: &mut impl Rng) -> u32 {
+    let [fewest, most] = WAIT;
+    rng.random_range(fewest..=most)
 }

@@ -117,7 +117,7 @@ fn policies_refuse_what_is_no_observation_and_are_their_seeds() {
         let mut first = |seed| {
             env.reset(&Start::seed(0)).unwrap();
             hand.reset(seed, &env.task()).unwrap();
-            let mut actions = vec![[0.0; 3]; 40];
+            let mut actions = vec![[0.0; 3]; 25];
             for action in &mut actions {
                 hand.act(env.observation(), action).unwrap();
                 env.step(action).unwrap();

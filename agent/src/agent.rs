@@ -71,6 +71,13 @@ impl Agent {
         Self { planner, follower, spec: spec.clone(), task: TaskConfig::default() }
     }
 
+    /// The same with dead reckoning, if so: [`forethought_policies::ControlConfig::dead_reckoning`].
+    #[must_use]
+    pub fn with_dead_reckoning(mut self, reckons: bool) -> Self {
+        self.follower = self.follower.reckoning(reckons);
+        self
+    }
+
     /// The same with another task for [`Self::reset_to`] to make; an agent of a checkpoint has the checkpoint's.
     #[must_use]
     pub fn with_task(mut self, task: TaskConfig) -> Self {
@@ -224,7 +231,8 @@ impl AgentBuilder {
     pub fn build(self) -> Result<Agent, AgentError> {
         let (planner, controller, spec, settings) = self.parts()?;
         let horizon = settings.control.execution_horizon;
-        Ok(Agent::new(Box::new(planner), controller, &spec, horizon).with_task(settings.task))
+        let agent = Agent::new(Box::new(planner), controller, &spec, horizon).with_task(settings.task);
+        Ok(agent.with_dead_reckoning(settings.control.dead_reckoning))
     }
 
     /// The agent with its planner on a thread of its own, for a loop that cannot wait.

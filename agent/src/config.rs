@@ -12,6 +12,8 @@ pub struct RolloutConfig {
     /// Steps executed of each plan before the next one is made; a shorter plan is replaced at its end.
     /// [`forethought_policies::ControlConfig::execution_horizon`] has the reason for the default.
     pub execution_horizon: usize,
+    /// [`forethought_policies::ControlConfig::dead_reckoning`].
+    pub dead_reckoning: bool,
     /// Steps after which an episode is cut; unset, or beyond the protocol's limit, the limit holds.
     pub max_steps: Option<usize>,
     /// Whether the planned frames are kept in the record. What a plan took and was worth always is.
@@ -23,7 +25,13 @@ pub struct RolloutConfig {
 
 impl Default for RolloutConfig {
     fn default() -> Self {
-        Self { execution_horizon: 5, max_steps: None, record_plans: false, trace: false }
+        Self {
+            execution_horizon: 5,
+            dead_reckoning: false,
+            max_steps: None,
+            record_plans: false,
+            trace: false,
+        }
     }
 }
 

@@ -24,6 +24,10 @@ pub struct Follower {
     plan: Option<Plan>,
     command: Vec<f64>,
     past: Past,
+    /// Whether what a plan foresaw stands for what is badly seen.
+    reckons: bool,
+    /// What the last plan foresaw of the present when the one in force was put in its place.
+    foreseen: Vec<f64>,
 }
 
 impl Follower {
@@ -38,6 +42,8 @@ impl Follower {
             plan: None,
             command: vec![0.0; spec.action.len()],
             past: Past::default(),
+            reckons: false,
+            foreseen: Vec::new(),
         }
     }
 
@@ -47,12 +53,36 @@ impl Follower {
         Self { past: Past::new(steps, self.observation, self.command.len()), ..self }
     }
 
+    /// The same with dead reckoning, if so: where the present is badly seen, what plans foresaw of it stands for it.
+    #[must_use]
+    pub fn reckoning(self, reckons: bool) -> Self {
+        Self { reckons, ..self }
+    }
+
+    /// The present as it is taken to be: as it was seen, or as it was foreseen where that is asked for and known.
+    fn present<'a>(&'a self, observation: &'a [f64], seen: f64) -> (&'a [f64], f64) {
+        if !self.reckons || seen >= 1.0 {
+            return (observation, seen);
+        }
+        match self.plan.as_ref().and_then(|plan| self.foreseen_by(plan)) {
+            Some(foreseen) => (foreseen, 1.0),
+            None if self.foreseen.len() == self.observation => (&self.foreseen, 1.0),
+            None => (observation, seen),
+        }
+    }
+
+    /// What a plan foresaw of the present: the observation that its last executed action was to lead to.
+    fn foreseen_by<'a>(&self, plan: &'a Plan) -> Option<&'a [f64]> {
+        plan.observation(self.executed(plan).checked_sub(1)?)
+    }
+
     /// Begins an episode: all randomness of its plans comes from `seed`.
     pub fn reset(&mut self, seed: u64, task: SharedTask) {
         self.controller.reset();
         (self.at.seed, self.at.step) = (seed, 0);
         (self.task, self.plan) = (task, None);
         self.past.clear();
+        self.foreseen.clear();
     }
 
     /// Whether the next command needs a new plan.
@@ -70,6 +100,7 @@ impl Follower {
     /// named by the episode's seed and step, whatever else is planned with it.
     pub fn request<'a>(&'a self, observation: &'a [f64], seen: f64) -> Request<'a> {
         let left = self.plan.as_ref().filter(|plan| self.executed(plan) < plan.frames);
+        let (observation, seen) = self.present(observation, seen);
         Request {
             observation,
             seen,
@@ -88,6 +119,10 @@ impl Follower {
     /// [`AgentError::MalformedPlan`] for what is no plan here; the one in force stays then.
     pub fn accept(&mut self, plan: Plan) -> Result<&Plan, AgentError> {
         self.check(&plan)?;
+        // A plan that replaces one before any of it was executed leaves the forecast of the one before.
+        if let Some(foreseen) = self.plan.as_ref().and_then(|plan| self.foreseen_by(plan)) {
+            self.foreseen = foreseen.to_vec();
+        }
         Ok(self.plan.insert(plan))
     }
 
@@ -118,6 +153,10 @@ impl Follower {
             return Err(AgentError::NonFinite { at, what, index, value: observation[index] });
         }
         let (row, action) = (self.executed(plan), self.command.len());
+        let (taken, seen) = self.present(observation, seen);
+        // Copied where something stands for it, as is seldom the case: controllers have a state of their own.
+        let foreseen = (!std::ptr::eq(taken, observation)).then(|| taken.to_vec());
+        let observation = foreseen.as_deref().unwrap_or(observation);
         let ahead = PlanView {
             observations: plan.observations.get(row * self.observation..).unwrap_or_default(),
             actions: plan.actions.get(row * action..).unwrap_or_default(),

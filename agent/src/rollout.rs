@@ -38,7 +38,7 @@ pub fn rollout(
     let (mut envs, mut followers, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     for EpisodeSetup { env, controller, start } in setups {
         let follower = Follower::new(controller, env.spec(), config.execution_horizon);
-        followers.push(follower.remembering(planner.history()));
+        followers.push(follower.remembering(planner.history()).reckoning(config.dead_reckoning));
         envs.push(env);
         starts.push(start);
     }

@@ -141,7 +141,8 @@ impl LoadedPlanner {
 /// [`Failure`] naming the setting and the remedy.
 pub fn rollout_config(configuration: &Configuration) -> Result<RolloutConfig, Failure> {
     let execution_horizon = configuration.control.execution_horizon;
-    let config = RolloutConfig { execution_horizon, ..RolloutConfig::default() };
+    let dead_reckoning = configuration.control.dead_reckoning;
+    let config = RolloutConfig { execution_horizon, dead_reckoning, ..RolloutConfig::default() };
     config.check()?;
     Ok(config)
 }

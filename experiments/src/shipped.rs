@@ -15,7 +15,7 @@ const CHECKPOINTS: &str = "experiments/checkpoints";
 /// Names another folder of checkpoints.
 const VARIABLE: &str = "FORETHOUGHT_CHECKPOINTS";
 
-const CONFIGURATIONS: [(&str, &str); 7] = [
+const CONFIGURATIONS: [(&str, &str); 9] = [
     ("maze2d-umaze-v1", include_str!("../configs/maze2d-umaze-v1.toml")),
     ("maze2d-medium-v1", include_str!("../configs/maze2d-medium-v1.toml")),
     ("maze2d-large-v1", include_str!("../configs/maze2d-large-v1.toml")),
@@ -23,6 +23,8 @@ const CONFIGURATIONS: [(&str, &str); 7] = [
     ("ogbench-pointmaze", include_str!("../configs/ogbench-pointmaze.toml")),
     ("ogbench-teleport", include_str!("../configs/ogbench-teleport.toml")),
     ("toy-car-v0", include_str!("../configs/toy-car-v0.toml")),
+    ("crossing-v0", include_str!("../configs/crossing-v0.toml")),
+    ("fruit-swap-v0", include_str!("../configs/fruit-swap-v0.toml")),
 ];
 
 /// Beginnings of the names of environments that share a configuration.
@@ -30,19 +32,26 @@ const SHARED: [(&str, &str); 2] =
     [("pointmaze-teleport-", "ogbench-teleport"), ("pointmaze-", "ogbench-pointmaze")];
 
 /// Suites by name; the last serves every environment.
-pub const SUITES: [(&str, &str); 4] = [
+pub const SUITES: [(&str, &str); 6] = [
     ("maze2d", include_str!("../suites/maze2d.toml")),
     ("ogbench-pointmaze", include_str!("../suites/ogbench-pointmaze.toml")),
     ("uncertainty", include_str!("../suites/uncertainty.toml")),
+    ("memory", include_str!("../suites/memory.toml")),
+    ("robots", include_str!("../suites/robots.toml")),
     ("any", include_str!("../suites/any.toml")),
 ];
 
 /// What `--preset` knows.
 pub const PRESETS: &str = include_str!("../suites/presets.toml");
 
-/// Multi2D is Maze2D with other goals: what serves one serves both.
+/// Multi2D is Maze2D with other goals, and a swap of fruits behind a sensor that fails is a swap: what serves one serves both.
 fn names(id: &str) -> [String; 2] {
-    [id.to_owned(), id.replacen("multi2d", "maze2d", 1)]
+    let shared = if id.starts_with("fruit-swap-") && !id.contains("mujoco") {
+        "fruit-swap-v0".to_owned()
+    } else {
+        id.replacen("multi2d", "maze2d", 1)
+    };
+    [id.to_owned(), shared]
 }
 
 /// The configuration that comes with an environment.

@@ -32,6 +32,10 @@ pub struct ControlConfig {
     /// Steps executed of each plan before the next one is made; a shorter plan is replaced at its end. 5: on the large
     /// maze 2 and 10 score less.
     pub execution_horizon: usize,
+    /// Whether an observation that was badly seen is replaced by what the plan in force foresaw, as if that had been seen (dead
+    /// reckoning). False: where sensors do not say how well they see it changes nothing, and where chance has a say plans
+    /// foresee what they hope for.
+    pub dead_reckoning: bool,
     /// Settings of [`PD`].
     pub pd: PdConfig,
     /// Settings of [`PATH_FOLLOWING`].
@@ -81,6 +85,7 @@ impl ControlConfig {
         Self {
             controller: controller.to_owned(),
             execution_horizon: 5,
+            dead_reckoning: false,
             pd: PdConfig::default(),
             path: PathConfig::default(),
         }

@@ -124,7 +124,13 @@ fn setup(seed: u64) -> EpisodeSetup {
 /// Records of these seeds; the clock stands still, so that no time is in them.
 fn records(planner: &mut DiffusionPlanner, seeds: &[u64]) -> Vec<EpisodeRecord> {
     let setups: Vec<EpisodeSetup> = seeds.iter().map(|&seed| setup(seed)).collect();
-    let config = RolloutConfig { execution_horizon: 7, max_steps: Some(30), record_plans: true, trace: true };
+    let config = RolloutConfig {
+        execution_horizon: 7,
+        max_steps: Some(30),
+        record_plans: true,
+        trace: true,
+        ..RolloutConfig::default()
+    };
     rollout(planner, setups, &config, &|| 0.0, &mut |_, _| true).unwrap()
 }
 

@@ -49,7 +49,8 @@ impl Agent {
         let controller = checkpoint.controller(&control, &spec)?;
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
         let planner = checkpoint.planner(&spec, plan, Some(threads.unwrap_or_else(all)))?;
-        let follower = Follower::new(controller, &spec, horizon).remembering(planner.history());
+        let follower = Follower::new(controller, &spec, horizon);
+        let follower = follower.remembering(planner.history()).reckoning(control.dead_reckoning);
         let core = Core { planner, follower, times: RowTimes::default(), begun: false };
         Ok(Self { core: Mutex::new(core), spec, task })
     }

@@ -74,6 +74,10 @@ pub struct TrainConfig {
     /// random ends, and [`Self::balance`] implies it. False: of data that rest at their goals, sequences that rest would be
     /// most. True for episodes that are hardly longer than a sequence: else all sequences begin where episodes do.
     pub begin_anywhere: bool,
+    /// Share of the sequences that begin within the first chunk of a trajectory, where sequences begin anywhere; they are of all
+    /// lengths alike. For networks that remember: of a sequence that begins in the middle nobody can tell what was before, and
+    /// where those are most a network does not believe that an episode begins. 0: where an observation says all, it is no matter.
+    pub from_start: f64,
     /// How much more often sequences with a goal are drawn that lead from where to where the data seldom lead: as a power of
     /// how seldom, so that 1 makes all ways equally likely, up to a point. With random ends, sequences then begin at any row
     /// that a chunk follows; else at those that a whole sequence follows, and ends of short trajectories are seen from afar
@@ -116,6 +120,7 @@ impl Default for TrainConfig {
             random_ends: true,
             length_bias: 1.0,
             begin_anywhere: false,
+            from_start: 0.0,
             balance: 0.0,
             seed: 0,
             shards: 2,
@@ -208,6 +213,7 @@ impl TrainConfig {
             ("train.known_goal", self.known_goal),
             ("train.known_level", self.known_level),
             ("train.balance", self.balance),
+            ("train.from_start", self.from_start),
         ] {
             if !(0.0..=1.0).contains(&value) {
                 return bad(name, value.to_string(), "give a number between 0 and 1");

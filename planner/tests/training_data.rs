@@ -374,6 +374,32 @@ fn short_sequences_are_drawn_more_often_where_that_is_asked_for() {
     }
 }
 
+/// Half from within the first chunk of trajectories, of all lengths; the others begin anywhere, and are short more often.
+#[test]
+fn sequences_from_the_start_are_drawn_where_that_is_asked_for() {
+    let model = model(false);
+    let layout = model.layout(&spec()).unwrap();
+    let (data, f) = (dataset(&[101; 20]), layout.frames_per_token);
+    let drawn = |from_start: f64| {
+        let train = TrainConfig { from_start, begin_anywhere: true, length_bias: 3.0, ..train() };
+        let maker = BatchMaker::new(&data, &unscaled(), None, &layout, &model, &train).unwrap();
+        let (mut all, mut early, mut longest) = (0.0, 0.0, 0.0);
+        for step in 0..60 {
+            let batch = maker.batch(step);
+            for (sequence, chunks) in sequences(&maker, &layout, step).iter().zip(&batch.chunks_b) {
+                let begins = sequence.state % 101 < f;
+                all += 1.0;
+                early += f64::from(u8::from(begins));
+                longest += f64::from(u8::from(begins && *chunks == layout.chunks));
+            }
+        }
+        (early / all, longest / early)
+    };
+    let ((seldom, _), (often, long)) = (drawn(0.0), drawn(0.5));
+    assert!(seldom < 0.06 && (often - 0.51).abs() < 0.06, "{seldom} {often}");
+    assert!((long - 1.0 / 3.0).abs() < 0.08, "{long}");
+}
+
 #[test]
 fn a_frame_carries_the_reward_of_its_own_step() {
     let model = model(true);

@@ -179,6 +179,18 @@ impl WindowIndex {
         self.window(index).unwrap_or(Window { start: 0, valid: 0 })
     }
 
+    /// Draws a window that begins within the first `within` rows of a run, all runs alike; nothing is drawn without one.
+    pub fn sample_beginning(&self, rng: &mut impl Rng, within: usize) -> Window {
+        let Some((start, end, before)) = self.segments.get(rng.random_range(0..self.segments.len().max(1)))
+        else {
+            return Window { start: 0, valid: 0 };
+        };
+        let next = self.segments.get(self.segments.partition_point(|(_, _, other)| other <= before));
+        let windows = next.map_or(self.count, |(_, _, next)| *next) - before;
+        let start = start + rng.random_range(0..within.clamp(1, windows.max(1)));
+        Window { start, valid: self.window_len.min(end - start) }
+    }
+
     /// Copies a window: observations `[window_len x observation_dim]`, actions
     /// `[window_len x action_dim]`, mask `[window_len]` (true where the row exists). Padding repeats the
     /// last observation and acts with zeros.

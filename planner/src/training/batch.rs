@@ -237,7 +237,11 @@ impl BatchMaker {
         batch: &mut TrainBatch,
     ) -> usize {
         let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
-        let drawn = self.train.random_ends.then(|| self.length(rng));
+        let begins = self.train.from_start > 0.0
+            && self.train.begins_anywhere()
+            && rng.random_bool(self.train.from_start);
+        let drawn =
+            self.train.random_ends.then(|| if begins { self.any_length(rng) } else { self.length(rng) });
         let row = Row::draw(rng, &self.train, layout);
         let chunks = drawn.unwrap_or_else(|| match row {
             // What was done and what would happen is asked of sequences of any length.
@@ -248,9 +252,10 @@ impl BatchMaker {
         let goal = !layout.condition.is_empty() && !hidden;
         let near_leap =
             row == Row::Imagine && self.near_leaps.is_some() && rng.random_bool(self.train.near_leaps);
-        let (window, asked) = match near_leap {
-            true => self.near_leap(rng, chunks),
-            false => (self.window(rng, chunks, goal), None),
+        let (window, asked) = match (begins, near_leap) {
+            (true, _) => (self.windows.sample_beginning(rng, layout.frames_per_token), None),
+            (_, true) => self.near_leap(rng, chunks),
+            _ => (self.window(rng, chunks, goal), None),
         };
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
         (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
@@ -298,10 +303,14 @@ impl BatchMaker {
         existing
     }
 
+    fn any_length(&self, rng: &mut ChaCha8Rng) -> usize {
+        rng.random_range(1..=self.longest)
+    }
+
     /// Draws the chunks of a sequence.
     fn length(&self, rng: &mut ChaCha8Rng) -> usize {
         if self.train.length_bias <= 1.0 {
-            return rng.random_range(1..=self.longest);
+            return self.any_length(rng);
         }
         let share = rng.random::<f64>().powf(self.train.length_bias);
         ((share * self.longest as f64) as usize + 1).min(self.longest)

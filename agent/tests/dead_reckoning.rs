@@ -1,15 +1,12 @@
 //! What a loop takes for the present where that is badly seen.
 #![allow(clippy::unwrap_used)]
 
-mod free_space;
-
 use std::sync::{Arc, Mutex};
 
 use forethought_agent::Agent;
-use forethought_envs::GoalTask;
+use forethought_envs::{BoxSpace, EnvSpec, GoalTask};
 use forethought_planner::{Budget, Plan, Planner, PlannerError, Request};
 use forethought_policies::{ControlConfig, make_controller};
-use free_space::FreeSpace;
 
 /// What a planner was shown: the present and how well, and the first entries of the past and how well each.
 type Shown = (f64, f64, Vec<(f64, f64)>);
@@ -49,7 +46,7 @@ impl Planner for Counting {
 
 /// Requests of an agent whose sensor shows 0, and how well it sees in each step.
 fn shown(reckons: bool, frames: usize, horizon: usize, seen: &[f64]) -> Vec<Shown> {
-    let spec = FreeSpace::new(50).spec;
+    let spec = EnvSpec::of_spaces("line", BoxSpace::symmetric(4, 100.0), BoxSpace::symmetric(2, 1.0));
     let controller = make_controller(&ControlConfig::default(), &spec, None).unwrap();
     let log = Arc::new(Mutex::new(Vec::new()));
     let planner = Counting { frames, shown: Arc::clone(&log) };

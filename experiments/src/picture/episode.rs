@@ -57,9 +57,10 @@ pub fn episode(
     for mover in &scene.movers {
         maze.mover(&mut canvas, &scene.course(mover, &record.observations), mover.radius, time);
     }
-    if !scene.movers.is_empty() {
-        let names: Vec<&str> = scene.movers.iter().map(|mover| mover.name.as_str()).collect();
-        marks.push((Mark::Mover, names.join(", ")));
+    match scene.movers.as_slice() {
+        [] => {}
+        [mover] => marks.push((Mark::Mover, mover.name.clone())),
+        _ => marks.push((Mark::Mover, "others".to_owned())),
     }
     maze.path(&mut canvas, &executed, 3.0, time);
     marks.push((Mark::Executed, "executed".to_owned()));
@@ -145,6 +146,24 @@ mod tests {
         assert_eq!(picture.skipped, 4);
         assert!(picture.text.contains("4 points left out"));
         assert!(!picture.text.contains("NaN") && !picture.text.contains("inf"));
+    }
+
+    /// A disc for each of some steps; where the lane is left at one end and entered at the other, none.
+    #[test]
+    fn bodies_that_move_are_drawn_where_they_were() {
+        let mut scene = sample::scene();
+        let mover = |at| forethought_envs::Mover { name: "cart".into(), at, radius: 0.3 };
+        use forethought_envs::Coordinate::{Entry, Fixed};
+        let plain = episode(&sample::record(), &scene, None, None).text;
+        scene.movers = vec![mover([Fixed(1.0), Entry(1)])];
+        let drawn = episode(&sample::record(), &scene, None, None).text;
+        let discs = |text: &str| text.matches(r#"fill-opacity="0.12""#).count();
+        assert!(discs(&drawn) > discs(&plain) + 4 && drawn.contains(">cart</text>"));
+        scene.movers = vec![mover([Fixed(1.0), Entry(9)])];
+        assert_eq!(discs(&episode(&sample::record(), &scene, None, None).text), discs(&plain) + 1);
+        let leaps = [vec![0.0, 0.0], vec![0.0, 1.0], vec![0.0, 4.0], vec![0.0, 3.0]];
+        let course = scene.course(&mover([Fixed(1.0), Entry(1)]), &leaps);
+        assert_eq!(course, [Some([1.0, 0.0]), Some([1.0, 1.0]), None, Some([1.0, 3.0])]);
     }
 
     #[test]

@@ -58,8 +58,7 @@ fn shown(reckons: bool, frames: usize, horizon: usize, seen: &[f64]) -> Vec<Show
             agent.act_seeing(&[0.0; 4], *seen).unwrap();
         }
     }
-    let shown = log.lock().unwrap().clone();
-    shown
+    log.lock().unwrap().clone()
 }
 
 #[test]

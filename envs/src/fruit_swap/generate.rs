@@ -105,19 +105,19 @@ fn empty(rows: usize) -> Result<Dataset, EnvError> {
 
 /// What comes between commands and what is carried out.
 #[derive(Default)]
-struct Disturbance {
-    /// The push, and steps left of it.
-    push: [f64; 3],
+struct Pushes {
+    /// The push along x and z, whether the grip gives way in it, and steps left of it.
+    push: [f64; 2],
+    slips: bool,
     left: u32,
 }
 
-impl Disturbance {
+impl Pushes {
     /// What is carried out of a command.
     fn disturb(&mut self, Command { action, exact }: Command, rng: &mut impl Rng) -> [f64; 3] {
         if self.left == 0 && rng.random_bool(PUSH) {
-            let slips = rng.random_bool(SLIP);
-            self.push =
-                [rng.random_range(-1.0..=1.0), rng.random_range(-1.0..=1.0), f64::from(u8::from(slips))];
+            self.slips = rng.random_bool(SLIP);
+            self.push = [rng.random_range(-1.0..=1.0), rng.random_range(-1.0..=1.0)];
             self.left = rng.random_range(1..=MOST_PUSHED);
         }
         let off: [f64; 3] = [0.0; 3].map(|_: f64| NOISE * rng.sample::<f64, _>(StandardNormal));
@@ -126,13 +126,12 @@ impl Disturbance {
         if exact {
             return action;
         }
-        let [dx, dz, grip] = action;
-        let [push_x, push_z, slips] = self.push;
-        let meant = match pushed {
-            true => [push_x, push_z, if slips > 0.0 { 1.0 } else { grip }],
-            false => [dx, dz, grip],
-        };
-        std::array::from_fn(|i| (meant[i] + off[i]).clamp(-1.0, 1.0))
+        let mut done = action;
+        if pushed {
+            done[..2].copy_from_slice(&self.push);
+            done[2] = if self.slips { 1.0 } else { done[2] };
+        }
+        std::array::from_fn(|i| (done[i] + off[i]).clamp(-1.0, 1.0))
     }
 }
 
@@ -145,7 +144,7 @@ fn drive(
 ) -> Result<bool, EnvError> {
     env.reset(&Start::seed(rng.random()))?;
     oracle.reset(rng.random(), &env.task())?;
-    let mut disturbance = Disturbance::default();
+    let mut pushes = Pushes::default();
     let (mut ended, mut success) = (false, false);
     for step in 0..=FRUIT_SWAP_STEPS {
         let command = oracle.command(env.state());
@@ -157,7 +156,7 @@ fn drive(
             data.rewards.push(0.0);
             break;
         }
-        let transition = env.step(&disturbance.disturb(command, rng))?;
+        let transition = env.step(&pushes.disturb(command, rng))?;
         data.rewards.push(transition.reward as f32);
         (ended, success) = (transition.ended(), transition.success);
     }

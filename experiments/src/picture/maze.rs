@@ -167,10 +167,7 @@ impl Maze {
         let every = course.len().div_ceil(DISCS).max(1);
         for (index, place) in course.iter().enumerate().step_by(every) {
             let Some(place) = *place else { continue };
-            let colour = colour::time(time(index));
-            let style =
-                format!(r#"fill="{colour}" fill-opacity="0.12" stroke="{colour}" stroke-width="1.2""#);
-            canvas.circle(self.place(place), radius * self.scale, &style);
+            disc(canvas, self.place(place), radius * self.scale, time(index));
         }
     }
 
@@ -236,6 +233,13 @@ pub(super) enum Mark {
     Mover,
 }
 
+/// Another body at a moment, `time` in `0..=1`.
+fn disc(canvas: &mut Canvas, at: [f64; 2], radius: f64, time: f64) {
+    let colour = colour::time(time);
+    let style = format!(r#"fill="{colour}" fill-opacity="0.12" stroke="{colour}" stroke-width="1.2""#);
+    canvas.circle(at, radius, &style);
+}
+
 /// Draws marks with their names in one line from `at` (the text's baseline); gives back where it ended.
 pub(super) fn legend(canvas: &mut Canvas, at: [f64; 2], entries: &[(Mark, String)]) -> f64 {
     let [mut x, y] = at;
@@ -271,10 +275,7 @@ pub(super) fn legend(canvas: &mut Canvas, at: [f64; 2], entries: &[(Mark, String
                 24.0
             }
             Mark::Mover => {
-                let colour = colour::time(0.5);
-                let style =
-                    format!(r#"fill="{colour}" fill-opacity="0.12" stroke="{colour}" stroke-width="1.2""#);
-                canvas.circle([x + 6.0, middle], 5.0, &style);
+                disc(canvas, [x + 6.0, middle], 5.0, 0.5);
                 12.0
             }
         };

@@ -130,17 +130,14 @@ pub(super) fn draw_levels(
     }
     let mut draw = Draw { rng, layout, levels, known };
     let of_chunks = &mut level_tp[FIRST_CHUNK * count..(FIRST_CHUNK + chunks) * count];
-    let mut remembers = false;
+    let mut remembers = row == Row::Forcing;
     match row {
         Row::Independent => draw.independent(of_chunks),
         Row::Pyramid => remembers = draw.pyramid(train.history, of_chunks),
         Row::Imagine => draw.imagine(asked, of_chunks),
         Row::Act => draw.act(of_chunks),
         Row::InferActions => draw.infer_actions(of_chunks),
-        Row::Forcing => {
-            draw.forcing(of_chunks);
-            remembers = true;
-        }
+        Row::Forcing => draw.forcing(of_chunks),
     }
     for (token, probability) in [(STATE, 1.0 - train.context_dropout), (GOAL, train.known_goal)] {
         if draw.rng.random_bool(probability) {

@@ -24,10 +24,15 @@
 //! 2024, arXiv 2407.01392), section 4.4, in which an arm sees the fruits through cameras. Here it is two-dimensional (a
 //! vertical plane), kinematic, and observed exactly; sizes, tolerances, order and limits are this project's.
 
+#[cfg(test)]
+mod alike;
 mod arrangement;
+mod chooser;
 mod env;
+pub mod gantry;
 mod generate;
 mod mover;
+mod moves;
 mod policy;
 mod suite;
 mod task;

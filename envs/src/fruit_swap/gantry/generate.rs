@@ -14,7 +14,7 @@ use super::{
     FruitGantryPolicy,
 };
 use crate::data::{Dataset, DatasetMetadata, RewardConvention, TimeoutMeaning};
-use crate::mujoco::{MujocoEnv, MujocoLibrary, MujocoModel};
+use crate::mujoco::{MujocoLibrary, MujocoModel};
 use crate::{EnvError, Environment, Policy, Start};
 
 /// Name of the generator, as written into files.
@@ -187,15 +187,12 @@ struct Makers<'a> {
 }
 
 impl Makers<'_> {
-    /// Makes attempts until there are enough, or one cannot be made.
+    /// Makes attempts until there are enough, or one cannot be made. An environment is made anew for each, so that what MuJoCo
+    /// keeps of one attempt is nothing to the next.
     fn make_all(&self, tell: &Sender<(u64, Result<Attempt, EnvError>)>) {
-        let mut env = FruitGantry::of_model(self.model);
         while !self.enough.load(Ordering::Relaxed) {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let made = match &mut env {
-                Ok(env) => self.make(env, number),
-                Err(_) => FruitGantry::of_model(self.model).map(|_| Attempt::default()),
-            };
+            let made = self.make(number);
             let ends = made.is_err();
             // Nobody listens where the caller is gone.
             if tell.send((number, made)).is_err() || ends {
@@ -204,7 +201,8 @@ impl Makers<'_> {
         }
     }
 
-    fn make(&self, env: &mut MujocoEnv<FruitGantry>, number: u64) -> Result<Attempt, EnvError> {
+    fn make(&self, number: u64) -> Result<Attempt, EnvError> {
+        let mut env = FruitGantry::of_model(self.model)?;
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(DATA | number);
         let mut oracle = FruitGantryPolicy::oracle();

@@ -13,7 +13,7 @@ use crate::{EnvError, Task};
 const STAGE: &str = include_str!("stage.xml");
 /// From the front and a little above, so that all three slots are in the picture, and the hand where it rests.
 const CAMERA: MujocoCamera =
-    MujocoCamera::Free { lookat: [0.0, 0.0, 0.1], distance: 0.85, azimuth: 90.0, elevation: -25.0 };
+    MujocoCamera::Free { lookat: [0.0, 0.0, 0.12], distance: 0.8, azimuth: 90.0, elevation: -25.0 };
 
 /// Pictures the scene from the front. What is wanted is not shown: who looks at it would be told which move is next.
 pub(in crate::fruit_swap) struct FruitGantryPictures {

@@ -5,7 +5,8 @@
 //! references, [`generate_fruit_gantry`] the data. Model and figures are the project's own.
 //!
 //! Measured with MuJoCo 3.17.0 (`cargo test --release --test fruit_swap_mujoco -- --ignored` measures anew): the oracle succeeds in
-//! all of 1,000 episodes, after 103.7 steps in the mean and 111 at most. A step takes 0.34 ms of one core. Of the attempts that data
+//! all of 1,000 episodes, after 103.7 steps in the mean and 111 at most; `ring` in
+//! 48.7 %, `memoryless` in 15.0 %. A step takes 0.34 ms of one core. Of the attempts that data
 //! are made of, which are disturbed, 5 % fail and are left out; 20,000 rows take 9 s of one core.
 //!
 //! What is seen at rest does not tell which move is next, because the hand itself sets the fruits down before an episode begins

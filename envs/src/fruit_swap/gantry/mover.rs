@@ -7,8 +7,9 @@ use crate::fruit_swap::gantry::{FRUIT_GANTRY_ACTION, FruitGantryState};
 use crate::fruit_swap::world::{OFFSET, REST};
 use crate::fruit_swap::{FRUIT_SWAP_RADIUS, FRUIT_SWAP_SLOTS, FRUIT_SWAP_TRAVEL, Fruit};
 
-/// Steps of a rest at most, once the hand stands still.
-const MOST_WAIT: u32 = 3;
+/// Steps of a rest once the hand stands still, fewest and most. With those in which it comes to a standstill they are half a second,
+/// after which a glance back shows a hand that rests and nothing of whence it came.
+const WAIT: [u32; 2] = [4, 8];
 /// Height at and above which the hand passes over what lies, and that at which it carries, in metres.
 const CLEAR: f64 = 0.1;
 const CARRY: f64 = 0.14;
@@ -85,7 +86,8 @@ impl Move {
         let [[x, half_x], [z, half_z]] = REST;
         let target = [about(middle, OFFSET), about(0.0, OFFSET)];
         let rest = [about(x, half_x), about(0.0, REST_Y), about(z, half_z)];
-        Self { fruit, target, rest, wait: rng.random_range(0..=MOST_WAIT) }
+        let [fewest, most] = WAIT;
+        Self { fruit, target, rest, wait: rng.random_range(fewest..=most) }
     }
 }
 

@@ -7,6 +7,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use forethought_envs::fruit_swap::gantry::{FruitGantry, FruitGantryPolicy};
 use forethought_envs::manipulation::{CubeModels, CubeOracle, CubeRules, Cubes};
 use forethought_envs::mujoco::half_cheetah::{HALF_CHEETAH, HALF_CHEETAH_MODEL, HalfCheetah};
 use forethought_envs::mujoco::{GymnasiumModel, MUJOCO_VARIABLE, MujocoLibrary, MujocoModel, Reacher};
@@ -83,6 +84,30 @@ fn steps_allocate_nothing() {
         Err(error) => println!("LEFT OUT: {error}"),
     }
     assert!(counted(|| drop(sim.save())) > 0, "the counter counts");
+}
+
+/// Grasps, what is carried, and what is let go included.
+#[test]
+fn steps_of_the_gantry_allocate_nothing() {
+    let model = match MujocoLibrary::find().map(|library| FruitGantry::model(&library)) {
+        Ok(model) => model.unwrap(),
+        Err(error) => {
+            println!("LEFT OUT: {error}");
+            return;
+        }
+    };
+    let mut env = FruitGantry::of_model(&model).unwrap();
+    let mut oracle = FruitGantryPolicy::oracle();
+    env.reset(&Start::seed(1)).unwrap();
+    oracle.reset(1, &env.task()).unwrap();
+    let (mut action, mut allocated, mut held) = ([0.0; 4], 0, 0);
+    for _ in 0..90 {
+        oracle.act(env.observation(), &mut action).unwrap();
+        allocated += counted(|| assert!(!env.step(&action).unwrap().ended()));
+        held += usize::from(env.rules().state().held().is_some());
+    }
+    assert_eq!(allocated, 0);
+    assert!(held > 20, "a fruit was held in {held} steps");
 }
 
 /// Inverse kinematics, contacts and grasps included.

@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use crate::EnvError;
 use crate::fruit_swap::world::{place_on, rest_pose};
 use crate::fruit_swap::{FRUIT_SWAP_OPEN, FRUIT_SWAP_RADIUS, FRUIT_SWAP_SLOTS, Fruit, FruitSwapState};
 
@@ -52,9 +53,27 @@ impl FruitArrangement {
 
     /// The arrangement that is to be seen; `None` unless both fruits lie on slots.
     pub fn seen(state: &FruitSwapState) -> Option<Self> {
-        let [apple, orange] = Fruit::ALL.map(|fruit| slot_under(state.fruit(fruit)[0]));
-        let (apple, orange) = (apple?, orange?);
-        (apple != orange && state.held().is_none()).then_some(Self { apple, orange })
+        let slots = Fruit::ALL.map(|fruit| slot_under(state.fruit(fruit)[0]));
+        Self::on(slots).filter(|_| state.held().is_none())
+    }
+
+    /// Apple and orange on these slots; `None` where one is on none, or both are on one.
+    pub(super) fn on([apple, orange]: [Option<usize>; 2]) -> Option<Self> {
+        ALL.into_iter().find(|one| apple == Some(one.apple) && orange == Some(one.orange))
+    }
+
+    /// The one that a start asks for as a task of an environment; `None` where it asks for none.
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] for another number than 1 to 6.
+    pub(super) fn asked(task: Option<usize>, id: &str) -> Result<Option<Self>, EnvError> {
+        let Some(number) = task else { return Ok(None) };
+        Self::numbered(number).map(Some).ok_or_else(|| {
+            EnvError::Mismatch(format!(
+                "`{id}` has tasks 1 to {FRUIT_SWAP_ARRANGEMENTS}, and task {number} was asked for: choose one of these, or \
+                 leave the number out and the seed draws one"
+            ))
+        })
     }
 
     /// Slot of a fruit, 0 to 2 from the left.

@@ -7,9 +7,10 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::environment::check_action;
 use crate::fruit_swap::arrangement::slot_under;
+use crate::fruit_swap::moves::FruitMoves;
 use crate::fruit_swap::{
-    FRUIT_SWAP_ARRANGEMENTS, FRUIT_SWAP_OBSERVATION, FRUIT_SWAP_OPEN, FRUIT_SWAP_ORDER, FRUIT_SWAP_REACH_X,
-    FRUIT_SWAP_REACH_Z, FRUIT_SWAP_STEP_SECONDS, Fruit, FruitArrangement, FruitSwapState, FruitSwapTask,
+    FRUIT_SWAP_ARRANGEMENTS, FRUIT_SWAP_OBSERVATION, FRUIT_SWAP_OPEN, FRUIT_SWAP_REACH_X, FRUIT_SWAP_REACH_Z,
+    FRUIT_SWAP_STEP_SECONDS, Fruit, FruitArrangement, FruitSwapState, FruitSwapTask,
 };
 use crate::phase::Phase;
 use crate::{
@@ -46,10 +47,7 @@ pub struct FruitSwapEnv {
     /// What is observed of `state`.
     seen: [f64; FRUIT_SWAP_OBSERVATION],
     phase: Phase,
-    /// The arrangement that the episode began with.
-    start: FruitArrangement,
-    /// Moves made.
-    stage: usize,
+    moves: FruitMoves,
 }
 
 impl FruitSwapEnv {
@@ -86,7 +84,8 @@ impl FruitSwapEnv {
             ..EnvSpec::of_spaces(id, bounds, BoxSpace::symmetric(3, 1.0))
         };
         let (start, state) = drawn(0, None);
-        Ok(Self { spec, state, seen: state.observation(), phase: Phase::Before, start, stage: 0 })
+        let moves = FruitMoves::new(start);
+        Ok(Self { spec, state, seen: state.observation(), phase: Phase::Before, moves })
     }
 
     /// Everything that moves.
@@ -96,27 +95,21 @@ impl FruitSwapEnv {
 
     /// The arrangement that the episode began with, which no observation but the first shows.
     pub fn start(&self) -> FruitArrangement {
-        self.start
+        self.moves.start
     }
 
     /// How many of the three moves are made.
     pub fn stage(&self) -> usize {
-        self.stage
+        self.moves.stage
     }
 
     /// Looks where the fruits lie. Whether a fruit has gone where none should have.
     fn watch(&mut self) -> bool {
         let mut astray = false;
         for fruit in Fruit::ALL.into_iter().filter(|fruit| self.state.held() != Some(*fruit)) {
-            let made =
-                FRUIT_SWAP_ORDER.iter().take(self.stage).fold(self.start, |at, fruit| at.moved(*fruit));
-            let Some(slot) = slot_under(self.state.fruit(fruit)[0]).filter(|slot| *slot != made.slot(fruit))
-            else {
-                continue;
-            };
-            let right = FRUIT_SWAP_ORDER.get(self.stage) == Some(&fruit) && slot == made.free();
-            self.stage += usize::from(right);
-            astray |= !right;
+            if let Some(slot) = slot_under(self.state.fruit(fruit)[0]) {
+                astray |= self.moves.lies(fruit, slot);
+            }
         }
         astray
     }
@@ -143,19 +136,10 @@ impl Environment for FruitSwapEnv {
     /// [`EnvError::Mismatch`] for another task, for a start position and for a goal. The state is untouched then.
     fn reset(&mut self, asked: &Start) -> Result<(), EnvError> {
         let seed = Start { task: None, ..asked.clone() }.only_seed(&self.spec.id)?;
-        let arrangement = match asked.task {
-            None => None,
-            Some(number) => Some(FruitArrangement::numbered(number).ok_or_else(|| {
-                EnvError::Mismatch(format!(
-                    "`{}` has tasks 1 to {FRUIT_SWAP_ARRANGEMENTS}, and task {number} was asked for: choose one of \
-                     these, or leave the number out and the seed draws one",
-                    self.spec.id
-                ))
-            })?),
-        };
-        (self.start, self.state) = drawn(seed, arrangement);
-        self.seen = self.state.observation();
-        (self.phase, self.stage) = (Phase::Running, 0);
+        let arrangement = FruitArrangement::asked(asked.task, &self.spec.id)?;
+        let (start, state) = drawn(seed, arrangement);
+        (self.state, self.seen) = (state, state.observation());
+        (self.phase, self.moves) = (Phase::Running, FruitMoves::new(start));
         Ok(())
     }
 
@@ -167,8 +151,8 @@ impl Environment for FruitSwapEnv {
         self.state.step([dx, dz, grip]);
         self.seen = self.state.observation();
         let astray = self.watch();
-        let made = self.stage == FRUIT_SWAP_ORDER.len();
-        let success = !astray && made && FruitSwapTask::of(self.start).reached(&self.seen);
+        let task = FruitSwapTask::of(self.moves.start);
+        let success = !astray && self.moves.done() && task.reached(&self.seen);
         if astray || success {
             self.phase = Phase::Over;
         }
@@ -185,7 +169,7 @@ impl Environment for FruitSwapEnv {
     }
 
     fn task(&self) -> SharedTask {
-        Arc::new(FruitSwapTask::of(self.start))
+        Arc::new(FruitSwapTask::of(self.moves.start))
     }
 
     fn simulator(&mut self) -> Option<&mut dyn Simulator> {
@@ -197,11 +181,11 @@ impl Simulator for FruitSwapEnv {
     /// State: the observation. Words: 0 before the first episode, 1 in one, 2 after one's end; the number of the arrangement
     /// that it began with; moves made.
     fn snapshot(&self) -> Snapshot {
-        let phase = self.phase.word();
+        let [start, stage] = self.moves.words();
         Snapshot {
             env_id: self.spec.id.clone(),
             state: self.seen.to_vec(),
-            words: vec![phase, self.start.number() as u64, self.stage as u64],
+            words: vec![self.phase.word(), start, stage],
         }
     }
 
@@ -218,17 +202,16 @@ impl Simulator for FruitSwapEnv {
         };
         snapshot.check_from(&self.spec.id)?;
         let phase = Phase::of_word(phase);
-        let start = usize::try_from(number).ok().and_then(FruitArrangement::numbered);
-        let stage = usize::try_from(stage).ok().filter(|stage| *stage <= FRUIT_SWAP_ORDER.len());
+        let moves = FruitMoves::of_words([number, stage]);
         let inside = self.spec.observation.contains(&snapshot.state);
-        let (Some(phase), Some(start), Some(stage), true) = (phase, start, stage, inside) else {
+        let (Some(phase), Some(moves), true) = (phase, moves, inside) else {
             return Err(EnvError::Mismatch(format!(
                 "the words {:?} or the numbers {:?} are none of a snapshot of `{}`: it is damaged, take another",
                 snapshot.words, snapshot.state, self.spec.id
             )));
         };
         (self.state, self.seen) = (state, state.observation());
-        (self.phase, self.start, self.stage) = (phase, start, stage);
+        (self.phase, self.moves) = (phase, moves);
         Ok(())
     }
 }

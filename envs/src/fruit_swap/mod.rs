@@ -20,14 +20,21 @@
 //! steps ([`crate::Disturbed`]). The oracle, which takes for true what it is shown, there succeeds in 99.9, 85.8 and 97.5 % of
 //! 2,000 episodes.
 //!
+//! [`gantry`] is the same in three dimensions on MuJoCo, `fruit-swap-mujoco-v0`.
+//!
 //! Source: the robot task of Chen et al., "Diffusion Forcing: Next-token Prediction Meets Full-Sequence Diffusion" (NeurIPS
 //! 2024, arXiv 2407.01392), section 4.4, in which an arm sees the fruits through cameras. Here it is two-dimensional (a
 //! vertical plane), kinematic, and observed exactly; sizes, tolerances, order and limits are this project's.
 
+#[cfg(test)]
+mod alike;
 mod arrangement;
+mod chooser;
 mod env;
+pub mod gantry;
 mod generate;
 mod mover;
+mod moves;
 mod policy;
 mod suite;
 mod task;

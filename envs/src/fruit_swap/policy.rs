@@ -1,22 +1,15 @@
 //! References: who remembers which move is next, and who does not.
 
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::fruit_swap::chooser::{Chooser, Chooses};
 use crate::fruit_swap::mover::{Command, Mover};
-use crate::fruit_swap::{FRUIT_SWAP_OBSERVATION, FRUIT_SWAP_ORDER, Fruit, FruitArrangement, FruitSwapState};
+use crate::fruit_swap::{FRUIT_SWAP_OBSERVATION, FruitArrangement, FruitSwapState};
 use crate::{EnvError, Policy, SharedTask};
 
 /// Keeps these draws apart from those of the environment that is reset with the same seed.
 const POLICY_STREAM: u64 = 0x6672_7569;
-
-/// How the next move is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Chooses {
-    InOrder,
-    AsOften,
-    ByRing,
-}
 
 /// A reference. All three make a move in the same way, and differ in which fruit they take next; none asks the task.
 ///
@@ -25,11 +18,8 @@ enum Chooses {
 /// move that they are at: who looks at the present alone does not even know where the fruit in its hand was going.
 #[derive(Clone, Debug)]
 pub struct FruitSwapPolicy {
-    chooses: Chooses,
+    chooser: Chooser,
     mover: Mover,
-    /// Moves begun, and the arrangement that they lead to, as far as it was seen.
-    begun: usize,
-    arrangement: Option<FruitArrangement>,
     rng: ChaCha8Rng,
 }
 
@@ -54,34 +44,17 @@ impl FruitSwapPolicy {
 
     fn new(chooses: Chooses) -> Self {
         let mut rng = episode_rng(0);
-        Self { chooses, mover: Mover::resting(&mut rng), begun: 0, arrangement: None, rng }
+        Self { chooser: Chooser::new(chooses), mover: Mover::resting(&mut rng), rng }
     }
 
     /// What the hand is to do now.
     pub(super) fn command(&mut self, state: &FruitSwapState) -> Command {
         if self.mover.rested()
-            && let Some((fruit, slot)) = self.next(state)
+            && let Some((fruit, slot)) = self.chooser.next(FruitArrangement::seen(state), &mut self.rng)
         {
             self.mover.begin(fruit, slot, &mut self.rng);
         }
         self.mover.act(state, &mut self.rng)
-    }
-
-    /// Fruit and slot of the next move; `None` while the fruits do not show an arrangement, or when all is done.
-    fn next(&mut self, state: &FruitSwapState) -> Option<(Fruit, usize)> {
-        if self.arrangement.is_none() || self.chooses != Chooses::InOrder {
-            self.arrangement = FruitArrangement::seen(state);
-        }
-        let now = self.arrangement?;
-        let fruit = match self.chooses {
-            Chooses::InOrder => FRUIT_SWAP_ORDER.get(self.begun).copied()?,
-            Chooses::AsOften => FRUIT_SWAP_ORDER[self.rng.random_range(0..FRUIT_SWAP_ORDER.len())],
-            Chooses::ByRing if now.follows() => Fruit::Apple,
-            Chooses::ByRing => Fruit::Orange,
-        };
-        self.begun += 1;
-        self.arrangement = Some(now.moved(fruit));
-        Some((fruit, now.free()))
     }
 }
 
@@ -93,17 +66,13 @@ fn episode_rng(seed: u64) -> ChaCha8Rng {
 
 impl Policy for FruitSwapPolicy {
     fn name(&self) -> &str {
-        match self.chooses {
-            Chooses::InOrder => "oracle",
-            Chooses::AsOften => "memoryless",
-            Chooses::ByRing => "ring",
-        }
+        self.chooser.chooses().name()
     }
 
     fn reset(&mut self, seed: u64, _task: &SharedTask) -> Result<(), EnvError> {
         self.rng = episode_rng(seed);
         self.mover = Mover::resting(&mut self.rng);
-        (self.begun, self.arrangement) = (0, None);
+        self.chooser.reset();
         Ok(())
     }
 
@@ -124,17 +93,18 @@ impl Policy for FruitSwapPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fruit_swap::{FRUIT_SWAP_SLOTS, FruitSwapEnv};
+    use crate::fruit_swap::alike::{Rest, kolmogorov_smirnov, told_by_the_nearest};
+    use crate::fruit_swap::{FRUIT_SWAP_SLOTS, Fruit, FruitSwapEnv};
     use crate::{Environment, Start};
 
     const EPISODES: u64 = 1200;
     const STAGES: usize = 3;
 
-    /// Arrangement, next move, and what else is seen: hand x and z, apple and orange off their slots, in metres.
-    type Rest = (usize, usize, [f64; 4]);
+    /// Standard deviations, about, of what is seen besides the arrangement: hand x and z, apple and orange off their slots, in metres.
+    const SCALE: [f64; 4] = [0.02, 0.013, 0.003, 0.003];
 
     /// What the oracle sees when it begins each of its moves.
-    fn rests() -> Vec<Rest> {
+    fn rests() -> Vec<Rest<4>> {
         let mut env = FruitSwapEnv::new().unwrap();
         let mut oracle = FruitSwapPolicy::oracle();
         let mut all = Vec::new();
@@ -144,13 +114,13 @@ mod tests {
             let mut action = [0.0; 3];
             loop {
                 let state = *env.state();
-                if oracle.mover.rested() && oracle.begun < STAGES {
+                if oracle.mover.rested() && oracle.chooser.begun() < STAGES {
                     let now = FruitArrangement::seen(&state).unwrap();
                     let [apple, orange] =
                         Fruit::ALL.map(|fruit| state.fruit(fruit)[0] - FRUIT_SWAP_SLOTS[now.slot(fruit)]);
                     let [x, z] = state.hand;
-                    assert_eq!((state.opening, env.stage()), (0.1, oracle.begun));
-                    all.push((now.number(), oracle.begun, [x, z, apple, orange]));
+                    assert_eq!((state.opening, env.stage()), (0.1, oracle.chooser.begun()));
+                    all.push((now.number(), oracle.chooser.begun(), [x, z, apple, orange]));
                 }
                 oracle.act(env.observation(), &mut action).unwrap();
                 if env.step(&action).unwrap().ended() {
@@ -161,34 +131,11 @@ mod tests {
         all
     }
 
-    /// Share of rests whose nearest other rest of the same arrangement is before the same move.
-    fn told_by_the_nearest(all: &[Rest]) -> f64 {
-        // Each entry in units of about its standard deviation.
-        let scale = [0.02, 0.013, 0.003, 0.003];
-        let off = |a: &Rest, b: &Rest| -> f64 {
-            (0..4).map(|entry| ((a.2[entry] - b.2[entry]) / scale[entry]).powi(2)).sum()
-        };
-        let right = |(i, one): (usize, &Rest)| {
-            let others = all.iter().enumerate().filter(|(j, other)| *j != i && other.0 == one.0);
-            let nearest = others.min_by(|a, b| off(a.1, one).total_cmp(&off(b.1, one)));
-            nearest.is_some_and(|(_, nearest)| nearest.1 == one.1)
-        };
-        all.iter().enumerate().filter(|one| right(*one)).count() as f64 / all.len() as f64
-    }
-
-    /// Largest difference between the distribution functions of two samples.
-    fn kolmogorov_smirnov(a: &mut [f64], b: &mut [f64]) -> f64 {
-        a.sort_by(f64::total_cmp);
-        b.sort_by(f64::total_cmp);
-        let below = |all: &[f64], x: f64| all.partition_point(|value| *value <= x) as f64 / all.len() as f64;
-        a.iter().chain(b.iter()).map(|x| (below(a, *x) - below(b, *x)).abs()).fold(0.0, f64::max)
-    }
-
     #[test]
     fn rests_before_the_first_second_and_third_move_are_alike() {
         let all = rests();
         assert_eq!(all.len(), STAGES * EPISODES as usize);
-        let told = told_by_the_nearest(&all);
+        let told = told_by_the_nearest(&all, SCALE);
         // 3,600 guesses have a standard error of 0.8 %; pairs that are nearest to one another are right or wrong together,
         // which makes it 1.1 % at most.
         assert!((told - 1.0 / 3.0).abs() < 0.033, "{told}");
@@ -203,13 +150,13 @@ mod tests {
             }
         }
         // A trace of a quarter of a centimetre a move would be seen.
-        let traced: Vec<Rest> = all
+        let traced: Vec<Rest<4>> = all
             .iter()
             .map(|&(number, stage, [x, z, apple, orange])| {
                 (number, stage, [x, z, apple, orange + 0.0025 * stage as f64])
             })
             .collect();
-        let told = told_by_the_nearest(&traced);
+        let told = told_by_the_nearest(&traced, SCALE);
         assert!(told > 0.4, "{told}");
     }
 }

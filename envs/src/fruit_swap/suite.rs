@@ -1,7 +1,13 @@
 //! The swap of the fruits as a suite of the registry: environment, reference policies, data.
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
+use crate::fruit_swap::gantry::{
+    FRUIT_GANTRY, FruitGantry, FruitGantryOptions, FruitGantryPictures, FruitGantryPolicy,
+    generate_fruit_gantry,
+};
 use crate::fruit_swap::{
     FRUIT_SWAP, FRUIT_SWAP_RADIUS, FRUIT_SWAP_SLOTS, FRUIT_SWAP_STEPS, FRUIT_SWAP_TOLERANCE,
     FruitSwapDynamics, FruitSwapEnv, FruitSwapOptions, FruitSwapPolicy, generate_fruit_swap,
@@ -13,6 +19,9 @@ use crate::{
 
 const ABOUT: &str = "swap two fruits through a free slot with a hand, the apple first: what is next cannot be seen, only \
                      remembered; scores are percentages of successes";
+
+const ABOUT_GANTRY: &str =
+    "the swap in three dimensions, with fruits that roll and slip; needs MuJoCo (envs/interop/mujoco.sh)";
 
 /// The same where the fruits are seen by a sensor that fails, in 5 steps at a time and three of ten in all. Noise is of a third of
 /// the way from slot to slot: what is on which takes more than one look.
@@ -45,6 +54,7 @@ impl Suite for FruitSwaps {
         [(FRUIT_SWAP, ABOUT)]
             .into_iter()
             .chain(disturbed)
+            .chain([(FRUIT_GANTRY, ABOUT_GANTRY)])
             .map(|(id, about)| (id.into(), about.into()))
             .collect()
     }
@@ -56,6 +66,9 @@ impl Suite for FruitSwaps {
     fn entry(&self, id: &str) -> Option<Result<Entry, EnvError>> {
         if id == FRUIT_SWAP {
             return Some(Ok(entry()));
+        }
+        if id == FRUIT_GANTRY {
+            return Some(Ok(gantry()));
         }
         DISTURBED
             .iter()
@@ -88,6 +101,21 @@ fn disturbed(id: &'static str, about: &str, kind: DisturbanceKind) -> Entry {
     with_policies(Entry::new(make)).about(about)
 }
 
+/// Data on all cores, as their number changes nothing. The top view is that from the side, as of the others.
+fn gantry() -> Entry {
+    Entry::new(|| Ok(Box::new(FruitGantry::make()?)))
+        .about(ABOUT_GANTRY)
+        .policy("oracle", || Ok(Box::new(FruitGantryPolicy::oracle())))
+        .policy("memoryless", || Ok(Box::new(FruitGantryPolicy::memoryless())))
+        .policy("ring", || Ok(Box::new(FruitGantryPolicy::ring())))
+        .data(|rows, seed, progress| {
+            let threads = available_parallelism().map_or(1, NonZero::get);
+            generate_fruit_gantry(&FruitGantryOptions { rows, seed, threads }, progress)
+        })
+        .photographer(|size| Ok(Box::new(FruitGantryPictures::new(size)?)))
+        .scene(scene([0, 2]))
+}
+
 fn limited(id: &str) -> Result<TimeLimit<FruitSwapEnv>, EnvError> {
     TimeLimit::new(FruitSwapEnv::named(id)?, FRUIT_SWAP_STEPS)
 }
@@ -97,12 +125,12 @@ fn with_policies(entry: Entry) -> Entry {
         .policy("oracle", || Ok(Box::new(FruitSwapPolicy::oracle())))
         .policy("memoryless", || Ok(Box::new(FruitSwapPolicy::memoryless())))
         .policy("ring", || Ok(Box::new(FruitSwapPolicy::ring())))
-        .scene(scene())
+        .scene(scene([0, 1]))
 }
 
 /// The view from the side, x to the right and z up: the table, and on each slot the disc in which a fruit's centre counts as
-/// there. The body is the hand, a point.
-fn scene() -> Scene {
+/// there. The body is the hand, a point, whose x and z are these entries of an observation.
+fn scene(body: [usize; 2]) -> Scene {
     let slots = FRUIT_SWAP_SLOTS.iter().zip(["left", "middle", "right"]);
     let zone = |(x, name): (&f64, &str)| Zone {
         name: name.to_owned(),
@@ -112,6 +140,6 @@ fn scene() -> Scene {
     Scene {
         solids: vec![Area { min: [-0.3, -0.05], max: [0.3, 0.0] }],
         zones: slots.map(zone).collect(),
-        ..Scene::open(Area { min: [-0.3, -0.05], max: [0.3, 0.35] }, [0, 1])
+        ..Scene::open(Area { min: [-0.3, -0.05], max: [0.3, 0.35] }, body)
     }
 }

@@ -32,9 +32,9 @@ const RATE: f64 = 0.5 * FRUIT_SWAP_OPEN;
 /// slack is for observations that were planned and not seen.
 const HOLDING: f64 = 0.005;
 /// Where the hand rests: mean and half width, uniform, along x and z.
-const REST: [[f64; 2]; 2] = [[0.0, 0.03], [0.25, 0.02]];
+pub(super) const REST: [[f64; 2]; 2] = [[0.0, 0.03], [0.25, 0.02]];
 /// Half width, uniform, of where a fruit lies about its slot.
-const OFFSET: f64 = 0.005;
+pub(super) const OFFSET: f64 = 0.005;
 
 /// A fruit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

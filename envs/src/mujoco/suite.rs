@@ -5,8 +5,8 @@ use std::num::NonZero;
 use std::thread::available_parallelism;
 
 use super::half_cheetah::{
-    HalfCheetah, HalfCheetahBudget, HalfCheetahData, HalfCheetahOptions, HalfCheetahSampler,
-    generate_half_cheetah,
+    HalfCheetah, HalfCheetahBudget, HalfCheetahData, HalfCheetahOptions, HalfCheetahPictures,
+    HalfCheetahSampler, generate_half_cheetah,
 };
 use super::reacher_pictures::ReacherPictures;
 use super::{REACHER, Reacher, ReacherPolicy};
@@ -58,6 +58,7 @@ fn half_cheetah(data: HalfCheetahData) -> Entry {
         .policy("sampler", move || {
             Ok(Box::new(HalfCheetahSampler::make(data.id(), HalfCheetahBudget::GOOD)?))
         })
+        .photographer(|size| Ok(Box::new(HalfCheetahPictures::new(size)?)))
         .data(move |rows, seed, progress| {
             let threads = available_parallelism().map_or(1, NonZero::get);
             generate_half_cheetah(&HalfCheetahOptions { data, rows, seed, threads }, progress)

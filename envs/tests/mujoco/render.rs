@@ -1,11 +1,13 @@
 //! Pictures of scenes. Without EGL these tests say that they are left out, unless `FORETHOUGHT_EGL` is set.
 
+use forethought_envs::mujoco::half_cheetah::HALF_CHEETAH;
 use forethought_envs::mujoco::{
     MujocoCamera, MujocoError, MujocoModel, MujocoPart, MujocoRenderer, MujocoSim, REACHER, REACHER_RADIUS,
 };
 use forethought_envs::picture::{Picture, View};
 use forethought_envs::{NoTask, Start, make, photographer};
 
+use crate::half_cheetah::gymnasium_model;
 use crate::model;
 
 /// A red ball and a green one that glow on black, the red one movable, and cameras of every kind.
@@ -283,6 +285,35 @@ fn the_reacher_is_pictured_from_observations() {
     let said = photographer.photograph(&[0.0; 7], &NoTask).unwrap_err().to_string();
     assert!(said.contains("has 8 numbers, 7 were given"), "{said}");
     assert!(photographer.photograph(&[f64::NAN; 8], &NoTask).is_err());
+}
+
+/// In the middle of the picture, at the height and with the pitch that were observed.
+#[test]
+fn a_half_cheetah_is_pictured_as_it_was_observed() {
+    if gymnasium_model().is_none() || model(BALLS).and_then(|model| renderer(&model, 8, 8)).is_none() {
+        return;
+    }
+    let mut photographer = photographer(HALF_CHEETAH, [320, 240]).unwrap().unwrap();
+    let view = photographer.view();
+    let mut torso_at = |seen: &[f64; 17], place: [f64; 3]| {
+        let picture = photographer.photograph(seen, &NoTask).unwrap();
+        let [x, y] = view.project(place, 320, 240).unwrap().at;
+        let [red, _, blue] = picture.pixel(x as usize, y as usize).unwrap().map(i32::from);
+        red > blue + 40
+    };
+    // The torso is a capsule along x, 4.6 cm thick on either side, 70 cm up at rest.
+    let rest = [0.0; 17];
+    let (mut raised, mut reared) = (rest, rest);
+    (raised[0], reared[1]) = (0.2, -0.5);
+    let [low, high, front] =
+        [[0.0, 0.0, 0.7], [0.0, 0.0, 0.9], [0.4 * 0.5_f64.cos(), 0.0, 0.7 + 0.4 * 0.5_f64.sin()]];
+    assert!(torso_at(&rest, low) && !torso_at(&rest, high) && !torso_at(&rest, front));
+    assert!(torso_at(&raised, high) && !torso_at(&raised, low));
+    assert!(torso_at(&reared, front) && torso_at(&reared, low));
+    assert_eq!(photographer.place(&rest), None, "how far it has come is not seen");
+    let said = photographer.photograph(&[0.0; 18], &NoTask).unwrap_err().to_string();
+    assert!(said.contains("has 17 numbers, 18 were given"), "{said}");
+    assert!(photographer.photograph(&[f64::NAN; 17], &NoTask).is_err());
 }
 
 /// What an environment brings is asked for by its name alone.

@@ -25,6 +25,7 @@
 mod data;
 mod env;
 mod generate;
+mod pictures;
 mod policy;
 mod task;
 
@@ -36,5 +37,6 @@ pub use generate::{
     HALF_CHEETAH_EPISODE_ROWS, HALF_CHEETAH_GENERATOR, HALF_CHEETAH_GENERATOR_VERSION, HalfCheetahOptions,
     generate_half_cheetah,
 };
+pub(super) use pictures::HalfCheetahPictures;
 pub use policy::{HalfCheetahBudget, HalfCheetahSampler};
 pub use task::HalfCheetahTask;

@@ -1,8 +1,10 @@
 //! The environment trait that everything else in the workspace is written against.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
-use crate::feature::entries_of;
+use crate::feature::{entries_of, runs_of};
 use crate::{BoxSpace, EnvError, Feature, FeatureKind, SharedTask};
 
 /// What one call of [`Environment::step`] reports besides the new observation.
@@ -211,6 +213,11 @@ impl EnvSpec {
     /// Observation entries of a kind of feature.
     pub fn entries(&self, kind: FeatureKind) -> Vec<usize> {
         entries_of(&self.features, kind)
+    }
+
+    /// Observation entries of every feature of a kind, feature by feature.
+    pub fn runs(&self, kind: FeatureKind) -> Vec<Range<usize>> {
+        runs_of(&self.features, kind)
     }
 }
 

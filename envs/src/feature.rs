@@ -1,5 +1,7 @@
 //! What the entries of an observation are.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// A run of neighbouring entries of an observation that belong together.
@@ -61,16 +63,22 @@ const LONGEST: usize = 1 << 20;
 
 /// Observation entries of every feature of a kind, in order.
 pub fn entries_of(features: &[Feature], kind: FeatureKind) -> Vec<usize> {
-    let mut entries = Vec::new();
+    runs_of(features, kind).into_iter().flatten().collect()
+}
+
+/// Observation entries of every feature of a kind, feature by feature; none of a feature without entries.
+pub fn runs_of(features: &[Feature], kind: FeatureKind) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
     let mut first: usize = 0;
     for feature in features {
         let next = first.saturating_add(feature.width);
         if feature.kind == kind {
-            entries.extend(first.min(LONGEST)..next.min(LONGEST));
+            runs.push(first.min(LONGEST)..next.min(LONGEST));
         }
         first = next;
     }
-    entries
+    runs.retain(|run| !run.is_empty());
+    runs
 }
 
 #[cfg(test)]
@@ -86,6 +94,7 @@ mod tests {
             Feature::new("cube", 3, FeatureKind::Position),
         ];
         assert_eq!(entries_of(&features, FeatureKind::Position), [3, 4, 6, 7, 8]);
+        assert_eq!(runs_of(&features, FeatureKind::Position), [3..5, 6..9]);
         assert_eq!(entries_of(&features, FeatureKind::Velocity), [0usize; 0]);
         let endless = [
             Feature::new("a", usize::MAX, FeatureKind::Other),

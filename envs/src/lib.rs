@@ -43,7 +43,7 @@ pub use environment::{
     Actuators, Dynamics, EnvSpec, Environment, ScoreRange, Simulator, Snapshot, Start, Transition,
 };
 pub use error::EnvError;
-pub use feature::{Feature, FeatureKind, FeatureRole, entries_of};
+pub use feature::{Feature, FeatureKind, FeatureRole, entries_of, runs_of};
 pub use objects_task::ObjectsTask;
 pub use policy::Policy;
 pub use printable::printable;

@@ -25,6 +25,7 @@ fn layout() -> TokenLayout {
         frames_per_token: 10,
         chunks: CHUNKS,
         condition: vec![0, 1],
+        bodies: vec![],
         level_blocks: 0,
     }
 }

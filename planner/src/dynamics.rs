@@ -258,6 +258,7 @@ mod tests {
             frames_per_token: 3,
             chunks: 2,
             condition: vec![0],
+            bodies: vec![],
             level_blocks: 1,
         }
     }

@@ -6,6 +6,8 @@
 //! The goal token uses those of them that the goal speaks of. The remaining slots of these two tokens do
 //! not exist: they are zero, never noised, and never weigh in the loss.
 
+use std::ops::Range;
+
 use forethought_envs::{EnvSpec, FeatureRole};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,10 @@ pub struct TokenLayout {
     pub chunks: usize,
     /// Observation entries that goals speak of.
     pub condition: Vec<usize>,
+    /// Entries of every position in an observation, for a network that is shown how far bodies are apart
+    /// ([`crate::FourierEntries::Bodies`]); else none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bodies: Vec<Range<usize>>,
     /// Blocks of frames in a chunk whose noise levels are their own, one for their actions (decisions) and one for their
     /// observations and rewards (outcomes). 0: a token has one level for all, as in checkpoints from before there
     /// were blocks. Blocks are as equally long as they can be.
@@ -91,6 +97,7 @@ impl TokenLayout {
             frames_per_token,
             chunks,
             condition: spec.condition.clone(),
+            bodies: Vec::new(),
             level_blocks,
         };
         layout.check()?;
@@ -130,12 +137,27 @@ impl TokenLayout {
             let remedy = format!("observations have {} entries, counted from 0", self.observation);
             return bad("layout.condition", index.to_string(), remedy);
         }
+        if let Some(run) = self.bodies.iter().find(|run| run.start >= run.end || run.end > self.observation) {
+            let remedy = format!("observations have {} entries, counted from 0", self.observation);
+            return bad("layout.bodies", format!("{run:?}"), remedy);
+        }
         let mut sorted = self.condition.clone();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
             return bad("layout.condition", pair[0].to_string(), "name each entry once".into());
         }
         Ok(())
+    }
+
+    /// Entries of the same axis in positions of as many axes, for each axis: what has one scale. Empty without
+    /// [`Self::bodies`].
+    pub fn axes(&self) -> Vec<Vec<usize>> {
+        let mut widths: Vec<usize> = self.bodies.iter().map(Range::len).collect();
+        widths.sort_unstable();
+        widths.dedup();
+        let like = |width: usize| self.bodies.iter().filter(move |body| body.len() == width);
+        let axis = |width, axis| like(width).map(|body| body.start + axis).collect();
+        widths.into_iter().flat_map(|width| (0..width).map(move |i| axis(width, i))).collect()
     }
 
     /// Entries of one frame.

@@ -1,8 +1,9 @@
 //! Tokens, noise levels and network. Every default has its reason.
 
-use forethought_envs::EnvSpec;
+use forethought_envs::{EnvSpec, FeatureKind};
 use serde::{Deserialize, Serialize};
 
+use crate::fourier::FourierEntries;
 use crate::network::NetworkConfig;
 use crate::noise::{NoiseSchedule, ScheduleKind, Target};
 use crate::{LocalDynamics, PlannerError, Preconditioning, TokenLayout};
@@ -60,7 +61,21 @@ impl ModelConfig {
     /// [`PlannerError::Setting`] for sizes out of range.
     pub fn layout(&self, spec: &EnvSpec) -> Result<TokenLayout, PlannerError> {
         let blocks = self.blocks();
-        TokenLayout::new(spec, self.frames_per_token, self.chunks, self.reward, blocks)
+        let mut layout = TokenLayout::new(spec, self.frames_per_token, self.chunks, self.reward, blocks)?;
+        if self.network.fourier_entries == FourierEntries::Bodies && self.network.fourier_features > 0 {
+            layout.bodies = spec.runs(FeatureKind::Position);
+            if layout.bodies.is_empty() {
+                return Err(PlannerError::Setting {
+                    name: "model.network.fourier_entries",
+                    value: "bodies".into(),
+                    remedy: format!(
+                        "`{}` names no position among its features: name one, or give \"observation\"",
+                        spec.id
+                    ),
+                });
+            }
+        }
+        Ok(layout)
     }
 
     /// Blocks that a chunk has: no more than frames.

@@ -49,6 +49,7 @@ fn layout() -> TokenLayout {
         frames_per_token: 3,
         chunks: 6,
         condition: vec![0, 1],
+        bodies: vec![],
         level_blocks: 0,
     }
 }

@@ -27,6 +27,7 @@ fn layout() -> TokenLayout {
         frames_per_token: 2,
         chunks: CHUNKS,
         condition: vec![0, 1],
+        bodies: vec![],
         level_blocks: 0,
     }
 }

@@ -4,11 +4,11 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
-use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
+use forethought_planner::noise::{ScheduleKind, Target};
 use forethought_planner::training::GradientWorkers;
 use forethought_planner::{
-    Denoiser, EngineDenoiser, GOAL, LocalDynamics, NoisyBatch, Preconditioning, TokenLayout, TrainBatch,
-    random,
+    Denoiser, EngineDenoiser, FourierEntries, GOAL, LocalDynamics, ModelConfig, NoisyBatch, Preconditioning,
+    TokenLayout, TrainBatch, random,
 };
 use proptest::prelude::*;
 
@@ -60,7 +60,6 @@ fn any_case() -> impl Strategy<Value = Case> {
 struct Made {
     config: NetworkConfig,
     layout: TokenLayout,
-    schedule: NoiseSchedule,
     network: Network,
     parameters: ParameterLayout,
     weights: Vec<f32>,
@@ -80,7 +79,8 @@ impl Case {
             heads: self.heads,
             fourier_features: self.fourier_features,
             causal: self.causal,
-            ..NetworkConfig::default()
+            // Of the entries that goals speak of, or of two bodies and how far they are apart.
+            fourier_entries: if self.causal { FourierEntries::Bodies } else { FourierEntries::Condition },
         };
         let layout = TokenLayout {
             observation: 3,
@@ -89,6 +89,7 @@ impl Case {
             frames_per_token: self.frames_per_token,
             chunks: self.chunks,
             condition: vec![0, 2],
+            bodies: vec![0..1, 2..3],
             level_blocks: self.level_blocks,
         };
         let network = Network::new(&config, &layout, 3, &Device::flex()).unwrap();
@@ -111,7 +112,6 @@ impl Case {
                 .map(|c| 1 + (c as usize).min(self.chunks - 1))
                 .collect(),
             goal_b: self.normals(self.batch, 5).into_iter().map(|z| z > 0.0).collect(),
-            schedule: NoiseSchedule::new(ScheduleKind::Cosine, LEVELS).unwrap(),
             config,
             layout,
             network,
@@ -154,8 +154,14 @@ impl Made {
     }
 
     fn preconditioning(&self, target: Target) -> Preconditioning {
-        let octaves = self.config.fourier_features;
-        Preconditioning::new(&self.layout, &self.schedule, target, octaves, Some(&self.dynamics)).unwrap()
+        let model = ModelConfig {
+            levels: LEVELS,
+            schedule: ScheduleKind::Cosine,
+            target,
+            network: self.config.clone(),
+            ..ModelConfig::default()
+        };
+        model.preconditioning(&self.layout, Some(&self.dynamics)).unwrap()
     }
 
     fn view(&self) -> NoisyBatch<'_> {

@@ -35,6 +35,7 @@ fn networks_agree_with_the_equations() {
         frames_per_token: integer(&fixture["frame_stack"]),
         chunks: integer(&fixture["chunks"]),
         condition: vec![0, 1],
+        bodies: vec![],
         level_blocks: 0,
     };
     let x_btd = numbers(&fixture["x_btd"]);

@@ -70,6 +70,7 @@ fn layout(reward: bool) -> TokenLayout {
         frames_per_token: F,
         chunks: 4,
         condition: Vec::new(),
+        bodies: vec![],
         level_blocks: 1,
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use forethought_envs::data::{DatasetNormalizer, Normalizer, NormalizerKind};
-use forethought_envs::{BoxSpace, EnvSpec, Frames, GoalTask, NoTask};
+use forethought_envs::{BoxSpace, EnvSpec, FeatureKind, Frames, GoalTask, NoTask};
 use forethought_planner::checkpoint::SlotLimits;
 use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, NetworkKind, ParameterLayout};
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::{
-    Continuation, ContinuationConfig, Denoiser, DiffusionPlanner, EngineDenoiser, HistoryForm, HorizonConfig,
-    Lengths, MatrixKind, NoisyBatch, Plan, PlanConfig, Planner, PlannerError, Preconditioning, RankConfig,
-    Request, Sampler, SchedulingMatrix, Solver, TokenLayout, Tokens,
+    Continuation, ContinuationConfig, Denoiser, DiffusionPlanner, EngineDenoiser, FourierEntries,
+    HistoryForm, HorizonConfig, Lengths, MatrixKind, NoisyBatch, Plan, PlanConfig, Planner, PlannerError,
+    Preconditioning, RankConfig, Request, Sampler, SchedulingMatrix, Solver, TokenLayout, Tokens,
 };
 use proptest::prelude::*;
 
@@ -36,22 +36,29 @@ fn number() -> impl Strategy<Value = f64> {
 fn any_layout() -> impl Strategy<Value = TokenLayout> {
     let sizes =
         (count(), count(), any::<bool>(), count(), count(), prop::collection::vec(count(), 0..3), count());
-    sizes.prop_map(|(observation, action, reward, frames_per_token, chunks, condition, level_blocks)| {
-        TokenLayout { observation, action, reward, frames_per_token, chunks, condition, level_blocks }
+    let bodies = prop::collection::vec((count(), count()).prop_map(|(from, to)| from..to), 0..3);
+    (sizes, bodies).prop_map(|(sizes, bodies)| {
+        let (observation, action, reward, frames_per_token, chunks, condition, level_blocks) = sizes;
+        TokenLayout { observation, action, reward, frames_per_token, chunks, condition, bodies, level_blocks }
     })
 }
 
 fn any_config() -> impl Strategy<Value = NetworkConfig> {
     let kind = prop::sample::select(vec![NetworkKind::Transformer, NetworkKind::Gru]);
-    (kind, count(), count(), count(), count(), any::<bool>()).prop_map(
-        |(kind, width, layers, heads, fourier_features, causal)| NetworkConfig {
+    let of = prop::sample::select(vec![
+        FourierEntries::Condition,
+        FourierEntries::Observation,
+        FourierEntries::Bodies,
+    ]);
+    (kind, count(), count(), count(), count(), of, any::<bool>()).prop_map(
+        |(kind, width, layers, heads, fourier_features, fourier_entries, causal)| NetworkConfig {
             kind,
             width,
             layers,
             heads,
             fourier_features,
+            fourier_entries,
             causal,
-            ..NetworkConfig::default()
         },
     )
 }
@@ -64,6 +71,7 @@ fn layout() -> TokenLayout {
         frames_per_token: 2,
         chunks: 3,
         condition: vec![0],
+        bodies: vec![],
         level_blocks: 0,
     }
 }
@@ -133,6 +141,7 @@ fn weights_are_counted_as_they_are_built() {
                     frames_per_token,
                     chunks,
                     condition,
+                    bodies: vec![],
                     level_blocks: layers.min(frames_per_token),
                 };
                 let network = Network::new(&config, &layout, 0, &Device::flex()).unwrap();
@@ -396,6 +405,37 @@ struct Still;
 
 impl forethought_envs::Dynamics for Still {
     fn step(&self, _state: &mut [f64], _action: &[f64]) {}
+}
+
+/// What a network is shown of bodies is asked for by name, and needs a specification that says where they are.
+#[test]
+fn bodies_are_positions_and_without_any_they_are_refused() {
+    let network = |octaves| NetworkConfig {
+        fourier_features: octaves,
+        fourier_entries: FourierEntries::Bodies,
+        ..NetworkConfig::default()
+    };
+    let model = |octaves| ModelConfig { network: network(octaves), ..ModelConfig::default() };
+    let still = EnvSpec::of_spaces("still", BoxSpace::symmetric(7, 1.0), BoxSpace::symmetric(1, 1.0));
+    let message = model(4).layout(&still).unwrap_err().to_string();
+    assert!(message.contains("fourier_entries") && message.contains("still"), "{message}");
+    assert!(model(0).layout(&still).unwrap().bodies.is_empty());
+    let feature = |name, width, kind| forethought_envs::Feature::new(name, width, kind);
+    let kinds = [FeatureKind::Position, FeatureKind::Other, FeatureKind::Position, FeatureKind::Position];
+    let features = vec![
+        feature("hand", 2, kinds[0]),
+        feature("grip", 1, kinds[1]),
+        feature("cube", 2, kinds[2]),
+        feature("drawer", 2, kinds[3]),
+    ];
+    let spec = EnvSpec { features, ..still };
+    let layout = model(4).layout(&spec).unwrap();
+    assert_eq!(layout.bodies, [0..2, 3..5, 5..7]);
+    assert_eq!(layout.axes(), [[0, 3, 5], [1, 4, 6]]);
+    for bad in [vec![0..8], vec![std::ops::Range { start: 3, end: 2 }], vec![7..7]] {
+        let message = TokenLayout { bodies: bad, ..layout.clone() }.check().unwrap_err().to_string();
+        assert!(message.contains("layout.bodies"), "{message}");
+    }
 }
 
 #[test]

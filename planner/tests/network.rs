@@ -28,6 +28,7 @@ fn layout(reward: bool) -> TokenLayout {
         frames_per_token: 2,
         chunks: CHUNKS,
         condition: vec![0, 2],
+        bodies: vec![],
         level_blocks: 0,
     }
 }

@@ -24,6 +24,7 @@ fn layout() -> TokenLayout {
         frames_per_token: FRAMES,
         chunks: CHUNKS,
         condition: vec![0],
+        bodies: vec![],
         level_blocks: BLOCKS,
     }
 }

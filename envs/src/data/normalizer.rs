@@ -115,6 +115,27 @@ impl Normalizer {
         Self::from_parts(self.kind, self.shift.clone(), scale)
     }
 
+    /// The same with one shift and one scale for the columns of each group, those of their numbers taken together: their
+    /// differences then are differences of what was measured. Indices past the last are ignored.
+    ///
+    /// # Errors
+    /// Those of [`Self::from_parts`].
+    pub fn pooled(&self, groups: &[Vec<usize>]) -> Result<Self, EnvError> {
+        let (mut shift, mut scale) = (self.shift.clone(), self.scale.clone());
+        for group in groups {
+            let columns: Vec<usize> = group.iter().copied().filter(|&i| i < self.shift.len()).collect();
+            let mean = |of: &dyn Fn(usize) -> f64| {
+                columns.iter().map(|&i| of(i)).sum::<f64>() / columns.len().max(1) as f64
+            };
+            let middle = mean(&|i| self.shift[i]);
+            let spread = mean(&|i| self.scale[i].powi(2) + (self.shift[i] - middle).powi(2)).sqrt();
+            for &i in &columns {
+                (shift[i], scale[i]) = (middle, spread);
+            }
+        }
+        Self::from_parts(self.kind, shift, scale)
+    }
+
     /// How the columns are scaled.
     pub fn kind(&self) -> NormalizerKind {
         self.kind
@@ -231,6 +252,24 @@ fn refuse_non_finite(name: &str, values: impl Iterator<Item = f64>) -> Result<()
 mod tests {
     use super::super::dataset::tests::counter;
     use super::{DatasetNormalizer, Normalizer, NormalizerKind};
+
+    #[test]
+    fn pooled_columns_have_mean_and_deviation_of_all_their_numbers() {
+        let values: Vec<f32> = (0..200).flat_map(|i| [i as f32, 7.0, 300.0 - 3.0 * i as f32]).collect();
+        let apart = Normalizer::fit(NormalizerKind::Standard, "x", &values, 3).unwrap();
+        let pooled = apart.pooled(&[vec![0, 2, 9]]).unwrap();
+        let mut rows: Vec<f64> = values.iter().map(|v| f64::from(*v)).collect();
+        pooled.normalize(&mut rows).unwrap();
+        let together: Vec<f64> = rows.chunks_exact(3).flat_map(|row| [row[0], row[2]]).collect();
+        let mean = together.iter().sum::<f64>() / 400.0;
+        let variance = together.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 400.0;
+        assert!(mean.abs() < 1e-9 && (variance - 1.0).abs() < 1e-6, "{mean} {variance}");
+        // A difference is one of what was measured, in one unit: where both numbers are the same there is none.
+        let (shift, scale) = (apart.shift[1], apart.scale[1]);
+        assert_eq!((pooled.shift[1], pooled.scale[1]), (shift, scale));
+        assert_eq!((pooled.shift[0], pooled.scale[0]), (pooled.shift[2], pooled.scale[2]));
+        assert_eq!(apart.pooled(&[vec![], vec![9]]).unwrap(), apart);
+    }
 
     #[test]
     fn standard_gives_mean_zero_and_deviation_one() {

@@ -158,6 +158,7 @@ mod tests {
             frames_per_token: 10,
             chunks: 8,
             condition: vec![0],
+            bodies: vec![],
             level_blocks: 0,
         }
     }

@@ -223,6 +223,7 @@ mod tests {
             frames_per_token: 10,
             chunks: 4,
             condition: vec![0],
+            bodies: vec![],
             level_blocks: 0,
         };
         let plain =

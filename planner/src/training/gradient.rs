@@ -3,6 +3,7 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::engine::EngineGradient;
 use crate::error::check_len;
@@ -218,11 +219,12 @@ impl BurnGradient {
         let answer_btd = network.forward(input);
         let data = answer_btd.clone().inner().try_into_data().map_err(device_error)?;
         let answers = data.as_slice::<f32>().map_err(device_error)?;
-        let (mut loss, mut d_answer_btd) = (0.0, vec![0.0; answers.len()]);
-        for (at, sequence) in range.clone().enumerate() {
-            let d_answer_td = &mut d_answer_btd[at * t * d..(at + 1) * t * d];
-            loss += self.read(batch, sequence, &answers[at * t * d..(at + 1) * t * d], d_answer_td);
-        }
+        let mut d_answer_btd = vec![0.0; answers.len()];
+        let sequences = answers.par_chunks_exact(t * d).zip(d_answer_btd.par_chunks_exact_mut(t * d));
+        let read = sequences.zip(range).map(|((answer, d_answer), b)| self.read(batch, b, answer, d_answer));
+        let losses: Vec<f64> = read.collect();
+        // Summed in the order of the sequences, whoever read them.
+        let loss: f64 = losses.iter().sum();
         let mut gradients = (answer_btd * upload(&d_answer_btd, d)).sum().backward();
         let gradient = self.parameters.gradient(&network, &mut gradients, &self.device);
         let loss = Tensor::from_data(TensorData::new(vec![loss as f32], [1]), &self.device);

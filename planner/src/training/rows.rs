@@ -295,6 +295,7 @@ mod tests {
             frames_per_token: 4,
             chunks: CHUNKS,
             condition: Vec::new(),
+            bodies: vec![],
             level_blocks: 2,
         }
     }

@@ -19,8 +19,11 @@ use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits, TrainState};
 use crate::network::{Network, ParameterLayout};
 use crate::{LocalDynamics, ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainBatch, TrainConfig};
 
-/// Batches made ahead of the step that uses them.
+/// Batches that each of the threads that make them has ready for the steps that use them.
 const PREFETCH: usize = 4;
+/// Workers that one thread makes batches for. A step of a small network takes a worker a few times as long as its share of
+/// the batch takes to make.
+const WORKERS_PER_MAKER: usize = 4;
 
 /// What the caller hears of after every step.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,7 @@ pub struct Trainer {
     optimizer: Optimizer,
     workers: GradientWorkers,
     batches: BatchMaker,
+    makers: u64,
     validation: Option<TrainBatch>,
     report: DataReport,
     _held: RunFolder,
@@ -52,7 +56,7 @@ impl Trainer {
     /// Prepares a run in `folder`, or takes it up where its latest checkpoint stands. The folder is this run's alone
     /// until the trainer is dropped.
     ///
-    /// `threads` CPU workers share a batch's shards; `None` for any other device.
+    /// `threads` CPU workers share a batch's shards; `None` for any other device, for which all cores make batches.
     ///
     /// # Errors
     /// [`PlannerError::Setting`] for unusable settings, and when the folder holds a run with other ones;
@@ -70,6 +74,7 @@ impl Trainer {
         let layout = model.layout(data.spec)?;
         train.check_rows(layout.level_blocks)?;
         let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, data.dataset)?;
+        normalizer.observation = normalizer.observation.pooled(&layout.axes())?;
         normalizer.observation = normalizer.observation.spread(&layout.condition, model.position_scale)?;
         let [kept, held] = data.split(least_rows(&layout), train.seed)?;
         let dynamics = match layout.level_blocks {
@@ -114,6 +119,7 @@ impl Trainer {
             optimizer,
             workers,
             batches,
+            makers: makers(threads),
             validation,
             report,
             _held: own,
@@ -166,19 +172,22 @@ impl Trainer {
         let mut metrics =
             Metrics::open(&self.folder.join("metrics.jsonl"), from, [train.log_every, train.steps])?;
         let mut events = EventWriter::create(&self.folder, clock(), from + 1)?;
-        let (sender, receiver) = crossbeam::channel::bounded(PREFETCH);
-        let Self { folder, manifest, parameters, optimizer, workers, batches, validation, .. } = self;
+        let Self { folder, manifest, parameters, optimizer, workers, batches, makers, validation, .. } = self;
+        let (batches, makers) = (&*batches, *makers);
         let outcome = crossbeam::thread::scope(|scope| {
-            scope.spawn(|_| {
-                // Ends when the steps are done, or when the receiver is gone.
-                let sender = sender;
-                let _ = (from..train.steps).all(|step| sender.send(batches.batch(step)).is_ok());
-            });
+            // Each makes the batches of every so-manieth step, and ends when the steps are done or the receiver is gone.
+            let made: Vec<_> = (0..makers)
+                .map(|maker| {
+                    let (sender, receiver) = crossbeam::channel::bounded(PREFETCH);
+                    let mut mine = (from + maker..train.steps).step_by(makers as usize);
+                    scope.spawn(move |_| mine.all(|step| sender.send(batches.batch(step)).is_ok()));
+                    receiver
+                })
+                .collect();
             let mut last = (clock(), from);
-            let receiver = receiver;
-            for step in from..train.steps {
-                let Ok(batch) = receiver.recv() else {
-                    return Err(PlannerError::Device("the data thread stopped unexpectedly".into()));
+            for (step, made) in (from..train.steps).zip(made.iter().cycle()) {
+                let Ok(batch) = made.recv() else {
+                    return Err(PlannerError::Device("a data thread stopped unexpectedly".into()));
                 };
                 let gradient = workers.gradient(optimizer.weights(), &batch)?;
                 let rate = learning_rate(&train, step);
@@ -225,6 +234,12 @@ impl Trainer {
         });
         outcome.map_err(|_| PlannerError::Device("a training thread stopped unexpectedly".into()))?
     }
+}
+
+/// Threads that make batches.
+fn makers(threads: Option<usize>) -> u64 {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    threads.map_or_else(cores, |threads| threads.div_ceil(WORKERS_PER_MAKER)).max(1) as u64
 }
 
 fn commit(

@@ -40,6 +40,7 @@ impl Mixture {
             frames_per_token: 1,
             chunks: 1,
             condition: vec![],
+            bodies: vec![],
             level_blocks: 1,
         };
         Self { cases: cases.to_vec(), layout, schedule: schedule(1000) }

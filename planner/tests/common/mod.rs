@@ -40,6 +40,7 @@ pub fn layout(chunks: usize) -> TokenLayout {
         frames_per_token: 1,
         chunks,
         condition: vec![0, 1],
+        bodies: vec![],
         level_blocks: 0,
     }
 }

@@ -181,6 +181,7 @@ pub fn planner(exits: &[[f64; 2]], hasty: bool, config: PlanConfig) -> Diffusion
         frames_per_token: 1,
         chunks: CHUNKS,
         condition: vec![0, 1],
+        bodies: vec![],
         level_blocks: 1,
     };
     let denoiser = Box::new(Pads { layout, schedule: schedule(1000), exits: exits.to_vec(), hasty });

@@ -259,6 +259,7 @@ mod tests {
             chunks: 2,
             condition: vec![0],
             level_blocks: 1,
+            returns: false,
         }
     }
 

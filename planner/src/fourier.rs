@@ -134,6 +134,7 @@ mod tests {
             chunks: 4,
             condition: vec![0, 2],
             level_blocks: 0,
+            returns: false,
         }
     }
 

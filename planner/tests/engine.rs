@@ -90,6 +90,7 @@ impl Case {
             chunks: self.chunks,
             condition: vec![0, 2],
             level_blocks: self.level_blocks,
+            returns: false,
         };
         let network = Network::new(&config, &layout, 3, &Device::flex()).unwrap();
         let parameters = ParameterLayout::of(&network);

@@ -37,7 +37,16 @@ fn any_layout() -> impl Strategy<Value = TokenLayout> {
     let sizes =
         (count(), count(), any::<bool>(), count(), count(), prop::collection::vec(count(), 0..3), count());
     sizes.prop_map(|(observation, action, reward, frames_per_token, chunks, condition, level_blocks)| {
-        TokenLayout { observation, action, reward, frames_per_token, chunks, condition, level_blocks }
+        TokenLayout {
+            observation,
+            action,
+            reward,
+            frames_per_token,
+            chunks,
+            condition,
+            level_blocks,
+            returns: false,
+        }
     })
 }
 
@@ -65,6 +74,7 @@ fn layout() -> TokenLayout {
         chunks: 3,
         condition: vec![0],
         level_blocks: 0,
+        returns: false,
     }
 }
 
@@ -134,6 +144,7 @@ fn weights_are_counted_as_they_are_built() {
                     chunks,
                     condition,
                     level_blocks: layers.min(frames_per_token),
+                    returns: false,
                 };
                 let network = Network::new(&config, &layout, 0, &Device::flex()).unwrap();
                 let built = ParameterLayout::of(&network).len() as u64;

@@ -159,6 +159,7 @@ mod tests {
             chunks: 8,
             condition: vec![0],
             level_blocks: 0,
+            returns: false,
         }
     }
 

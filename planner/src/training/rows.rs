@@ -296,6 +296,7 @@ mod tests {
             chunks: CHUNKS,
             condition: Vec::new(),
             level_blocks: 2,
+            returns: false,
         }
     }
 

@@ -41,6 +41,7 @@ impl Mixture {
             chunks: 1,
             condition: vec![],
             level_blocks: 1,
+            returns: false,
         };
         Self { cases: cases.to_vec(), layout, schedule: schedule(1000) }
     }

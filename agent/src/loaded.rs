@@ -73,7 +73,9 @@ impl LoadedCheckpoint {
         let schedule = manifest.model.noise()?;
         let (normalizer, limits) = (manifest.normalizer.clone(), manifest.limits.clone());
         let support = manifest.support.clone();
+        let returns = manifest.returns.clone();
         let denoiser = self.checkpoint.denoiser(&self.device, threads)?;
-        Ok(DiffusionPlanner::new(denoiser, schedule, normalizer, limits, config, support)?)
+        let planner = DiffusionPlanner::new(denoiser, schedule, normalizer, limits, config, support)?;
+        Ok(planner.with_returns(returns))
     }
 }

@@ -28,6 +28,7 @@ pub mod picture;
 mod policy;
 mod printable;
 mod registry;
+mod return_task;
 mod scene;
 mod space;
 mod suite;
@@ -51,11 +52,11 @@ pub use registry::{
     catalogue, collect, collect_validation, data_layout, dynamics, entry, families, file_name, known, make,
     photographer, policy, register, register_entry, resolve, scene,
 };
+pub use return_task::{ReturnTask, WantedReturnTask};
 pub use scene::{Area, Coordinate, Mover, Scene, Zone};
 pub use space::BoxSpace;
 pub use task::{
-    Condition, Frames, FramesGradient, GoalTask, NoTask, Progress, ReturnTask, Rows, ScoreTask, SharedTask,
-    Task,
+    Condition, Frames, FramesGradient, GoalTask, NoTask, Progress, Rows, ScoreTask, SharedTask, Task,
 };
 pub use task_config::{TaskConfig, TaskKind};
 pub use time_limit::TimeLimit;

@@ -147,6 +147,12 @@ pub trait Task: Send + Sync + fmt::Debug {
         None
     }
 
+    /// What a network that was trained with returns is shown: the mean reward of a step that is wanted. `None` leaves it to
+    /// the planner's settings.
+    fn wanted_return(&self) -> Option<f64> {
+        None
+    }
+
     /// How much of a plan lies behind this observation; `None` where only the clock can tell.
     fn progress(&self, _plan: Frames<'_>, _observation: &[f64]) -> Option<Progress> {
         None
@@ -263,27 +269,6 @@ impl Task for GoalTask {
     }
 }
 
-/// Maximise the planned rewards. There is no end, and nothing to show to a network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReturnTask;
-
-impl Task for ReturnTask {
-    fn score(&self, frames: Frames<'_>, mut gradient: Option<&mut FramesGradient<'_>>) -> f64 {
-        let mut score = 0.0;
-        for frame in 0..frames.len {
-            score += frames.rewards.get(frame).iter().map(|reward| frames.weight * reward).sum::<f64>();
-            if let Some(gradient) = gradient.as_mut() {
-                gradient.reward(frame).iter_mut().for_each(|slot| *slot += frames.weight);
-            }
-        }
-        score
-    }
-
-    fn needs_rewards(&self) -> bool {
-        true
-    }
-}
-
 /// No task: nothing is wanted, nothing is shown, nothing is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoTask;
@@ -318,6 +303,7 @@ pub type SharedTask = Arc<dyn Task>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ReturnTask;
 
     const STRIDE: usize = 4;
 

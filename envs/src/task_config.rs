@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::environment::check_finite;
-use crate::{EnvError, GoalTask, NoTask, ReturnTask, SharedTask};
+use crate::{EnvError, GoalTask, NoTask, ReturnTask, SharedTask, WantedReturnTask};
 
 /// What kind of task, and what is fixed about it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,10 @@ pub struct TaskConfig {
     pub entries: Vec<usize>,
     /// [`TaskKind::Goal`]: distance that counts as there, in observation units.
     pub radius: f64,
+    /// [`TaskKind::Return`]: mean reward of a step that is wanted, for networks that are shown it; as much as can be had where
+    /// it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_step: Option<f64>,
 }
 
 /// Kinds of tasks that need no code.
@@ -28,14 +32,14 @@ pub enum TaskKind {
     None,
     /// [`GoalTask`].
     Goal,
-    /// [`ReturnTask`].
+    /// [`ReturnTask`], or [`WantedReturnTask`] where it is said how much.
     Return,
 }
 
 impl TaskConfig {
     /// Goals for these entries.
     pub fn goal(entries: &[usize], radius: f64) -> Self {
-        Self { kind: TaskKind::Goal, entries: entries.to_vec(), radius }
+        Self { kind: TaskKind::Goal, entries: entries.to_vec(), radius, per_step: None }
     }
 
     /// Refuses what no observation of `observation` entries can be judged by.
@@ -54,7 +58,13 @@ impl TaskConfig {
                 "task.radius is {radius}: give zero or a positive number"
             )));
         }
-        Ok(())
+        match self.per_step {
+            Some(per_step) if self.kind != TaskKind::Return => Err(EnvError::Mismatch(format!(
+                "task.per_step is {per_step} and task.kind is not `return`: leave one of them out"
+            ))),
+            Some(per_step) => check_finite("task.per_step", &[per_step]),
+            None => Ok(()),
+        }
     }
 
     /// The task of this kind; `goal` is what a goal task aims at, in the order of [`TaskConfig::entries`].
@@ -74,7 +84,13 @@ impl TaskConfig {
                 Err(EnvError::Mismatch(format!("a goal has {want} numbers here, {got} were given")))
             }
             (_, Some(_)) => Err(EnvError::Mismatch("this task has no goal to aim at: leave it out".into())),
-            (TaskKind::Return, None) => Ok(Arc::new(ReturnTask)),
+            (TaskKind::Return, None) => match self.per_step {
+                Some(per_step) => {
+                    check_finite("task.per_step", &[per_step])?;
+                    Ok(Arc::new(WantedReturnTask { per_step }))
+                }
+                None => Ok(Arc::new(ReturnTask)),
+            },
             (TaskKind::None, None) => Ok(Arc::new(NoTask)),
         }
     }
@@ -93,6 +109,15 @@ mod tests {
         let plain = TaskConfig::default();
         assert!(plain.task(None).unwrap().condition().is_none() && plain.task(Some(&[1.0])).is_err());
         let text = r#"{ "kind": "return" }"#;
-        assert_eq!(serde_json::from_str::<TaskConfig>(text).unwrap().kind, TaskKind::Return);
+        let open = serde_json::from_str::<TaskConfig>(text).unwrap();
+        assert!(open.kind == TaskKind::Return && open.task(None).unwrap().wanted_return().is_none());
+        assert_eq!(serde_json::to_value(&open).unwrap().get("per_step"), None);
+        let wanted = TaskConfig { per_step: Some(1.5), ..open };
+        assert_eq!(wanted.task(None).unwrap().wanted_return(), Some(1.5));
+        assert!(wanted.check(1).is_ok() && wanted.task(Some(&[1.0])).is_err());
+        let refused = |config: TaskConfig| config.check(1).unwrap_err().to_string();
+        assert!(refused(TaskConfig { kind: TaskKind::None, ..wanted.clone() }).contains("task.per_step"));
+        let endless = TaskConfig { per_step: Some(f64::INFINITY), ..wanted };
+        assert!(endless.task(None).is_err() && refused(endless).contains("task.per_step"));
     }
 }

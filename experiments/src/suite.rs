@@ -228,6 +228,30 @@ mod tests {
         }
     }
 
+    /// Its environment needs MuJoCo, so policies are held against what is listed, which does not.
+    #[test]
+    fn the_suite_of_reward_leads_one_checkpoint_by_every_way_to_ask_for_reward() {
+        let suite = Suite::load("reward").unwrap();
+        assert_eq!(
+            (suite.environments.as_slice(), suite.episodes),
+            (["half-cheetah-v5".into()].as_slice(), Some(20))
+        );
+        let entry = forethought_envs::entry("half-cheetah-v5").unwrap();
+        for variant in &suite.variants {
+            let plans = variant.source == Source::Checkpoint;
+            let sets = |key: &str| variant.set.iter().filter(|set| set.starts_with(key)).count();
+            let said = ["plan.wanted_return=", "plan.guidance.scale=", "plan.rank.candidates="];
+            assert_eq!(said.map(sets), [usize::from(plans); 3], "{}", variant.planner);
+            let policy = variant.planner.as_str();
+            assert!(plans || policy == "random" || entry.policies().contains(&policy), "{policy}");
+            assert!(!variant.about.is_empty(), "{policy}");
+        }
+        for planner in &suite.quick.planners {
+            assert!(suite.planners().contains(&planner.as_str()), "{planner}");
+        }
+        assert_eq!(Suite::serving("half-cheetah-v5").unwrap().name, "reward");
+    }
+
     #[test]
     fn an_environment_is_served_by_the_suite_that_knows_it() {
         let serving = |id: &str| Suite::serving(id).unwrap().name;

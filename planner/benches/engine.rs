@@ -27,6 +27,7 @@ fn layout() -> TokenLayout {
         condition: vec![0, 1],
         bodies: vec![],
         level_blocks: 0,
+        returns: false,
     }
 }
 

@@ -291,6 +291,7 @@ mod tests {
             condition: vec![0],
             bodies: vec![],
             level_blocks: 1,
+            returns: false,
         }
     }
 

@@ -184,6 +184,7 @@ mod tests {
             condition: vec![0, 2],
             bodies: vec![],
             level_blocks: 0,
+            returns: false,
         }
     }
 

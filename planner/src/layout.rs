@@ -3,8 +3,9 @@
 //! A sequence is `[state, goal, chunk_1, ..., chunk_C]`. A chunk holds `f` frames, each
 //! `[action, next observation, reward?]`, in normalised units. The state token is the present: it uses
 //! the slots of a chunk's last observation, so that "where a token ends" has one place in every token.
-//! The goal token uses those of them that the goal speaks of. The remaining slots of these two tokens do
-//! not exist: they are zero, never noised, and never weigh in the loss.
+//! The goal token uses those of them that the goal speaks of, or where sequences are told what they earn instead, the slot
+//! before them, which is a decision's in a chunk. The remaining slots of these two tokens do not exist: they are zero, never
+//! noised, and never weigh in the loss.
 
 use std::ops::Range;
 
@@ -15,7 +16,7 @@ use crate::PlannerError;
 
 /// Index of the token that holds the present observation.
 pub const STATE: usize = 0;
-/// Index of the token that holds where the plan is to end.
+/// Index of the token that holds where the plan is to end, or what it is to earn.
 pub const GOAL: usize = 1;
 /// Index of the first token that is planned.
 pub const FIRST_CHUNK: usize = 2;
@@ -50,6 +51,9 @@ pub struct TokenLayout {
     /// were blocks. Blocks are as equally long as they can be.
     #[serde(default)]
     pub level_blocks: usize,
+    /// Whether the goal token says what a sequence earns, and not where it ends ([`crate::ReturnScale`]).
+    #[serde(default)]
+    pub returns: bool,
 }
 
 /// What a slot of a token holds.
@@ -99,6 +103,7 @@ impl TokenLayout {
             condition: spec.condition.clone(),
             bodies: Vec::new(),
             level_blocks,
+            returns: false,
         };
         layout.check()?;
         Ok(layout)
@@ -245,10 +250,21 @@ impl TokenLayout {
         self.observation_at(self.frames_per_token.saturating_sub(1))
     }
 
+    /// Slot of the goal token that says what a sequence earns.
+    pub fn return_at(&self) -> usize {
+        self.last_observation().saturating_sub(1)
+    }
+
+    /// Whether the goal token says anything.
+    pub fn has_condition(&self) -> bool {
+        self.returns || !self.condition.is_empty()
+    }
+
     /// Whether slot `d` of token `t` exists.
     pub fn exists(&self, t: usize, d: usize) -> bool {
         let within = d.checked_sub(self.last_observation());
         match t {
+            GOAL if self.returns => d == self.return_at(),
             STATE => within.is_some_and(|entry| entry < self.observation),
             GOAL => within.is_some_and(|entry| self.condition.contains(&entry)),
             _ => true,
@@ -261,9 +277,18 @@ impl TokenLayout {
         slots.iter_mut().take(self.observation).zip(observation).for_each(|(slot, value)| *slot = *value);
     }
 
-    /// Writes a goal, in normalised units and the order of `condition`, into a goal token. What has no slot is left
-    /// out.
+    /// Writes a goal, in normalised units and the order of `condition`, into a goal token; or the one number of a return. What
+    /// has no slot is left out.
     pub fn write_goal(&self, goal: &[f64], token: &mut [f64]) {
+        if self.returns {
+            token
+                .iter_mut()
+                .skip(self.return_at())
+                .take(1)
+                .zip(goal)
+                .for_each(|(slot, value)| *slot = *value);
+            return;
+        }
         let slots = token.get_mut(self.last_observation()..).unwrap_or_default();
         for (&index, &value) in self.condition.iter().zip(goal) {
             if let Some(slot) = slots.get_mut(index) {

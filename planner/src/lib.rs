@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod budget;
+mod classifier_free;
 mod continuation;
 mod denoiser;
 mod dynamics;
@@ -29,6 +30,7 @@ mod plan_config;
 mod planner;
 mod preconditioning;
 mod prepared;
+mod returns;
 mod role;
 mod sampler;
 mod solver;
@@ -52,7 +54,7 @@ pub use error::PlannerError;
 pub use fourier::{FourierEntries, FourierFeatures};
 pub use layout::{FIRST_CHUNK, GOAL, Half, STATE, TokenLayout};
 pub use matrix::{MatrixKind, ScheduleName, SchedulingMatrix, Shown};
-pub use model_config::ModelConfig;
+pub use model_config::{ConditionKind, ModelConfig};
 pub use monte_carlo::Guidance;
 pub use monte_carlo_config::MonteCarloConfig;
 pub use mppi::MppiPlanner;
@@ -65,6 +67,7 @@ pub use plan_config::{
 pub use planner::{DecisionGradient, Decisions, DiffusionPlanner, Outcomes};
 pub use preconditioning::Preconditioning;
 pub use prepared::PreparedBatch;
+pub use returns::{ReturnScale, WantedReturn};
 pub use role::Role;
 pub use sampler::{OnRow, Sampler};
 pub use solver::Solver;

@@ -19,6 +19,10 @@ pub struct ModelConfig {
     pub chunks: usize,
     /// Whether frames carry their reward, for reward guidance.
     pub reward: bool,
+    /// What the goal token says of a sequence: where it ends (`goal`), or its mean reward a step (`return`; Ajay et al., ICLR
+    /// 2023). Goal: it leads plans by itself. Return, for data of mixed quality and rewards that are more than arriving: plans are then
+    /// asked for as much as `plan.wanted_return` says.
+    pub condition: ConditionKind,
     /// Deviation that the positions have for the network, those entries of an observation that goals speak of;
     /// everything else has 1. In a wide maze a corridor is a small part of a deviation: more spread shows walls
     /// larger, against noise and in the loss.
@@ -38,12 +42,24 @@ pub struct ModelConfig {
     pub network: NetworkConfig,
 }
 
+/// What the goal token says of a sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConditionKind {
+    /// Where it ends.
+    #[default]
+    Goal,
+    /// What it earns.
+    Return,
+}
+
 impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             frames_per_token: 10,
             chunks: 16,
             reward: false,
+            condition: ConditionKind::Goal,
             position_scale: 1.0,
             levels: 1000,
             schedule: ScheduleKind::Cosine,
@@ -75,6 +91,7 @@ impl ModelConfig {
                 });
             }
         }
+        layout.returns = self.condition == ConditionKind::Return;
         Ok(layout)
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::monte_carlo_config::MonteCarloConfig;
-use crate::{MatrixKind, PlannerError, ScheduleName, Solver};
+use crate::{MatrixKind, PlannerError, ScheduleName, Solver, WantedReturn};
 
 /// How plans are made. The five tables are independent of each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +13,10 @@ pub struct PlanConfig {
     /// plan's length says when it arrives. Has no effect on tasks without a condition and on networks without a goal
     /// token. On: with guidance alone maze plans score 35 less.
     pub goal_conditioning: bool,
+    /// What plans are to earn, of networks that are shown returns (`model.condition = "return"`) and tasks that do not say it
+    /// themselves: `"95%"` is what 95 of 100 sequences of the data earn at most, `"2.5"` a mean reward a step, and `"none"` shows
+    /// no return. None: how far what was asked for is what comes hangs on the data.
+    pub wanted_return: WantedReturn,
     /// Level, as a share of all, at which a plan begins from the one in force; 1 plans afresh. A plan that has arrived
     /// is not continued: past its arrival it shows what comes after, not how to stay. 1: everything lower scored less
     /// (3 to 46), and a fresh plan takes milliseconds.
@@ -74,6 +78,10 @@ pub struct GuidanceConfig {
     /// Weight that ties the first planned observation to the present one, in normalised units; 0 leaves it to the
     /// network. 0.5: guidance pulls at the whole plan, its beginning included.
     pub start_weight: f64,
+    /// How far plans go the way of their condition, the goal or the return that the network is shown: estimates are those without
+    /// it, and so many times what it changes in them (classifier-free guidance, Ho & Salimans 2022). 1: as in the data, and half
+    /// as expensive as any other value. 0: as if it was not shown.
+    pub condition_scale: f64,
 }
 
 /// How long plans are.
@@ -180,6 +188,7 @@ impl Default for PlanConfig {
     fn default() -> Self {
         Self {
             goal_conditioning: true,
+            wanted_return: WantedReturn::None,
             warm_start: 1.0,
             history: 0,
             out_of_data: OutOfData::Flag,
@@ -208,7 +217,7 @@ impl Default for SamplerConfig {
 
 impl Default for GuidanceConfig {
     fn default() -> Self {
-        Self { scale: 600.0, end: 0.2, mc_samples: 1, start_weight: 0.5 }
+        Self { scale: 600.0, end: 0.2, mc_samples: 1, start_weight: 0.5, condition_scale: 1.0 }
     }
 }
 
@@ -277,6 +286,7 @@ impl PlanConfig {
         for (name, value) in [
             ("plan.guidance.scale", guidance.scale),
             ("plan.guidance.start_weight", guidance.start_weight),
+            ("plan.guidance.condition_scale", guidance.condition_scale),
             ("plan.rank.ood_penalty", rank.ood_penalty),
             ("plan.sampler.uncertainty_scale", sampler.uncertainty_scale),
         ] {
@@ -294,6 +304,7 @@ impl PlanConfig {
                 return bad(name, value.to_string(), "give a number between 0 and 1".into());
             }
         }
+        self.wanted_return.check()?;
         self.monte_carlo.check(training_levels)
     }
 }

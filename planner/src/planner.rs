@@ -39,7 +39,7 @@ use crate::error::check_len;
 use crate::noise::NoiseSchedule;
 use crate::plan::{Plan, PlanStatus, Planner, Request};
 use crate::plan_config::PlanConfig;
-use crate::{PlannerError, TokenLayout};
+use crate::{PlannerError, ReturnScale, TokenLayout, WantedReturn};
 use candidates::Run;
 pub use decision_gradient::DecisionGradient;
 pub use imagine::{Decisions, Outcomes};
@@ -62,6 +62,7 @@ pub struct DiffusionPlanner {
     high: Vec<f64>,
     config: PlanConfig,
     support: Option<Arc<Support>>,
+    returns: Option<ReturnScale>,
     /// Goals and the ways to them.
     known_ways: Vec<KnownWays>,
 }
@@ -108,7 +109,8 @@ impl DiffusionPlanner {
     fn situation<'a>(&self, leg: &Leg<'a>) -> Result<Situation<'a>, PlannerError> {
         let steps = usize::from(self.config.sampler.steps);
         let abar = |level: u16| self.schedule.abar(self.schedule.training_level(usize::from(level), steps));
-        Situation::new(leg, &self.config, self.layout(), &self.normalizer, &self.limits, &abar)
+        let scales = (&self.normalizer, self.returns.as_ref());
+        Situation::new(leg, &self.config, self.layout(), scales, &self.limits, &abar)
     }
 
     /// Plans no longer than a sequence: proposes, samples, ranks and reuses. The best comes first; where plans are chosen by
@@ -199,10 +201,17 @@ impl DiffusionPlanner {
             high,
             config: PlanConfig::default(),
             support: support.map(Arc::new),
+            returns: None,
             known_ways: Vec::new(),
         };
         planner.set_config(config)?;
         Ok(planner)
+    }
+
+    /// The same for a network that is told returns: what the data's sequences earn, as its checkpoint says.
+    #[must_use]
+    pub fn with_returns(self, returns: Option<ReturnScale>) -> Self {
+        Self { returns, ..self }
     }
 
     /// Settings in force.
@@ -222,6 +231,15 @@ impl DiffusionPlanner {
                 value: "true".into(),
                 remedy: "the checkpoint has one noise level for decisions and outcomes, so it cannot be asked what a plan \
                          leads to: set false, or train again with model.level_blocks at least 1"
+                    .into(),
+            });
+        }
+        if config.wanted_return != WantedReturn::None && !self.layout().returns {
+            return Err(PlannerError::Setting {
+                name: "plan.wanted_return",
+                value: config.wanted_return.into(),
+                remedy: "the checkpoint's network is told no returns: set \"none\", or train again with \
+                         model.condition = \"return\""
                     .into(),
             });
         }

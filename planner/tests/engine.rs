@@ -91,6 +91,7 @@ impl Case {
             condition: vec![0, 2],
             bodies: vec![0..1, 2..3],
             level_blocks: self.level_blocks,
+            returns: false,
         };
         let network = Network::new(&config, &layout, 3, &Device::flex()).unwrap();
         let parameters = ParameterLayout::of(&network);

@@ -37,6 +37,7 @@ fn networks_agree_with_the_equations() {
         condition: vec![0, 1],
         bodies: vec![],
         level_blocks: 0,
+        returns: false,
     };
     let x_btd = numbers(&fixture["x_btd"]);
     let level_bt: Vec<u16> = numbers(&fixture["level_bt"]).iter().map(|&v| v as u16).collect();

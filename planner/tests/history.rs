@@ -72,6 +72,7 @@ fn layout(reward: bool) -> TokenLayout {
         condition: Vec::new(),
         bodies: vec![],
         level_blocks: 1,
+        returns: false,
     }
 }
 

@@ -39,7 +39,17 @@ fn any_layout() -> impl Strategy<Value = TokenLayout> {
     let bodies = prop::collection::vec((count(), count()).prop_map(|(from, to)| from..to), 0..3);
     (sizes, bodies).prop_map(|(sizes, bodies)| {
         let (observation, action, reward, frames_per_token, chunks, condition, level_blocks) = sizes;
-        TokenLayout { observation, action, reward, frames_per_token, chunks, condition, bodies, level_blocks }
+        TokenLayout {
+            observation,
+            action,
+            reward,
+            frames_per_token,
+            chunks,
+            condition,
+            bodies,
+            level_blocks,
+            returns: false,
+        }
     })
 }
 
@@ -73,6 +83,7 @@ fn layout() -> TokenLayout {
         condition: vec![0],
         bodies: vec![],
         level_blocks: 0,
+        returns: false,
     }
 }
 
@@ -143,6 +154,7 @@ fn weights_are_counted_as_they_are_built() {
                     condition,
                     bodies: vec![],
                     level_blocks: layers.min(frames_per_token),
+                    returns: false,
                 };
                 let network = Network::new(&config, &layout, 0, &Device::flex()).unwrap();
                 let built = ParameterLayout::of(&network).len() as u64;

@@ -30,6 +30,7 @@ fn layout(reward: bool) -> TokenLayout {
         condition: vec![0, 2],
         bodies: vec![],
         level_blocks: 0,
+        returns: false,
     }
 }
 

@@ -26,6 +26,7 @@ fn layout() -> TokenLayout {
         condition: vec![0],
         bodies: vec![],
         level_blocks: BLOCKS,
+        returns: false,
     }
 }
 

@@ -430,7 +430,8 @@ fn guided(mc_samples: usize) -> PlanConfig {
         clean_tokens: 0,
         ..SamplerConfig::default()
     };
-    config.guidance = GuidanceConfig { scale: 4.0, end: 0.3, mc_samples, start_weight: 0.0 };
+    config.guidance =
+        GuidanceConfig { scale: 4.0, end: 0.3, mc_samples, start_weight: 0.0, condition_scale: 1.0 };
     config.horizon.terminal_chunks = 3;
     config.rank = RankConfig { candidates: 1, ood_penalty: 0.0 };
     config

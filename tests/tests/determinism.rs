@@ -31,7 +31,13 @@ fn busy() -> PlanConfig {
             clean_tokens: 0,
             ..SamplerConfig::default()
         },
-        guidance: GuidanceConfig { scale: 2.0, end: 0.3, mc_samples: 3, start_weight: 0.5 },
+        guidance: GuidanceConfig {
+            scale: 2.0,
+            end: 0.3,
+            mc_samples: 3,
+            start_weight: 0.5,
+            condition_scale: 1.0,
+        },
         horizon: HorizonConfig {
             lengths: Lengths::These(vec![3, 5]),
             shrink: 1,

@@ -167,6 +167,7 @@ fn checkpoint_in(folder: &Path) -> PathBuf {
     let device = Device::flex();
     let parameters = ParameterLayout::of(&Network::new(&model.network, &layout, 1, &device).unwrap());
     let manifest = Manifest {
+        returns: None,
         format: FORMAT,
         code_version: "0".into(),
         action_mode: "actions".into(),

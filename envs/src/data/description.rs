@@ -179,7 +179,7 @@ impl DataDescription {
             )));
         }
         spec.step_seconds = self.step_seconds;
-        if let Some(TaskConfig { kind: TaskKind::Goal, entries, radius }) = &self.task {
+        if let Some(TaskConfig { kind: TaskKind::Goal, entries, radius, .. }) = &self.task {
             let distinct = entries.iter().enumerate().all(|(i, entry)| !entries[..i].contains(entry));
             if entries.is_empty() || !distinct || entries.iter().any(|&entry| entry >= width) {
                 return Err(refuse(format!(

@@ -5,8 +5,8 @@ use std::num::NonZero;
 use std::thread::available_parallelism;
 
 use super::half_cheetah::{
-    HalfCheetah, HalfCheetahBudget, HalfCheetahData, HalfCheetahOptions, HalfCheetahPictures,
-    HalfCheetahSampler, generate_half_cheetah,
+    HalfCheetah, HalfCheetahBudget, HalfCheetahData, HalfCheetahDriver, HalfCheetahOptions,
+    HalfCheetahPictures, HalfCheetahSampler, generate_half_cheetah,
 };
 use super::reacher_pictures::ReacherPictures;
 use super::{REACHER, Reacher, ReacherPolicy};
@@ -53,7 +53,8 @@ fn reacher() -> Entry {
 
 /// No top view, as it is not seen how far the runner has come; data on all cores, as their number changes nothing.
 fn half_cheetah(data: HalfCheetahData) -> Entry {
-    Entry::new(move || Ok(Box::new(HalfCheetah::make(data.id())?)))
+    let drivers = [HalfCheetahData::Short, HalfCheetahData::Medium, HalfCheetahData::Good];
+    let entry = Entry::new(move || Ok(Box::new(HalfCheetah::make(data.id())?)))
         .about(&data.about())
         .policy("sampler", move || {
             Ok(Box::new(HalfCheetahSampler::make(data.id(), HalfCheetahBudget::GOOD)?))
@@ -62,5 +63,8 @@ fn half_cheetah(data: HalfCheetahData) -> Entry {
         .data(move |rows, seed, progress| {
             let threads = available_parallelism().map_or(1, NonZero::get);
             generate_half_cheetah(&HalfCheetahOptions { data, rows, seed, threads }, progress)
-        })
+        });
+    drivers.into_iter().fold(entry, |entry, driver| {
+        entry.policy(driver.driver_name(), move || Ok(Box::new(HalfCheetahDriver::make(data.id(), driver)?)))
+    })
 }

@@ -40,6 +40,30 @@ pub fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
+/// Whoever drove the data does so by the seed alone, and strays from its sampler by noise that is larger the worse the data are.
+#[test]
+fn drivers_of_the_data_act_by_their_seed_and_within_bounds() {
+    let Some(mut env) = cheetah() else { return };
+    let task = env.task();
+    env.reset(&Start::seed(3)).unwrap();
+    let here = env.observation().to_vec();
+    let first = |name: &str, seed: u64| {
+        let mut driver = policy(HALF_CHEETAH, name).unwrap();
+        driver.reset(seed, &task).unwrap();
+        let mut action = [0.0; 6];
+        driver.act(&here, &mut action).unwrap();
+        assert!(action.iter().all(|value| value.abs() <= 1.0) && driver.name() == name, "{name}: {action:?}");
+        assert!(driver.act(&here[1..], &mut action).is_err(), "an entry of the observation is missing");
+        action
+    };
+    let names = ["data-short", "data-medium", "data-good"];
+    for name in names {
+        assert_eq!(bits(&first(name, 5)), bits(&first(name, 5)));
+        assert_ne!(first(name, 5), first(name, 6));
+    }
+    assert_ne!(first(names[0], 5), first(names[2], 5), "other budgets and noise");
+}
+
 /// High up nothing is touched, and at rest no spring pulls: all of it falls as a stone does, five time steps of 10 ms in a step, and
 /// what is earned is the speed at which it was thrown.
 #[test]

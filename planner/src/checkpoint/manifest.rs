@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::check_len;
 use crate::layout::MOST;
-use crate::{LocalDynamics, ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainConfig};
+use crate::{
+    ConditionKind, LocalDynamics, ModelConfig, PlanConfig, PlannerError, ReturnScale, TokenLayout,
+    TrainConfig,
+};
 
 /// Version of the folder's format. Raised when an older program could misread it.
 pub const FORMAT: u32 = 3;
@@ -44,6 +47,9 @@ pub struct Manifest {
     /// Linear dynamics of the data, where tokens have levels for decisions and outcomes.
     #[serde(default)]
     pub dynamics: Option<LocalDynamics>,
+    /// What sequences of the data earn, where the network is told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns: Option<ReturnScale>,
     /// Positions at which the data have been. Missing from older checkpoints.
     #[serde(default)]
     pub support: Option<Support>,
@@ -176,7 +182,13 @@ impl Manifest {
         let fits_support = |support: &Support| support.fits(&layout.condition, layout.observation);
         let fits_dynamics = |dynamics: &LocalDynamics| dynamics.fits(layout);
         let fits_inverse = |model: &InverseModel| model.fits(layout.observation, layout.action);
+        let told = layout.returns == (model.condition == ConditionKind::Return);
         let checks = [
+            (told, "its `layout` is not that of its `model`"),
+            (
+                self.returns.as_ref().map_or(!layout.returns, |scale| layout.returns && scale.is_sound()),
+                "its `returns` are missing, do not fit its `layout`, or hold numbers that cannot be computed with",
+            ),
             (
                 sizes == (model.frames_per_token, model.chunks, model.reward, model.blocks()),
                 "its `layout` is not that of its `model`",

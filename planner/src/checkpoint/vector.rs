@@ -63,7 +63,7 @@ impl TestVector {
                 })
                 .collect(),
             chunks: vec![chunks, chunks.div_ceil(2)],
-            goal: vec![!layout.condition.is_empty(), false],
+            goal: vec![layout.has_condition(), false],
             x0: vec![0.0; 2 * tokens * width],
         };
         vector.x0 = vector.answer(checkpoint.denoiser(device, Some(1))?.as_mut())?;

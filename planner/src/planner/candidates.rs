@@ -6,6 +6,7 @@ use super::DiffusionPlanner;
 use super::notes::{Notes, notes};
 use super::situation::{Kind, Situation};
 use crate::budget::{Budget, Metered};
+use crate::classifier_free::ClassifierFree;
 use crate::denoiser::on_pool;
 use crate::guidance::{Objective, TaskObjective};
 use crate::layout::FIRST_CHUNK;
@@ -90,7 +91,8 @@ impl DiffusionPlanner {
             metered.row(row == last)
         };
         let rows = on_pool(self.denoiser.as_mut(), |denoiser| {
-            sampler.run(denoiser, guidance, &mut x, sampler.all(), &mut on_row)
+            let mut denoiser = ClassifierFree::new(denoiser, config.guidance.condition_scale);
+            sampler.run(&mut denoiser, guidance, &mut x, sampler.all(), &mut on_row)
         })?;
         let sequences = x.x0_btd.chunks_exact(x.tokens() * layout.width());
         let finished = sequences.zip(situations).zip(&objectives).zip(traces);
@@ -143,7 +145,7 @@ impl DiffusionPlanner {
             planned.iter_mut().for_each(|noise| *noise *= self.config.sampler.temperature);
         }
         let count = situations.len();
-        let mut x = Tokens::new(tokens, x_btd, vec![visible; count], vec![kind.shown; count]);
+        let mut x = Tokens::new(tokens, x_btd, vec![visible; count], vec![kind.told; count]);
         for (b, of) in situations.iter().enumerate().filter(|_| kind.warm) {
             let Some(now) = of.request.in_force else { continue };
             let x0_cd = notes(now.plan).map_or(&[][..], |notes| &notes.x0_cd);

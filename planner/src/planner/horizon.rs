@@ -160,6 +160,7 @@ mod tests {
             condition: vec![0],
             bodies: vec![],
             level_blocks: 0,
+            returns: false,
         }
     }
 

@@ -226,7 +226,8 @@ impl DiffusionPlanner {
     /// Ways to the request's goal, where plans may be made in legs.
     fn ways(&mut self, request: &Request<'_>, at_best: bool) -> Option<Arc<Ways>> {
         let support = self.support.as_ref().filter(|support| support.pace().is_some())?;
-        let condition = request.condition().filter(|_| self.config.goal_conditioning)?;
+        let condition =
+            request.condition().filter(|_| self.config.goal_conditioning && !self.layout().returns)?;
         let speaks = support.fits(condition.entries, self.layout().observation);
         if !speaks || self.config.horizon.reach <= 0.0 {
             return None;

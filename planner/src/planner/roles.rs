@@ -19,7 +19,7 @@ pub(super) type Seen<'a> = dyn FnMut(&Tokens, bool) -> bool + Send + 'a;
 
 impl DiffusionPlanner {
     /// Policy: the decisions of the next chunk for each request, `[frames_per_token, action]`, with what they lead to left
-    /// open. Where the network is shown a goal, the sequence is as long as the longest plan.
+    /// open. Where the network is shown a goal or a return, it is, and the sequence is as long as the longest plan.
     ///
     /// # Errors
     /// Those of [`crate::Planner::plan`]; [`PlannerError::Setting`] for checkpoints that tell no decisions from outcomes.
@@ -30,7 +30,7 @@ impl DiffusionPlanner {
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             let situation = self.situation(&Leg::direct(request))?;
-            let mut x = self.questions(0..1, layout.chunks, request.seed, situation.kind.shown);
+            let mut x = self.questions(0..1, layout.chunks, request.seed, situation.kind.told);
             let (x_td, _) = x.sequence_mut(0);
             let width = layout.width();
             layout.write_state(&situation.observation, &mut x_td[STATE * width..(STATE + 1) * width]);

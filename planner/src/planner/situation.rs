@@ -11,7 +11,7 @@ use crate::checkpoint::SlotLimits;
 use crate::error::{check_finite, check_len};
 use crate::plan::{InForce, Plan, Request};
 use crate::plan_config::{OutOfData, PlanConfig};
-use crate::{PlannerError, TokenLayout};
+use crate::{PlannerError, ReturnScale, TokenLayout, WantedReturn};
 
 /// Distance from the plan in force, in tolerances of the task, up to which one is still on it.
 const ON_THE_WAY: f64 = 0.5;
@@ -26,8 +26,10 @@ const FAR_OUTSIDE: f64 = 0.5;
 pub(super) struct Kind {
     /// From the plan in force.
     pub warm: bool,
-    /// With the goal as a token.
+    /// With the goal as a token: plans end there, and their length says when.
     pub shown: bool,
+    /// With a condition as a token, the goal or a return.
+    pub told: bool,
     /// To stay where the task ends.
     pub staying: bool,
     /// After so many chunks of the past.
@@ -66,7 +68,7 @@ impl<'a> Situation<'a> {
         leg: &Leg<'a>,
         config: &PlanConfig,
         layout: &TokenLayout,
-        normalizer: &DatasetNormalizer,
+        (normalizer, returns): (&DatasetNormalizer, Option<&ReturnScale>),
         limits: &SlotLimits,
         abar: &dyn Fn(u16) -> f64,
     ) -> Result<Self, PlannerError> {
@@ -76,7 +78,10 @@ impl<'a> Situation<'a> {
         check_rewards(request.task, layout)?;
         let mut observation = request.observation.to_vec();
         normalizer.observation.normalize(&mut observation)?;
-        let condition = condition(request, layout, normalizer)?;
+        let condition = match layout.returns {
+            true => wanted(request.task, config.wanted_return, returns)?.into_iter().collect(),
+            false => condition(request, layout, normalizer)?,
+        };
         let out_of_data = match config.out_of_data {
             OutOfData::Ignore => None,
             _ => far_outside(&observation, layout, limits),
@@ -89,7 +94,8 @@ impl<'a> Situation<'a> {
         let stayed = request.in_force.is_some_and(|now| notes(now.plan).is_some_and(|notes| notes.staying));
         let near = distance.is_some_and(|distance| distance <= STILL_THERE * request.task.tolerance());
         let there = request.task.reached(request.observation) || (stayed && near);
-        let shown = config.goal_conditioning && !condition.is_empty();
+        let told = !condition.is_empty() && (layout.returns || config.goal_conditioning);
+        let shown = told && !layout.returns;
         let staying = config.horizon.terminal_chunks > 0 && there;
         let warm = config.warm_start < 1.0
             && request.in_force.is_some_and(|now| {
@@ -112,7 +118,7 @@ impl<'a> Situation<'a> {
                 all.at_least(leg.chunks)
             }
         };
-        let kind = Kind { warm, shown, staying, past: known.past, like: 0 };
+        let kind = Kind { warm, shown, told, staying, past: known.past, like: 0 };
         Ok(Self {
             request: *request,
             kind,
@@ -182,6 +188,29 @@ fn condition(
     Ok(layout.condition.iter().zip(condition.values).map(|(&i, v)| (v - shift[i]) / scale[i]).collect())
 }
 
+/// What a plan is to earn as the network is told it: as the task says, or else the settings; `None` where neither does.
+fn wanted(
+    task: &dyn Task,
+    settings: WantedReturn,
+    returns: Option<&ReturnScale>,
+) -> Result<Option<f64>, PlannerError> {
+    let wanted = task.wanted_return().map_or(settings, WantedReturn::PerStep);
+    wanted.check()?;
+    if wanted == WantedReturn::None {
+        return Ok(None);
+    }
+    let Some(scale) = returns else {
+        return Err(PlannerError::Setting {
+            name: "plan.wanted_return",
+            value: wanted.into(),
+            remedy: "the network is told returns, and nobody said what its data earn: give what the checkpoint says of them, \
+                     with `DiffusionPlanner::with_returns`"
+                .into(),
+        });
+    };
+    Ok(wanted.per_step(scale).map(|per_step| scale.normalize(per_step)))
+}
+
 /// Refuses a task that speaks of rewards where tokens carry none.
 pub(super) fn check_rewards(task: &dyn Task, layout: &TokenLayout) -> Result<(), PlannerError> {
     if layout.reward || !task.needs_rewards() {
@@ -225,6 +254,7 @@ mod tests {
             condition: vec![0],
             bodies: vec![],
             level_blocks: 0,
+            returns: false,
         };
         let plain =
             |n: usize| Normalizer::from_parts(NormalizerKind::Standard, vec![0.0; n], vec![1.0; n]).unwrap();
@@ -239,7 +269,7 @@ mod tests {
             let observation = [observation];
             let leg = Leg::direct(&Request { observation: &observation, ..request });
             let abar = |_: u16| 1.0;
-            Situation::new(&leg, &PlanConfig::default(), &layout, &normalizer, &limits, &abar)
+            Situation::new(&leg, &PlanConfig::default(), &layout, (&normalizer, None), &limits, &abar)
                 .unwrap()
                 .progress
         };

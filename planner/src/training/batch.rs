@@ -16,6 +16,7 @@ use crate::dynamics::LocalDynamics;
 use crate::layout::{FIRST_CHUNK, GOAL, STATE, is_visible};
 use crate::noise::{LossWeight, Target};
 use crate::preconditioning::{Scratch, Terms};
+use crate::returns::{ReturnScale, StepReturns};
 use crate::{ModelConfig, PlannerError, Preconditioning, TokenLayout, TrainBatch, TrainConfig, random};
 
 /// Names the stream of data order and noise apart from that of the weights.
@@ -45,6 +46,8 @@ pub struct BatchMaker {
     balance: Option<Arc<Balance>>,
     /// Rows that a leap is near, where sequences that begin there are drawn more often.
     near_leaps: Option<Arc<Vec<bool>>>,
+    /// What the data's sequences earn, where the network is told it.
+    returns: Option<ReturnScale>,
     preconditioning: Preconditioning,
     train: TrainConfig,
 }
@@ -55,6 +58,7 @@ struct Rows {
     actions: Vec<f32>,
     /// Reward of the step from each row to the next.
     rewards: Vec<f32>,
+    returns: StepReturns,
 }
 
 /// One sequence's numbers while they are made, `[T, D]` and `[T, P]`.
@@ -78,8 +82,8 @@ impl BatchMaker {
     ///
     /// # Errors
     /// [`PlannerError::Env`] when no trajectory holds a single chunk, or the data do not fit the layout;
-    /// [`PlannerError::Setting`] when rewards are to be planned and the data record none, when ways are to be balanced and
-    /// goals speak of no entries, and for batches that are too large.
+    /// [`PlannerError::Setting`] when rewards are to be planned or returns told and the data record none, when ways are to be
+    /// balanced and goals speak of no entries, and for batches that are too large.
     pub fn new(
         dataset: &Dataset,
         normalizer: &DatasetNormalizer,
@@ -145,8 +149,12 @@ impl BatchMaker {
         normalizer.observation.normalize_f32(&mut observations)?;
         normalizer.action.normalize_f32(&mut actions)?;
         let rewards = (0..dataset.len()).map(|row| dataset.step_reward(row).unwrap_or(0.0)).collect();
+        let returns = StepReturns::new(dataset);
+        let steps = window_rows(layout) - 1;
+        let scale = layout.returns.then(|| ReturnScale::of(dataset, &returns, trajectories, steps));
         Ok(Self {
-            rows: Arc::new(Rows { observations, actions, rewards }),
+            returns: scale.transpose()?,
+            rows: Arc::new(Rows { observations, actions, rewards, returns }),
             balance: None,
             near_leaps: near_leaps(dataset, layout, train),
             longest: longest(&windows, layout, train),
@@ -173,6 +181,7 @@ impl BatchMaker {
             windows,
             balance: self.balance.clone(),
             near_leaps: self.near_leaps.clone(),
+            returns: self.returns.clone(),
             preconditioning: self.preconditioning.clone(),
             train: self.train.clone(),
         })
@@ -181,6 +190,11 @@ impl BatchMaker {
     /// What networks are shown of its tokens, and what their answers mean.
     pub fn preconditioning(&self) -> &Preconditioning {
         &self.preconditioning
+    }
+
+    /// What the data's sequences earn, where networks are told it.
+    pub fn returns(&self) -> Option<&ReturnScale> {
+        self.returns.as_ref()
     }
 
     fn layout(&self) -> &TokenLayout {
@@ -249,7 +263,7 @@ impl BatchMaker {
             _ => layout.chunks,
         });
         let hidden = row.hides_goal(rng, &self.train);
-        let goal = !layout.condition.is_empty() && !hidden;
+        let goal = layout.has_condition() && !hidden;
         let near_leap =
             row == Row::Imagine && self.near_leaps.is_some() && rng.random_bool(self.train.near_leaps);
         let (window, asked) = match (begins, near_leap) {
@@ -429,8 +443,13 @@ impl BatchMaker {
         };
         match token {
             STATE => copy(&mut out[last..last + o], &self.rows.observations[start * o..(start + 1) * o]),
+            // Hindsight: the sequence is told what it earns, or where it ends.
+            GOAL if layout.returns => {
+                let earned = self.rows.returns.mean(start, chunks * f);
+                let told = self.returns.as_ref().map_or(0.0, |scale| scale.normalize(earned));
+                layout.write_goal(&[told], out);
+            }
             GOAL => {
-                // Hindsight: the sequence is told where it ends.
                 let row = start + chunks * f;
                 for &index in &layout.condition {
                     out[last + index] = f64::from(self.rows.observations[row * o + index]);

@@ -297,6 +297,7 @@ mod tests {
             condition: Vec::new(),
             bodies: vec![],
             level_blocks: 2,
+            returns: false,
         }
     }
 

@@ -82,10 +82,11 @@ impl Trainer {
             _ => Some(LocalDynamics::fit(data.dataset, &kept, &normalizer, &layout)?),
         };
         let scaled = (&normalizer, dynamics.as_ref());
-        let (manifest, unfitted) = describe(data, &layout, scaled, model, train)?;
+        let (mut manifest, unfitted) = describe(data, &layout, scaled, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);
         let batches = BatchMaker::over(data.dataset, &kept, scaled, &layout, model, train)?;
+        manifest.returns = batches.returns().cloned();
         let workers = GradientWorkers::new(
             &network,
             &model.network,
@@ -305,6 +306,7 @@ fn describe(
         limits: SlotLimits::of(dataset, normalizer, layout)?,
         inverse,
         dynamics: dynamics.cloned(),
+        returns: None,
         support,
         plan: PlanConfig::default(),
         control: Value::Null,

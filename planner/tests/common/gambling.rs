@@ -42,6 +42,7 @@ impl Mixture {
             condition: vec![],
             bodies: vec![],
             level_blocks: 1,
+            returns: false,
         };
         Self { cases: cases.to_vec(), layout, schedule: schedule(1000) }
     }

@@ -42,6 +42,7 @@ pub fn layout(chunks: usize) -> TokenLayout {
         condition: vec![0, 1],
         bodies: vec![],
         level_blocks: 0,
+        returns: false,
     }
 }
 

@@ -183,6 +183,7 @@ pub fn planner(exits: &[[f64; 2]], hasty: bool, config: PlanConfig) -> Diffusion
         condition: vec![0, 1],
         bodies: vec![],
         level_blocks: 1,
+        returns: false,
     };
     let denoiser = Box::new(Pads { layout, schedule: schedule(1000), exits: exits.to_vec(), hasty });
     DiffusionPlanner::new(denoiser, schedule(1000), normalizer, limits, config, Some(support())).unwrap()

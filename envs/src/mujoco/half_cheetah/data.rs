@@ -48,6 +48,15 @@ impl HalfCheetahData {
         )
     }
 
+    /// Name of the policy that drives them.
+    pub(in crate::mujoco) fn driver_name(self) -> &'static str {
+        match self {
+            Self::Mixed | Self::Short => "data-short",
+            Self::Medium => "data-medium",
+            Self::Good => "data-good",
+        }
+    }
+
     /// Who drives an episode, and the deviation of the noise on each action.
     pub(super) fn driver(self, episode: usize) -> (HalfCheetahBudget, f64) {
         match self {

@@ -5,7 +5,7 @@
 //! package's bit for bit where the same MuJoCo computes them (`envs/interop/half_cheetah.py`).
 //!
 //! [`HalfCheetah`] are the rules, [`HalfCheetahTask`] is what plans are worth, [`HalfCheetahSampler`] the reference, which
-//! samples short futures in a simulation of its own, [`generate_half_cheetah`] the data that it drives.
+//! samples short futures in a simulation of its own, [`generate_half_cheetah`] the data that it drives, and [`HalfCheetahDriver`] whoever drove them.
 //!
 //! Measured with MuJoCo 3.17.0 (mean return of an episode +- its standard error;
 //! `cargo run --release --example half_cheetah_data -- 12 2` prints the first three):
@@ -23,6 +23,7 @@
 //! gymnasium package (MIT licence).
 
 mod data;
+mod driver;
 mod env;
 mod generate;
 mod pictures;
@@ -30,6 +31,7 @@ mod policy;
 mod task;
 
 pub use data::HalfCheetahData;
+pub use driver::HalfCheetahDriver;
 pub use env::{
     HALF_CHEETAH, HALF_CHEETAH_CONTROL_COST, HALF_CHEETAH_EPISODE_STEPS, HALF_CHEETAH_MODEL, HalfCheetah,
 };

@@ -14,6 +14,7 @@ pub mod drive;
 pub mod failure;
 pub mod interrupt;
 pub mod output;
+mod photographs;
 pub mod picture;
 mod placed;
 mod plan_time;

@@ -1,6 +1,6 @@
 //! Pictures of episodes and plans. One orientation everywhere: x to the right, y up, equal scale on both.
 //!
-//! Positions are the first two numbers of an observation. Points that are not finite are left out, and each
+//! Positions are the entries of an observation that the scene names. Points that are not finite are left out, and each
 //! picture says how many were, in itself and in [`Picture::skipped`].
 
 mod animation;
@@ -18,6 +18,7 @@ mod lines;
 mod maze;
 mod moving;
 mod overview;
+mod photograph;
 mod profile;
 mod response;
 mod scene;
@@ -33,6 +34,9 @@ pub use frontier::{Frontier, Level, Place, frontier};
 pub use lines::{Line, LinePanel, Scale, lines};
 pub use moving::moving;
 pub use overview::{Panel, overview};
+#[cfg(test)]
+pub(crate) use photograph::tests::FromAbove;
+pub use photograph::{GAP, Photographed};
 #[cfg(test)]
 pub(crate) use profile::share_above;
 pub use profile::{Curve, profile};

@@ -41,6 +41,16 @@ impl Ends {
         if plain { Ok(inner) } else { Ok(Box::new(Placed { inner, ends: self.clone() })) }
     }
 
+    /// The task of an episode, which its record does not hold: that of the same start.
+    ///
+    /// # Errors
+    /// Those of the environment.
+    pub fn task(&self, id: &str, seed: u64) -> Result<SharedTask, EnvError> {
+        let mut environment = self.make(id)?;
+        environment.reset(&Start::seed(seed))?;
+        Ok(environment.task())
+    }
+
     /// Refuses ends that an environment cannot honour.
     ///
     /// # Errors

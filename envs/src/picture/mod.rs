@@ -105,6 +105,29 @@ impl Picture {
         }
         Self::new(width, height, rgb)
     }
+
+    /// Pictures one below the other, `gap` white rows between them.
+    ///
+    /// # Errors
+    /// [`EnvError::Mismatch`] for none, and for pictures of unequal widths.
+    pub fn column(pictures: &[Self], gap: usize) -> Result<Self, EnvError> {
+        let width = pictures.first().map_or(0, |first| first.width);
+        if let Some(other) = pictures.iter().find(|picture| picture.width != width) {
+            return Err(EnvError::Mismatch(format!(
+                "pictures of a column have one width, these have {width} and {}: draw them alike",
+                other.width
+            )));
+        }
+        let mut rgb = Vec::new();
+        for (number, picture) in pictures.iter().enumerate() {
+            if number > 0 {
+                rgb.resize(rgb.len() + gap * width * BYTES, u8::MAX);
+            }
+            rgb.extend_from_slice(&picture.rgb);
+        }
+        let height = rgb.len().checked_div(width * BYTES).unwrap_or(0);
+        Self::new(width, height, rgb)
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +147,17 @@ mod tests {
     }
 
     #[test]
+    fn a_column_has_the_pictures_in_order_with_white_between() {
+        let of = |height, colour| Picture::filled(2, height, colour).unwrap();
+        let column = Picture::column(&[of(1, [1, 2, 3]), of(2, [4, 5, 6])], 1).unwrap();
+        assert_eq!((column.width(), column.height()), (2, 4));
+        for x in 0..2 {
+            let down: Vec<_> = (0..5).map(|y| column.pixel(x, y)).collect();
+            assert_eq!(down, [Some([1, 2, 3]), Some([255; 3]), Some([4, 5, 6]), Some([4, 5, 6]), None]);
+        }
+    }
+
+    #[test]
     fn pictures_of_nothing_and_unequal_ones_are_refused() {
         let said = |answer: Result<Picture, EnvError>| answer.unwrap_err().to_string();
         assert!(said(Picture::new(2, 2, vec![0; 11])).contains("11 bytes were given for 2 x 2"));
@@ -133,5 +167,8 @@ mod tests {
         assert!(said(Picture::strip(&[], 3)).contains("at least one pixel"));
         let unequal = [1, 2].map(|height| Picture::filled(3, height, [0; 3]).unwrap());
         assert!(said(Picture::strip(&unequal, 0)).contains("have 1 and 2"));
+        assert!(said(Picture::column(&[], 3)).contains("at least one pixel"));
+        let unequal = [1, 2].map(|width| Picture::filled(width, 3, [0; 3]).unwrap());
+        assert!(said(Picture::column(&unequal, 0)).contains("have 1 and 2"));
     }
 }

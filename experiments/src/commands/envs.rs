@@ -1,6 +1,6 @@
 //! `forethought envs`: the environments there are.
 
-use forethought_envs::{EnvError, catalogue, entry, families, make};
+use forethought_envs::{EnvError, catalogue, entry, families, make, scene};
 use serde_json::json;
 
 use crate::cli::ListArgs;
@@ -18,10 +18,19 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
         numbers("steps"),
         words("score"),
         words("comes with"),
+        words("pictures"),
         words("what it is"),
     ]);
     let (mut list, mut missing) = (Vec::new(), Vec::new());
     for (id, about) in catalogue() {
+        let entry = entry(&id)?;
+        let (drawn, photographed) = (scene(&id).is_some(), entry.has_photographer());
+        let pictures = match (drawn, photographed) {
+            (true, true) => "drawn, photographed",
+            (true, false) => "drawn",
+            (false, true) => "photographed",
+            (false, false) => "",
+        };
         let spec = match make(&id) {
             Ok(env) => env.spec().clone(),
             // Listed all the same: what is missing can be installed.
@@ -34,9 +43,10 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
                     unknown(),
                     unknown(),
                     String::new(),
+                    pictures.into(),
                     about.clone(),
                 ]);
-                list.push(json!({ "environment": id, "about": about, "unavailable": error.to_string() }));
+                list.push(json!({ "environment": id, "about": about, "drawn": drawn, "photographed": photographed, "unavailable": error.to_string() }));
                 missing.push(error.to_string());
                 continue;
             }
@@ -52,10 +62,10 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
         let score = if spec.score.is_some() { "normalised" } else { "return" };
         let (observation, action) = (spec.observation.len(), spec.action.len());
         let [seen, done] = [observation, action].map(|size| size.to_string());
-        table.row([id.clone(), seen, done, steps, score.into(), comes_with.into(), about.clone()]);
-        let entry = entry(&id)?;
+        let (score, comes_with, pictures) = (score.into(), comes_with.into(), pictures.into());
+        table.row([id.clone(), seen, done, steps, score, comes_with, pictures, about.clone()]);
         list.push(
-            json!({ "environment": id, "about": about, "policies": entry.policies(), "data": entry.has_data(),
+            json!({ "environment": id, "about": about, "policies": entry.policies(), "data": entry.has_data(), "drawn": drawn, "photographed": photographed,
             "observation": observation, "action": action,
             "max_episode_steps": spec.max_episode_steps, "normalised": spec.score.is_some(),
             "checkpoint": checkpoint.as_deref().map(console::shown), "configuration": configuration, "layout_hash": spec.layout_hash }),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use forethought_agent::EpisodeRecord;
 use forethought_envs::make;
 use serde_json::json;
 
@@ -10,7 +11,9 @@ use crate::cli::EvalArgs;
 use crate::console;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
+use crate::photographs::Studio;
 use crate::picture::{self, Panel};
+use crate::placed::Ends;
 use crate::planning;
 use crate::report::{self, Sheet};
 use crate::resolve;
@@ -77,7 +80,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         None if args.suite.is_some() || varied || variant != chosen.baseline => 0,
         None => DRAWN,
     };
-    let mut loops = Vec::new();
+    let (mut loops, mut studio) = (Vec::new(), Studio::small());
     agenda.run(&request, &out, &mut |finished| {
         let Finished { spec, record, report, .. } = finished;
         if let Some(report) = report {
@@ -86,7 +89,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
             out.write_json(&format!("loops/{place}--{variant}.json"), report)?;
             loops.push(format!("\n{}, {}: the loop\n\n{report}", spec.id, record.variant));
         }
-        draw(&out, finished, drawn(&record.variant))
+        draw(&out, finished, drawn(&record.variant), &args.ends, &mut studio)
     })?;
     let timed = match args.time {
         Some(rounds) => {
@@ -199,8 +202,20 @@ fn draw(
     out: &OutputDir,
     Finished { spec, record, episodes: records, .. }: Finished<'_>,
     count: usize,
+    ends: &Ends,
+    studio: &mut Studio,
 ) -> Result<(), Failure> {
-    let Some(scene) = scene(spec).filter(|_| count > 0) else { return Ok(()) };
+    if count == 0 {
+        return Ok(());
+    }
+    let (place, variant) = (forethought_envs::file_name(&spec.id), resolve::file_stem(&record.variant));
+    let name = format!("episodes/{place}--{variant}");
+    let photographed = records.get(..count).unwrap_or(records);
+    let task = |record: &EpisodeRecord| ends.task(&spec.id, record.seed);
+    for (name, bytes) in studio.overview(spec, photographed, &name, task) {
+        out.write(&name, &bytes)?;
+    }
+    let Some(scene) = scene(spec) else { return Ok(()) };
     let panels: Vec<Panel<'_>> = records
         .iter()
         .zip(&record.episodes)
@@ -212,9 +227,7 @@ fn draw(
         false => format!("{}: the first {} of {} episodes", spec.id, panels.len(), records.len()),
     };
     let subtitle = format!("what was driven by {}; bold: score", record.variant);
-    let (place, variant) = (forethought_envs::file_name(&spec.id), resolve::file_stem(&record.variant));
-    let name = format!("episodes/{place}--{variant}.svg");
-    out.write_text(&name, &picture::overview(&title, &subtitle, &scene, &panels).text)?;
+    out.write_text(&format!("{name}.svg"), &picture::overview(&title, &subtitle, &scene, &panels).text)?;
     Ok(())
 }
 

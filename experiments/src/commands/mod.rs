@@ -51,6 +51,7 @@ fn scene(spec: &EnvSpec) -> Option<MazeScene> {
         bounds: [bounds.min[0], bounds.min[1], bounds.max[0], bounds.max[1]],
         zones: scene.zones,
         movers: scene.movers,
+        position: scene.position,
         ball_radius: scene.body_radius,
         goal_radius,
     })

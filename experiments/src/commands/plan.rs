@@ -11,6 +11,7 @@ use crate::configuration::CONTROLLER;
 use crate::console;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
+use crate::photographs::Studio;
 use crate::{picture, planning, progress, resolve, scoring};
 
 /// Rows of the scheduling matrix drawn side by side.
@@ -49,6 +50,8 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     };
     let episode = scoring::episode(record, &spec, &args.ends)?;
     let page = scene(&spec).map(|scene| picture::animation(record, &scene, episode.score).text);
+    let task = || args.ends.task(&spec.id, args.seed);
+    let photographs = Studio::large().episode(&spec, record, Some(0), "", task);
     // How every plan was denoised is tens of megabytes; the page shows a selection of it, the record the first.
     for plan in record.plans.iter_mut().skip(1) {
         plan.trace.clear();
@@ -72,6 +75,9 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
         let moving = picture::moving(record, &scene, episode.steps_to_arrival, score);
         written.push(out.write_text("moving.svg", &moving.text)?);
         written.push(out.write_text("episode.html", &page)?);
+    }
+    for (name, bytes) in photographs {
+        written.push(out.write(&name, &bytes)?);
     }
     let first = record.plans.first().map_or(0.0, |plan| plan.took_s);
     let later: Vec<f64> = record.plans.iter().skip(1).map(|plan| plan.took_s).collect();

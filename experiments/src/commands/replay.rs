@@ -12,6 +12,7 @@ use crate::cli::ReplayArgs;
 use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
+use crate::photographs::Studio;
 use crate::{console, picture, shipped};
 
 /// Carries out the command.
@@ -56,12 +57,20 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     if let Some(viewer) = viewer {
         files.push(viewer::write(viewer, &recording, &replayed)?);
     }
-    if let (Some(out), Some(scene)) = (&out, scene(&spec)) {
+    if let Some(out) = &out {
+        let (scene, mut studio) = (scene(&spec), Studio::large());
         for episode in &recording.episodes {
             let record = drawn(episode, &recording, &replayed);
             let plan = record.plans.len().checked_sub(1).map(|last| last / 2);
-            let name = format!("episode-{}.svg", episode.begin.epoch);
-            files.push(out.write_text(&name, &picture::episode(&record, &scene, plan, None).text)?);
+            let mark = format!("-{}", episode.begin.epoch);
+            if let Some(scene) = &scene {
+                let text = picture::episode(&record, scene, plan, None).text;
+                files.push(out.write_text(&format!("episode{mark}.svg"), &text)?);
+            }
+            let task = || Ok(goal_task(episode).unwrap_or_else(|| SharedTask::clone(&own)));
+            for (name, bytes) in studio.episode(&spec, &record, plan, &mark, task) {
+                files.push(out.write(&name, &bytes)?);
+            }
         }
     }
     tell(args, &recording, &replayed, &files)

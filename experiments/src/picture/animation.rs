@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::canvas::escape;
 use super::denoising::spread;
 use super::episode::heading;
-use super::scene::{MazeScene, Point, position, positions};
+use super::scene::{MazeScene, Point, point};
 use super::{Picture, colour};
 
 /// Rows of the first plan's history that are kept, and of every other one's; more would be too quick to see and make
@@ -91,37 +91,41 @@ fn script(record: &EpisodeRecord, scene: &MazeScene) -> Script {
         bounds: scene.drawable_bounds().map(rounded),
         ball_radius: scene.ball_radius,
         goal_radius: scene.goal_radius,
-        goal: record.goal.as_deref().and_then(position),
-        path: path(&record.observations),
+        goal: record.goal.as_deref().and_then(point),
+        path: path(scene, &record.observations),
         returns,
         plans: record
             .plans
             .iter()
             .enumerate()
-            .map(|(at, plan)| plan_script(plan, HISTORY_ROWS[at.min(1)]))
+            .map(|(at, plan)| plan_script(scene, plan, HISTORY_ROWS[at.min(1)]))
             .collect(),
         ramp: colour::ANCHORS,
     }
 }
 
-fn plan_script(plan: &PlanRecord, most: usize) -> PlanScript {
+fn plan_script(scene: &MazeScene, plan: &PlanRecord, most: usize) -> PlanScript {
     let rows = spread(plan.trace.len(), most);
     PlanScript {
         first_step: plan.first_step,
         value: rounded(plan.score),
         rows: plan.rows,
         took_ms: rounded(plan.took_s * 1e3),
-        path: path(&plan.observations),
-        history: rows.into_iter().filter_map(|row| plan.trace.get(row)).map(row_script).collect(),
+        path: path(scene, &plan.observations),
+        history: rows
+            .into_iter()
+            .filter_map(|row| plan.trace.get(row))
+            .map(|row| row_script(scene, row))
+            .collect(),
     }
 }
 
-fn row_script(frame: &PlanSnapshot) -> RowScript {
-    RowScript { row: frame.row, level: frame.uncertainty.clone(), path: path(&frame.observations) }
+fn row_script(scene: &MazeScene, frame: &PlanSnapshot) -> RowScript {
+    RowScript { row: frame.row, level: frame.uncertainty.clone(), path: path(scene, &frame.observations) }
 }
 
-fn path(observations: &[Vec<f64>]) -> Vec<Option<Point>> {
-    positions(observations).0.into_iter().map(|point| point.map(|point| point.map(rounded))).collect()
+fn path(scene: &MazeScene, observations: &[Vec<f64>]) -> Vec<Option<Point>> {
+    scene.places(observations).0.into_iter().map(|point| point.map(|point| point.map(rounded))).collect()
 }
 
 /// Three decimals: a millimetre of the maze, less than a pixel.

@@ -8,7 +8,7 @@ use super::colour::{GROUND, HALO, INK, MUTED};
 use super::fan::{fan, ordinary_step, path};
 use super::maze::{Mark, Maze, legend};
 use super::profile::COLOURS;
-use super::scene::{MazeScene, position};
+use super::scene::{MazeScene, point};
 
 const MARGIN: f64 = 24.0;
 const HEAD: f64 = 74.0;
@@ -26,7 +26,7 @@ pub fn choice(record: &EpisodeRecord, scene: &MazeScene, title: &str, lost: f64)
     // Of equals the last is kept, and they come with what promises most first.
     let more = chosen.rejected.iter().rev().filter(|plan| promise(plan) > promise(chosen));
     let rejected = more.max_by(|a, b| chance(a).total_cmp(&chance(b)))?;
-    let start = record.observations.first().and_then(|at| position(at))?;
+    let start = record.observations.first().and_then(|at| scene.place(at))?;
     let words = [told(rejected)?, told(chosen)?];
     let samples = chosen.outlook.as_ref()?.samples;
 
@@ -39,7 +39,7 @@ pub fn choice(record: &EpisodeRecord, scene: &MazeScene, title: &str, lost: f64)
     );
     canvas.text([MARGIN, 57.0], Anchor::Start, 13.0, &format!(r#"fill="{MUTED}""#), &subtitle);
     maze.open(&mut canvas, scene);
-    if let Some(goal) = record.goal.as_deref().and_then(position) {
+    if let Some(goal) = record.goal.as_deref().and_then(point) {
         maze.goal(&mut canvas, goal, scene.goal_radius);
     }
     let plans = [(rejected, COLOURS[5]), (chosen, COLOURS[0])];
@@ -47,15 +47,16 @@ pub fn choice(record: &EpisodeRecord, scene: &MazeScene, title: &str, lost: f64)
         let thin = format!(
             r#"fill="none" stroke="{colour}" stroke-opacity="0.75" stroke-width="1.1" stroke-linejoin="round""#
         );
-        fan(&mut canvas, &maze, plan, start, &thin);
+        fan(&mut canvas, (&maze, scene), plan, start, &thin);
     }
     for (plan, colour) in plans {
-        let points = || std::iter::once(start).chain(plan.observations.iter().filter_map(|at| position(at)));
+        let points =
+            || std::iter::once(start).chain(plan.observations.iter().filter_map(|at| scene.place(at)));
         for (stroke, width) in [(GROUND, 6.5), (colour, 4.0)] {
             let style = format!(
                 r#"fill="none" stroke="{stroke}" stroke-width="{width}" stroke-linecap="round" stroke-linejoin="round""#
             );
-            path(&mut canvas, &maze, points(), ordinary_step(plan), &style);
+            path(&mut canvas, &maze, points(), ordinary_step(plan, scene), &style);
         }
     }
     maze.names(&mut canvas, scene);
@@ -81,7 +82,7 @@ pub fn choice(record: &EpisodeRecord, scene: &MazeScene, title: &str, lost: f64)
         }
     }
     let skipped =
-        plans.iter().flat_map(|(plan, _)| &plan.observations).filter(|at| position(at).is_none()).count();
+        plans.iter().flat_map(|(plan, _)| &plan.observations).filter(|at| scene.place(at).is_none()).count();
     Some(Picture { text: canvas.finish(title), skipped })
 }
 

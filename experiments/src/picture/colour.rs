@@ -34,15 +34,20 @@ const LIGHT_END: f64 = 0.9;
 
 /// Colour of a moment, `0` (first) to `1` (last), as `#rrggbb`. Values outside are clamped, NaN is `0`.
 pub(super) fn time(fraction: f64) -> String {
+    let [red, green, blue] = time_rgb(fraction);
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
+/// The same as red, green and blue.
+pub(super) fn time_rgb(fraction: f64) -> [u8; 3] {
     let fraction = if fraction.is_nan() { 0.0 } else { fraction.clamp(0.0, 1.0) };
     let position = fraction * LIGHT_END * (ANCHORS.len() - 1) as f64;
     let below = (position as usize).min(ANCHORS.len() - 2);
     let weight = position - below as f64;
-    let [red, green, blue] = std::array::from_fn(|channel| {
+    std::array::from_fn(|channel| {
         let (low, high) = (ANCHORS[below][channel], ANCHORS[below + 1][channel]);
         (low + weight * (high - low)).round() as u8
-    });
-    format!("#{red:02x}{green:02x}{blue:02x}")
+    })
 }
 
 /// Style of an outcome that was sampled: thin, in a colour that the ramp of time does not have.
@@ -50,6 +55,9 @@ pub(super) fn outcome() -> String {
     r##"fill="none" stroke="#e69f00" stroke-opacity="0.8" stroke-width="1.1" stroke-linejoin="round""##
         .to_owned()
 }
+
+/// [`outcome`]'s colour and how much it covers, for pictures of pixels.
+pub(super) const OUTCOME_INK: [u8; 4] = [0xe6, 0x9f, 0x00, 204];
 
 #[cfg(test)]
 mod tests {

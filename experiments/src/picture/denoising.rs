@@ -6,7 +6,7 @@ use super::Picture;
 use super::canvas::{Anchor, Canvas};
 use super::colour;
 use super::maze::{Maze, skipped_note, time_legend};
-use super::scene::{MazeScene, position};
+use super::scene::{MazeScene, point};
 
 const MARGIN: f64 = 24.0;
 const GAP: f64 = 18.0;
@@ -37,8 +37,8 @@ pub fn denoising(record: &EpisodeRecord, scene: &MazeScene, plan: usize, panels:
     canvas.text([MARGIN, 34.0], Anchor::Start, 19.0, r#"font-weight="600""#, &title);
     canvas.text([MARGIN, 56.0], Anchor::Start, 13.0, &muted, &subtitle);
 
-    let start = record.observations.get(plan.first_step).and_then(|observation| position(observation));
-    let goal = record.goal.as_deref().and_then(position);
+    let start = record.observations.get(plan.first_step).and_then(|observation| scene.place(observation));
+    let goal = record.goal.as_deref().and_then(point);
     let mut skipped = 0;
     for (index, frame) in shown.iter().filter_map(|&row| plan.trace.get(row)).enumerate() {
         let (column, line) = (index % columns, index / columns);
@@ -49,7 +49,7 @@ pub fn denoising(record: &EpisodeRecord, scene: &MazeScene, plan: usize, panels:
         if let Some(goal) = goal {
             maze.goal(&mut canvas, goal, scene.goal_radius);
         }
-        skipped += tokens(&mut canvas, &maze, frame);
+        skipped += tokens(&mut canvas, (&maze, scene), frame);
         if let Some(start) = start {
             maze.start(&mut canvas, start, scene.ball_radius);
         }
@@ -73,12 +73,12 @@ pub(super) fn spread(count: usize, panels: usize) -> Vec<usize> {
 }
 
 /// Draws a row's tokens, latest first so that the next steps lie on top; gives back how many could not be.
-fn tokens(canvas: &mut Canvas, maze: &Maze, frame: &PlanSnapshot) -> usize {
+fn tokens(canvas: &mut Canvas, (maze, scene): (&Maze, &MazeScene), frame: &PlanSnapshot) -> usize {
     let last = frame.observations.len().saturating_sub(1).max(1) as f64;
     let mut skipped = 0;
     for (index, observation) in frame.observations.iter().enumerate().rev() {
-        match position(observation) {
-            Some(point) => maze.token(canvas, point, index as f64 / last, noise(frame, index)),
+        match scene.place(observation) {
+            Some(place) => maze.token(canvas, place, index as f64 / last, noise(frame, index)),
             None => skipped += 1,
         }
     }

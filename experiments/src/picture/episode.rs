@@ -7,7 +7,7 @@ use super::canvas::{Anchor, Canvas};
 use super::colour;
 use super::fan::fan;
 use super::maze::{Mark, Maze, legend, skipped_note, time_legend};
-use super::scene::{MazeScene, position, positions};
+use super::scene::{MazeScene, point};
 
 const MARGIN: f64 = 24.0;
 const HEAD: f64 = 72.0;
@@ -23,8 +23,8 @@ pub fn episode(
     score: Option<f64>,
 ) -> Picture {
     let plan = plan.and_then(|index| record.plans.get(index));
-    let (executed, mut skipped) = positions(&record.observations);
-    let planned = plan.map(|plan| positions(&plan.observations));
+    let (executed, mut skipped) = scene.places(&record.observations);
+    let planned = plan.map(|plan| scene.places(&plan.observations));
     skipped += planned.as_ref().map_or(0, |(_, skipped)| *skipped);
     let first_planned = plan.map_or(0, |plan| plan.first_step.saturating_add(1));
     let end_planned = plan.map_or(0, |plan| plan.first_step.saturating_add(plan.observations.len()));
@@ -45,14 +45,14 @@ pub fn episode(
     let mut marks = Vec::new();
     maze.open(&mut canvas, scene);
     maze.axes(&mut canvas);
-    if let Some(goal) = record.goal.as_deref().and_then(position) {
+    if let Some(goal) = record.goal.as_deref().and_then(point) {
         maze.goal(&mut canvas, goal, scene.goal_radius);
         marks.push((Mark::Goal, "goal".to_owned()));
     }
     // Below what was done: what doing the plan was expected to lead to.
     let from = plan.and_then(|plan| executed.get(plan.first_step).copied().flatten());
     if let (Some(plan), Some(from)) = (plan, from) {
-        fan(&mut canvas, &maze, plan, from, &colour::outcome());
+        fan(&mut canvas, (&maze, scene), plan, from, &colour::outcome());
     }
     for mover in &scene.movers {
         maze.mover(&mut canvas, &scene.course(mover, &record.observations), mover.radius, time);

@@ -4,7 +4,7 @@ use forethought_agent::PlanRecord;
 
 use super::canvas::Canvas;
 use super::maze::Maze;
-use super::scene::{Point, position};
+use super::scene::{MazeScene, Point};
 
 /// A step of so many ordinary ones is a jump.
 const LEAP: f64 = 5.0;
@@ -12,21 +12,27 @@ const LEAP: f64 = 5.0;
 const SPACING: f64 = 5.0;
 
 /// The step of a plan that is longer than half of the others; none where it has none that can be drawn.
-pub(super) fn ordinary_step(plan: &PlanRecord) -> Option<f64> {
-    let points: Vec<Point> = plan.observations.iter().filter_map(|at| position(at)).collect();
+pub(super) fn ordinary_step(plan: &PlanRecord, scene: &MazeScene) -> Option<f64> {
+    let points: Vec<Point> = plan.observations.iter().filter_map(|at| scene.place(at)).collect();
     let mut steps: Vec<f64> = points.windows(2).map(|pair| apart(pair[0], pair[1])).collect();
     steps.sort_by(f64::total_cmp);
     steps.get(steps.len() / 2).copied()
 }
 
 /// Draws every outcome from where the plan says that it begins; `start` is where the plan does.
-pub(super) fn fan(canvas: &mut Canvas, maze: &Maze, plan: &PlanRecord, start: Point, style: &str) {
+pub(super) fn fan(
+    canvas: &mut Canvas,
+    (maze, scene): (&Maze, &MazeScene),
+    plan: &PlanRecord,
+    start: Point,
+    style: &str,
+) {
     let outcomes = plan.outlook.iter().flat_map(|outlook| &outlook.outcomes);
     for outcome in outcomes {
         let before = outcome.first_frame.checked_sub(1).and_then(|frame| plan.observations.get(frame));
-        let from = before.map_or(Some(start), |at| position(at));
-        let points = from.into_iter().chain(outcome.observations.iter().filter_map(|at| position(at)));
-        path(canvas, maze, points, ordinary_step(plan), style);
+        let from = before.map_or(Some(start), |at| scene.place(at));
+        let points = from.into_iter().chain(outcome.observations.iter().filter_map(|at| scene.place(at)));
+        path(canvas, maze, points, ordinary_step(plan, scene), style);
     }
 }
 
@@ -87,6 +93,6 @@ mod tests {
         assert_eq!(drawn(&[[1.0, 1.0], [1.1, 1.0], [1.2, 1.0]]), (1, 0));
         assert_eq!(drawn(&[[1.0, 1.0], [1.1, 1.0], [3.0, 3.0], [3.1, 3.0]]), (3, 1));
         assert_eq!(drawn(&[]), (0, 0));
-        assert_eq!(ordinary_step(&PlanRecord::default()), None);
+        assert_eq!(ordinary_step(&PlanRecord::default(), &sample::scene()), None);
     }
 }

@@ -9,7 +9,7 @@ use super::canvas::{Anchor, Canvas, Cycle};
 use super::colour;
 use super::episode::heading;
 use super::maze::Maze;
-use super::scene::{MazeScene, Point, position, positions};
+use super::scene::{MazeScene, Point, point};
 
 const MARGIN: f64 = 20.0;
 const HEAD: f64 = 62.0;
@@ -34,7 +34,7 @@ pub fn moving(
     arrival: Option<usize>,
     score: Option<f64>,
 ) -> Picture {
-    let (executed, mut skipped) = positions(&record.observations);
+    let (executed, mut skipped) = scene.places(&record.observations);
     let last = executed.len().saturating_sub(1);
     let end = arrival.map_or(last, |step| step.saturating_add(AFTERWARDS).min(last));
     let share = |step: usize| (1.0 - REST) * step.min(end) as f64 / end.max(1) as f64;
@@ -50,13 +50,13 @@ pub fn moving(
     canvas.text([MARGIN, 50.0], Anchor::Start, 13.0, &format!(r#"fill="{}""#, colour::MUTED), &subtitle);
     maze.open(&mut canvas, scene);
     maze.axes(&mut canvas);
-    if let Some(goal) = record.goal.as_deref().and_then(position) {
+    if let Some(goal) = record.goal.as_deref().and_then(point) {
         maze.goal(&mut canvas, goal, scene.goal_radius);
     }
     for (at, plan) in record.plans.iter().enumerate().filter(|(_, plan)| plan.first_step <= end) {
         let until = record.plans.get(at + 1).filter(|next| next.first_step <= end);
         let until = until.map_or(1.0, |next| share(next.first_step));
-        let (planned, lost) = positions(&plan.observations);
+        let (planned, lost) = scene.places(&plan.observations);
         skipped += lost;
         let points: Vec<Point> = planned.into_iter().flatten().collect();
         let every = points.len().div_ceil(PLAN_POINTS).max(1);

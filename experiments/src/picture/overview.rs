@@ -6,7 +6,7 @@ use super::Picture;
 use super::canvas::{Anchor, Canvas};
 use super::colour;
 use super::maze::{Maze, skipped_note, time_legend};
-use super::scene::{MazeScene, position, positions};
+use super::scene::{MazeScene, point};
 
 const MARGIN: f64 = 24.0;
 const GAP: f64 = 14.0;
@@ -42,7 +42,7 @@ pub fn overview(title: &str, subtitle: &str, scene: &MazeScene, panels: &[Panel<
     for (index, panel) in panels.iter().enumerate() {
         let place = [(index % columns) as f64, (index / columns) as f64];
         let at = [MARGIN + place[0] * pitch[0], HEAD + LABEL + place[1] * pitch[1]];
-        let (executed, missing) = positions(&panel.record.observations);
+        let (executed, missing) = scene.places(&panel.record.observations);
         skipped += missing;
         let (seed, score) = (format!("seed {}", panel.record.seed), format!("{:.1}", panel.score));
         let right = at[0] + maze.size[0].max(88.0);
@@ -51,7 +51,7 @@ pub fn overview(title: &str, subtitle: &str, scene: &MazeScene, panels: &[Panel<
         canvas.text([right, at[1] - 5.0], Anchor::End, 12.0, r#"font-weight="600""#, &score);
         let maze = maze.moved_to(at);
         maze.open(&mut canvas, scene);
-        if let Some(goal) = panel.record.goal.as_deref().and_then(position) {
+        if let Some(goal) = panel.record.goal.as_deref().and_then(point) {
             maze.goal(&mut canvas, goal, scene.goal_radius);
         }
         maze.path(&mut canvas, &executed, line, |step| step as f64 / last_step as f64);

@@ -24,6 +24,7 @@ pub(super) fn scene() -> MazeScene {
         bounds: [-0.7, -0.7, 4.3, 4.3],
         zones: Vec::new(),
         movers: Vec::new(),
+        position: [0, 1],
         ball_radius: 0.1,
         goal_radius: 0.5,
     }

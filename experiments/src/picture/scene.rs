@@ -13,6 +13,8 @@ pub struct MazeScene {
     pub zones: Vec<Zone>,
     /// Bodies that move beside the one that acts.
     pub movers: Vec<Mover>,
+    /// Observation entries of the place of the one that acts.
+    pub position: [usize; 2],
     /// Radius of the ball.
     pub ball_radius: f64,
     /// Distance from the goal that counts as reaching it.
@@ -22,22 +24,28 @@ pub struct MazeScene {
 /// A position that can be drawn.
 pub(super) type Point = [f64; 2];
 
-/// The position in an observation: its first two numbers, if they are there and finite.
-pub(super) fn position(observation: &[f64]) -> Option<Point> {
-    match observation {
+/// A place such as a goal's: its first two numbers, if they are there and finite.
+pub(super) fn point(place: &[f64]) -> Option<Point> {
+    match place {
         [x, y, ..] if x.is_finite() && y.is_finite() => Some([*x, *y]),
         _ => None,
     }
 }
 
-/// Positions of a run of observations and how many of them cannot be drawn. Places in time are kept.
-pub(super) fn positions(observations: &[Vec<f64>]) -> (Vec<Option<Point>>, usize) {
-    let points: Vec<_> = observations.iter().map(|observation| position(observation)).collect();
-    let skipped = points.iter().filter(|point| point.is_none()).count();
-    (points, skipped)
-}
-
 impl MazeScene {
+    /// The position in an observation, if it is there and finite.
+    pub(super) fn place(&self, observation: &[f64]) -> Option<Point> {
+        let [x, y] = self.position.map(|entry| observation.get(entry).copied());
+        point(&[x?, y?])
+    }
+
+    /// Positions of a run of observations and how many of them cannot be drawn. Places in time are kept.
+    pub(super) fn places(&self, observations: &[Vec<f64>]) -> (Vec<Option<Point>>, usize) {
+        let points: Vec<_> = observations.iter().map(|observation| self.place(observation)).collect();
+        let skipped = points.iter().filter(|point| point.is_none()).count();
+        (points, skipped)
+    }
+
     /// Bounds that can be drawn: as given, or the unit square when they are empty or not finite.
     pub(super) fn drawable_bounds(&self) -> [f64; 4] {
         let [x0, y0, x1, y1] = self.bounds;
@@ -57,7 +65,7 @@ impl MazeScene {
         let longest = 0.5 * (x1 - x0).max(y1 - y0);
         let mut before: Option<Point> = None;
         let drawn = observations.iter().map(|observation| {
-            let place = mover.place(observation).and_then(|place| position(&place));
+            let place = mover.place(observation).and_then(|place| point(&place));
             let leaps = place.zip(before).is_some_and(|([x, y], [u, v])| (x - u).hypot(y - v) > longest);
             before = place;
             place.filter(|_| !leaps)
@@ -75,22 +83,34 @@ impl MazeScene {
 mod tests {
     use super::*;
 
-    #[test]
-    fn positions_keep_their_place_when_some_cannot_be_drawn() {
-        let observations = [vec![1.0, 2.0, 9.0], vec![f64::NAN, 0.0], vec![3.0], vec![4.0, 5.0]];
-        assert_eq!(positions(&observations), (vec![Some([1.0, 2.0]), None, None, Some([4.0, 5.0])], 2));
-    }
-
-    #[test]
-    fn bounds_that_cannot_be_drawn_become_the_unit_square() {
-        let mut scene = MazeScene {
+    fn scene(position: [usize; 2]) -> MazeScene {
+        MazeScene {
             walls: Vec::new(),
             bounds: [0.0, 0.0, 4.0, 3.0],
             zones: Vec::new(),
             movers: Vec::new(),
+            position,
             ball_radius: 0.1,
             goal_radius: 0.5,
-        };
+        }
+    }
+
+    #[test]
+    fn positions_keep_their_place_when_some_cannot_be_drawn() {
+        let observations = [vec![1.0, 2.0, 9.0], vec![f64::NAN, 0.0], vec![3.0], vec![4.0, 5.0]];
+        let places = (vec![Some([1.0, 2.0]), None, None, Some([4.0, 5.0])], 2);
+        assert_eq!(scene([0, 1]).places(&observations), places);
+    }
+
+    #[test]
+    fn positions_are_the_entries_that_the_environment_names() {
+        let observations = [vec![1.0, 2.0, 9.0], vec![1.0, 2.0], vec![f64::NAN, 3.0, 4.0]];
+        assert_eq!(scene([2, 1]).places(&observations), (vec![Some([9.0, 2.0]), None, Some([4.0, 3.0])], 1));
+    }
+
+    #[test]
+    fn bounds_that_cannot_be_drawn_become_the_unit_square() {
+        let mut scene = scene([0, 1]);
         assert_eq!(scene.drawable_bounds().map(f64::to_bits), [0.0, 0.0, 4.0, 3.0].map(f64::to_bits));
         for bounds in [[0.0; 4], [1.0, 0.0, 0.0, 1.0], [0.0, 0.0, f64::NAN, 1.0], [0.0, 0.0, 1e300, 1.0]] {
             scene.bounds = bounds;

@@ -131,7 +131,7 @@ fn things_of(values: &[f64], what: &str) -> Result<SceneThings, EnvError> {
         .iter()
         .zip(bounds)
         .position(|(value, (low, high))| *value < low - ROUNDING || *value > high + ROUNDING);
-    let between = values[3..3 + BUTTONS].iter().position(|button| *button != 0.0 && *button != 1.0);
+    let between = values[3..3 + BUTTONS].iter().position(|button| (button - button.round()).abs() > ROUNDING);
     if let Some(number) = outside.or(between.map(|button| 3 + button)) {
         let (low, high) = bounds[number];
         let (link, value) = (if between.is_some() { "or" } else { "to" }, values[number]);

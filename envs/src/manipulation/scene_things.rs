@@ -29,13 +29,16 @@ pub(super) const HAND_STARTS: [[f64; 3]; 2] = [[0.25, -0.2, 0.20], [0.6, 0.2, 0.
 
 /// Handles and tops as the package's models have them; the drawer's stands turned by 3.14 in one.
 const DRAWER_AT: [f64; 3] = [0.33, -0.42, 0.08];
+#[allow(clippy::approx_constant)] // The file says so.
 const DRAWER_TURN: f64 = 3.14;
 const DRAWER_HANDLE: f64 = -0.18;
 const WINDOW_HANDLE: [f64; 3] = [0.286, 0.225, 0.237];
+#[allow(clippy::approx_constant)] // The file says so.
 const WINDOW_TURN: f64 = 1.57;
 const BUTTONS_AT: [[f64; 3]; BUTTONS] = [[0.58, -0.05, 0.048], [0.58, 0.05, 0.048]];
 /// Where tops are along their boxes' y axis, which points down, but for the rest to a quarter turn.
 const TOPS: [f64; BUTTONS] = [-0.0774, -0.0732];
+#[allow(clippy::approx_constant)] // The file says so.
 const BUTTONS_TURN: f64 = -1.57;
 /// The drawer's inside: along y from the handle, along x and z from the world (`SceneEnv._is_in_drawer`).
 const DRAWER_INSIDE: [[f64; 3]; 2] = [[0.21, -0.27, 0.0], [0.45, -0.07, 0.15]];

@@ -34,7 +34,7 @@ pub(super) fn wrapped(angle: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::f64::consts::FRAC_PI_2;
+    use std::f64::consts::{FRAC_PI_2, PI};
 
     use super::*;
 
@@ -47,8 +47,8 @@ mod tests {
             assert!((sides - sides.round()).abs() < 1e-9);
             assert!(wrapped(yaw - hand).abs() <= FRAC_PI_2 / 2.0 + 1e-9, "{hand}: {yaw}");
         }
-        let handle = Spot { at: [0.0; 3], yaw: 3.14 };
-        assert!((handle.nearest(0.4, 2).yaw - 0.0).abs() < 0.01, "half a turn on");
-        assert_eq!(handle.nearest(2.0, 2).yaw, wrapped(3.14));
+        let handle = Spot { at: [0.0; 3], yaw: 3.1 };
+        assert!((handle.nearest(0.4, 2).yaw - (3.1 - PI)).abs() < 1e-9, "half a turn on");
+        assert_eq!(handle.nearest(2.0, 2).yaw, wrapped(3.1));
     }
 }

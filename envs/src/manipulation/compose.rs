@@ -28,6 +28,9 @@ const OPTION: &str = r#"<option integrator="implicitfast"/>"#;
 const SCENE_OPTION: &str = r#"<option integrator="implicitfast" cone="elliptic" impratio="10"/>"#;
 /// Where it looks for its visible parts.
 const MESHES: &str = r#"meshdir="assets""#;
+/// The room's lamp shines further to the sides than OpenGL lets one, whose widest is a half-space, and which refuses it.
+const WIDE_LIGHT: &str = r#"cutoff="100""#;
+const WIDEST_LIGHT: &str = r#"cutoff="90""#;
 const ASSETS: &str = "<asset>";
 const ACTUATORS: &str = "actuator";
 const END: &str = "</mujoco>";
@@ -71,9 +74,13 @@ pub(super) fn scene(
     looks: Looks,
 ) -> Result<MujocoModel, ComposeError> {
     let arm = arm_with_gripper(assets, looks)?;
+    let room = match looks {
+        Looks::Bare => assets.room().to_owned(),
+        Looks::Whole => assets.room().replace(WIDE_LIGHT, WIDEST_LIGHT),
+    };
     let mut files: Vec<(&str, &[u8])> = vec![
         ("ur5e.xml", arm.as_bytes()),
-        ("floor_wall.xml", assets.room().as_bytes()),
+        ("floor_wall.xml", room.as_bytes()),
         ("cube_outer.xml", assets.cube_class().as_bytes()),
     ];
     files.extend(parts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())));

@@ -35,11 +35,11 @@ put() {
 }
 # The terms of each come with it: BSD for the robots, MIT for the package.
 for file in universal_robots_ur5e/LICENSE universal_robots_ur5e/ur5e.xml robotiq_2f85/LICENSE robotiq_2f85/2f85.xml \
-    floor_wall.xml cube_outer.xml cube_inner.xml; do
+    floor_wall.xml cube_outer.xml cube_inner.xml buttons.xml drawer.xml window.xml; do
     put "$file"
 done
-for mesh in "$from"/robotiq_2f85/assets/*.stl; do
-    put "robotiq_2f85/assets/$(basename "$mesh")"
+for mesh in "$from"/robotiq_2f85/assets/*.stl "$from"/universal_robots_ur5e/assets/*.obj "$from"/metaworld/*/*; do
+    put "${mesh#"$from"/}"
 done
 cp "$work"/wheel/*.dist-info/licenses/LICENSE "$folder/LICENSE.ogbench" 2>/dev/null ||
     cp "$work"/wheel/*.dist-info/LICENSE "$folder/LICENSE.ogbench" 2>/dev/null || true

@@ -3,7 +3,7 @@
 //! Nothing in this crate knows of a planner. It holds the [`Environment`] trait that the rest of the
 //! workspace steps, a registry of environments by name, the point-mass mazes in pure Rust (exact against
 //! MuJoCo), a toy car, a hand that swaps two fruits and a hall to cross with their data generators, environments on MuJoCo
-//! itself where it is installed, OGBench's arm with cubes among them, the HDF5 layout of D4RL and the `.npz` layout of
+//! itself where it is installed, OGBench's arm with cubes, drawer and window among them, the HDF5 layout of D4RL and the `.npz` layout of
 //! OGBench, and what a sequence model trains on: windows and a normaliser.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
@@ -45,7 +45,7 @@ pub use environment::{
 };
 pub use error::EnvError;
 pub use feature::{Feature, FeatureKind, FeatureRole, entries_of, runs_of};
-pub use objects_task::ObjectsTask;
+pub use objects_task::{ObjectsTask, WantedThing};
 pub use policy::Policy;
 pub use printable::printable;
 pub use registry::{

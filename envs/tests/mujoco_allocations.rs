@@ -8,7 +8,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use forethought_envs::fruit_swap::gantry::{FruitGantry, FruitGantryPolicy};
-use forethought_envs::manipulation::{CubeModels, CubeOracle, CubeRules, Cubes};
+use forethought_envs::manipulation::{
+    CubeModels, CubeOracle, CubeRules, Cubes, SceneModels, SceneOracle, SceneRules,
+};
 use forethought_envs::mujoco::half_cheetah::{HALF_CHEETAH, HALF_CHEETAH_MODEL, HalfCheetah};
 use forethought_envs::mujoco::{GymnasiumModel, MUJOCO_VARIABLE, MujocoLibrary, MujocoModel, Reacher};
 use forethought_envs::{Environment, Policy, Start};
@@ -131,4 +133,27 @@ fn steps_of_cubes_allocate_nothing() {
     }
     assert_eq!(allocated, 0);
     assert!(held > 5, "a cube was held in {held} steps");
+}
+
+/// A button that is switched, with which the simulation goes on in another model, included.
+#[test]
+fn steps_of_the_scene_allocate_nothing() {
+    let mut env = match SceneModels::find() {
+        Ok(models) => SceneRules::with_models(&models).unwrap(),
+        Err(error) => {
+            println!("LEFT OUT: {error}");
+            return;
+        }
+    };
+    let mut oracle = SceneOracle::new();
+    env.reset(&Start { task: Some(4), ..Start::seed(1) }).unwrap();
+    oracle.reset(1, &env.task()).unwrap();
+    let (mut action, mut allocated, mut on) = ([0.0; 5], 0, 0);
+    for _ in 0..80 {
+        oracle.act(env.observation(), &mut action).unwrap();
+        allocated += counted(|| assert!(!env.step(&action).unwrap().ended()));
+        on += usize::from(env.observation()[29] > 0.5);
+    }
+    assert_eq!(allocated, 0);
+    assert!((10..70).contains(&on), "the drawer's button was on in {on} steps");
 }

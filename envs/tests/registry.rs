@@ -195,7 +195,8 @@ fn many_threads_register_and_make_at_once() {
 fn every_shipped_name_makes_a_limited_environment_of_that_name() {
     // Those on MuJoCo are listed and made where it is installed: `envs/tests/mujoco` and `manipulation` have them.
     let elsewhere = |id: &String| {
-        id.contains("-mujoco-") || ["half-cheetah-", "cube-"].iter().any(|family| id.starts_with(family))
+        id.contains("-mujoco-")
+            || ["half-cheetah-", "cube-", "scene-"].iter().any(|family| id.starts_with(family))
     };
     let ours = |id: &String| !id.starts_with("cart") && !elsewhere(id);
     let shipped: Vec<String> = known().into_iter().filter(ours).collect();

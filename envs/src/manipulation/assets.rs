@@ -27,6 +27,14 @@ const MESHES: [&str; 8] = [
     "robotiq_2f85/assets/spring_link.stl",
 ];
 
+/// Texts of the things of the scene besides the cube, each a model to be included.
+const THINGS: [&str; 3] = ["buttons.xml", "drawer.xml", "window.xml"];
+/// What stands before the path of each file that these name.
+const THINGS_FILES: &str = "file=\"metaworld/";
+/// Where the arm's visible parts lie, and the first of them.
+const ARM_MESHES: &str = "universal_robots_ur5e/assets";
+const ARM_MESH: &str = "universal_robots_ur5e/assets/base_0.obj";
+
 /// OGBench's assets: texts of robots and things, read, and the folder from which MuJoCo reads meshes.
 #[derive(Clone, Debug)]
 pub struct OgBenchAssets {
@@ -113,9 +121,71 @@ impl OgBenchAssets {
         &self.room
     }
 
+    /// The scene's buttons, drawer and window, read now: they are wanted by the scene alone.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn things(&self) -> Result<Things, ManipulationError> {
+        let mut digest = Sha256::new();
+        digest.update(&self.hash);
+        let mut read = |asset: &'static str| {
+            let path = self.folder.join(asset);
+            if !path.is_file() {
+                return Err(ManipulationError::Missing { asset, folder: self.folder.clone() });
+            }
+            let unread = |source| ManipulationError::Unread { path: path.clone(), source };
+            let text = std::fs::read_to_string(&path).map_err(unread)?;
+            for name in text.split(THINGS_FILES).skip(1) {
+                let name = name.split('"').next().unwrap_or_default();
+                let path = self.folder.join("metaworld").join(name);
+                let unread = |source| ManipulationError::Unread { path: path.clone(), source };
+                digest.update(std::fs::read(&path).map_err(unread)?);
+            }
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(&text);
+            Ok(Thing { text, path })
+        };
+        let [buttons, drawer, window] = THINGS;
+        let things = [read(buttons)?, read(drawer)?, read(window)?];
+        let hash = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Things { things, hash })
+    }
+
+    /// Folder of the arm's visible parts, which pictures want.
+    ///
+    /// # Errors
+    /// [`ManipulationError::Missing`] where they are not there.
+    pub(super) fn arm_meshes(&self) -> Result<PathBuf, ManipulationError> {
+        if self.folder.join(ARM_MESH).is_file() {
+            return Ok(self.folder.join(ARM_MESHES));
+        }
+        Err(ManipulationError::Missing { asset: ARM_MESH, folder: self.folder.clone() })
+    }
+
     /// Path of the gripper's model, for MuJoCo to read.
     pub(super) fn gripper(&self) -> PathBuf {
         self.folder.join(GRIPPER)
+    }
+}
+
+/// Buttons, drawer and window.
+#[derive(Clone, Debug)]
+pub(super) struct Things {
+    things: [Thing; 3],
+    /// SHA-256 (hex) of all that is read of the assets, these among them.
+    pub hash: String,
+}
+
+#[derive(Clone, Debug)]
+struct Thing {
+    text: String,
+    path: PathBuf,
+}
+
+impl Things {
+    /// The texts in their order.
+    pub fn sources(&self) -> [Source<'_>; 3] {
+        self.things.each_ref().map(|thing| Source { text: &thing.text, path: thing.path.clone() })
     }
 }
 
@@ -172,6 +242,36 @@ mod tests {
         std::fs::write(folder.path().join(ROOM), [0xff]).unwrap();
         let said = OgBenchAssets::open(folder.path()).unwrap_err().to_string();
         assert!(said.contains(ROOM) && said.contains("utf-8"), "{said}");
+    }
+
+    #[test]
+    fn things_are_hashed_with_the_files_that_they_name_and_missed_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let assets = OgBenchAssets {
+            folder: folder.path().to_path_buf(),
+            arm: String::new(),
+            room: String::new(),
+            cube_class: String::new(),
+            cube: String::new(),
+            hash: "0".into(),
+        };
+        let said = assets.things().unwrap_err().to_string();
+        assert!(said.contains(THINGS[0]) && said.contains("ogbench_assets.sh"), "{said}");
+        let named = r#"<mesh file="metaworld/a/b.stl"/><mesh name="c" file="metaworld/d.stl"/>"#;
+        for thing in THINGS {
+            std::fs::write(folder.path().join(thing), named).unwrap();
+        }
+        std::fs::create_dir_all(folder.path().join("metaworld/a")).unwrap();
+        std::fs::write(folder.path().join("metaworld/a/b.stl"), "solid").unwrap();
+        let said = assets.things().unwrap_err().to_string();
+        assert!(said.contains("d.stl") && said.contains("ogbench_assets.sh"), "{said}");
+        std::fs::write(folder.path().join("metaworld/d.stl"), "solid").unwrap();
+        let whole = assets.things().unwrap();
+        assert_eq!(whole.sources()[2].text, named);
+        std::fs::write(folder.path().join("metaworld/d.stl"), "other").unwrap();
+        assert_ne!(assets.things().unwrap().hash, whole.hash);
+        let said = assets.arm_meshes().unwrap_err().to_string();
+        assert!(said.contains(ARM_MESH), "{said}");
     }
 
     #[cfg(unix)]

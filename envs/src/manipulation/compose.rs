@@ -26,6 +26,11 @@ const FLANGE: &str = r#"<site name="attachment_site" pos="0 0.1 0" quat="-1 1 0 
 const OPTION: &str = r#"<option integrator="implicitfast"/>"#;
 /// The scene's. The gripper's file asks for the last two, and attaching leaves a parent's as they are.
 const SCENE_OPTION: &str = r#"<option integrator="implicitfast" cone="elliptic" impratio="10"/>"#;
+/// Where it looks for its visible parts.
+const MESHES: &str = r#"meshdir="assets""#;
+/// The room's lamp shines further to the sides than OpenGL lets one, whose widest is a half-space, and which refuses it.
+const WIDE_LIGHT: &str = r#"cutoff="100""#;
+const WIDEST_LIGHT: &str = r#"cutoff="90""#;
 const ASSETS: &str = "<asset>";
 const ACTUATORS: &str = "actuator";
 const END: &str = "</mujoco>";
@@ -37,32 +42,61 @@ pub(super) struct Models {
     pub arm: MujocoModel,
 }
 
+/// Whether what is only looked at is left out, or there to be pictured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looks {
+    Bare,
+    Whole,
+}
+
+/// What stands in front of the robot: files in memory by their names, in the order of the model's.
+pub(super) type Parts = Vec<(String, String)>;
+
 impl Models {
-    /// Those of a scene with this many cubes.
+    /// Those of a scene with these things.
     ///
     /// # Errors
     /// [`ComposeError`].
-    pub fn of_cubes(
-        library: &MujocoLibrary,
-        assets: &OgBenchAssets,
-        cubes: usize,
-    ) -> Result<Self, ComposeError> {
-        let (arm, cube) = (arm_with_gripper(assets)?, assets.cube());
-        let names: Vec<String> = (0..cubes).map(|i| format!("cube_{i}.xml")).collect();
-        if !cube.text.contains("_0\"") {
-            return Err(cube.unlike("_0\"").into());
-        }
-        let bodies: Vec<String> = (0..cubes).map(|i| cube.text.replace("_0\"", &format!("_{i}\""))).collect();
-        let mut files: Vec<(&str, &[u8])> = vec![
-            ("ur5e.xml", arm.as_bytes()),
-            ("floor_wall.xml", assets.room().as_bytes()),
-            ("cube_outer.xml", assets.cube_class().as_bytes()),
-        ];
-        files.extend(names.iter().zip(&bodies).map(|(name, body)| (name.as_str(), body.as_bytes())));
-        let scene = MujocoModel::from_text_with(library, &scene_text(&names), &files)?;
+    pub fn new(library: &MujocoLibrary, assets: &OgBenchAssets, parts: &Parts) -> Result<Self, ComposeError> {
         let arm = MujocoModel::from_text(library, &arm_alone(assets)?)?;
-        Ok(Self { scene, arm })
+        Ok(Self { scene: scene(library, assets, parts, Looks::Bare)?, arm })
     }
+}
+
+/// The model of a scene with these things.
+///
+/// # Errors
+/// [`ComposeError`].
+pub(super) fn scene(
+    library: &MujocoLibrary,
+    assets: &OgBenchAssets,
+    parts: &Parts,
+    looks: Looks,
+) -> Result<MujocoModel, ComposeError> {
+    let arm = arm_with_gripper(assets, looks)?;
+    let room = match looks {
+        Looks::Bare => assets.room().to_owned(),
+        Looks::Whole => assets.room().replace(WIDE_LIGHT, WIDEST_LIGHT),
+    };
+    let mut files: Vec<(&str, &[u8])> = vec![
+        ("ur5e.xml", arm.as_bytes()),
+        ("floor_wall.xml", room.as_bytes()),
+        ("cube_outer.xml", assets.cube_class().as_bytes()),
+    ];
+    files.extend(parts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())));
+    Ok(MujocoModel::from_text_with(library, &scene_text(parts, looks), &files)?)
+}
+
+/// So many cubes.
+///
+/// # Errors
+/// [`ManipulationError::Unlike`] for a cube that is not numbered as the package's.
+pub(super) fn cubes(assets: &OgBenchAssets, count: usize) -> Result<Parts, ManipulationError> {
+    let cube = assets.cube();
+    if !cube.text.contains("_0\"") {
+        return Err(cube.unlike("_0\""));
+    }
+    Ok((0..count).map(|i| (format!("cube_{i}.xml"), cube.text.replace("_0\"", &format!("_{i}\"")))).collect())
 }
 
 /// What can go wrong with the models.
@@ -91,20 +125,21 @@ fn frame(name: &str, site: &str) -> String {
         .concat()
 }
 
-/// The room, the cubes and the arm. Body `ur5e/` is what `dm_control` puts around an attached model. The contact sensor and
+/// The room, the things and the arm. Body `ur5e/` is what `dm_control` puts around an attached model. The contact sensor and
 /// the centre of mass give what MuJoCo's `cfrc_ext` says of the right pad.
-fn scene_text(cubes: &[String]) -> String {
-    let cubes: String = cubes.iter().map(|name| format!(r#"<include file="{name}"/>"#)).collect();
+fn scene_text(parts: &Parts, looks: Looks) -> String {
+    let parts: String = parts.iter().map(|(name, _)| format!(r#"<include file="{name}"/>"#)).collect();
+    let bare = looks == Looks::Bare;
     let frames = frame("pinch", "ur5e/robotiq/pinch") + &frame("flange", "ur5e/attachment_site");
     format!(
         r#"<mujoco model="manipulation">
-<compiler angle="radian" autolimits="true" discardvisual="true"/>
+<compiler angle="radian" autolimits="true" discardvisual="{bare}"/>
 {SCENE_OPTION}
 <include file="floor_wall.xml"/>
 <include file="cube_outer.xml"/>
 <asset><model name="ur5e" file="ur5e.xml"/></asset>
 <worldbody><body name="ur5e/"><attach model="ur5e" body="base" prefix="ur5e/"/></body></worldbody>
-{cubes}
+{parts}
 <sensor>{frames}
 <subtreecom name="robot" body="ur5e/"/>
 <contact name="pad" body1="ur5e/robotiq/right_pad" reduce="netforce" data="force torque pos"/></sensor>
@@ -112,10 +147,16 @@ fn scene_text(cubes: &[String]) -> String {
     )
 }
 
-/// The arm without what is only looked at, with the gripper at its flange.
-fn arm_with_gripper(assets: &OgBenchAssets) -> Result<String, ManipulationError> {
+/// The arm with the gripper at its flange.
+fn arm_with_gripper(assets: &OgBenchAssets, looks: Looks) -> Result<String, ManipulationError> {
     let arm = assets.arm();
-    let mut text = bare(&arm);
+    let mut text = match looks {
+        Looks::Bare => bare(&arm),
+        Looks::Whole => {
+            let meshes = format!(r#"meshdir="{}""#, escaped(&assets.arm_meshes()?));
+            arm.replaced(&without(&without_section(arm.text, "keyframe"), "light", ""), MESHES, &meshes)?
+        }
+    };
     let gripper = format!(r#"<asset><model name="robotiq" file="{}"/>"#, escaped(&assets.gripper()));
     let attached = format!(
         r#"{FLANGE}<body name="robotiq/" pos="0 0.1 0" quat="-1 1 0 0"><attach model="robotiq" body="base_mount" prefix="robotiq/"/></body>"#
@@ -172,12 +213,13 @@ fn without_section(text: &str, tag: &str) -> String {
 }
 
 impl Source<'_> {
-    fn unlike(&self, want: &'static str) -> ManipulationError {
+    /// The error for a text that lacks something.
+    pub fn unlike(&self, want: &'static str) -> ManipulationError {
         ManipulationError::Unlike { path: self.path.clone(), want }
     }
 
     /// `text`, which was this file's, with `old` in it replaced once.
-    fn replaced(&self, text: &str, old: &'static str, new: &str) -> Result<String, ManipulationError> {
+    pub fn replaced(&self, text: &str, old: &'static str, new: &str) -> Result<String, ManipulationError> {
         if !text.contains(old) {
             return Err(self.unlike(old));
         }
@@ -186,7 +228,7 @@ impl Source<'_> {
 }
 
 /// A path as an attribute's value. Folders that are not UTF-8 are refused before.
-fn escaped(path: &Path) -> String {
+pub(super) fn escaped(path: &Path) -> String {
     path.to_string_lossy().replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 

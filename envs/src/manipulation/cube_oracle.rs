@@ -5,9 +5,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Cubes;
 use super::cube_order::next_move;
-use super::cube_plan::{CubePlan, Spot};
+use super::cube_plan::carry;
 use super::cube_seen::CubeSeen;
-use super::robot::place;
+use super::hand_plan::HandPlan;
+use super::robot::{STARTS, place};
+use super::spot::Spot;
 use crate::{EnvError, Policy, SharedTask};
 
 /// Registered name.
@@ -20,7 +22,7 @@ const POLICY_STREAM: u64 = 0x6375_6265;
 pub struct CubeOracle {
     cubes: Cubes,
     goals: Option<Vec<[f64; 3]>>,
-    plan: CubePlan,
+    plan: HandPlan,
     random: ChaCha8Rng,
 }
 
@@ -28,7 +30,7 @@ impl CubeOracle {
     /// The reference of these cubes.
     pub fn new(cubes: Cubes) -> Self {
         let random = ChaCha8Rng::seed_from_u64(0);
-        Self { cubes, goals: None, plan: CubePlan::default(), random }
+        Self { cubes, goals: None, plan: HandPlan::default(), random }
     }
 }
 
@@ -51,7 +53,7 @@ impl Policy for CubeOracle {
             )));
         }
         self.goals = Some(goals.iter().map(|goal| place(*goal)).collect());
-        self.plan = CubePlan::default();
+        self.plan = HandPlan::default();
         self.random = ChaCha8Rng::seed_from_u64(seed);
         self.random.set_stream(POLICY_STREAM);
         Ok(())
@@ -65,13 +67,13 @@ impl Policy for CubeOracle {
         if self.plan.done() {
             let cubes: Vec<[f64; 3]> = (0..self.cubes.count()).map(|cube| seen.cube(cube)).collect();
             if let Some((cube, to)) = next_move(&cubes, goals) {
-                let hand = Spot { at: seen.hand(), yaw: seen.hand_yaw() };
+                let hand = seen.robot().spot();
                 let from = Spot { at: seen.cube(cube), yaw: seen.cube_yaw(cube) };
                 let goal = Spot { at: to, yaw: 0.0 };
-                self.plan = CubePlan::new(hand, from, goal, 0.0, &mut self.random);
+                self.plan = carry(hand, from, goal, STARTS, 0.0, &mut self.random);
             }
         }
-        let chosen = self.plan.act(&seen, true);
+        let chosen = self.plan.act(&seen.robot(), true);
         action.iter_mut().zip(chosen).for_each(|(slot, value)| *slot = value);
         Ok(())
     }

@@ -8,10 +8,11 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use super::cube_scene::{CubeModels, CubeScene, ON_TABLE, Placement, STEP_SECONDS, SUBSTEPS, cube_at};
-use super::robot::{ACTION, SCALE, STARTS, WORKSPACE, place, shown};
+use super::cube_scene::{CubeModels, CubeScene, ON_TABLE, Placement, cube_at};
+use super::robot::{ACTION, SCALE, STARTS, STEP_SECONDS, SUBSTEPS, WORKSPACE, place, shown};
 use super::rotation::distance;
-use super::{CUBE_RADIUS, CUBE_TASKS, Cubes, cube_seen};
+use super::within::within;
+use super::{CUBE_RADIUS, CUBE_TASKS, Cubes, cube_seen, robot_seen};
 use crate::environment::check_finite;
 use crate::mujoco::{MujocoEnv, MujocoRules, MujocoSim};
 use crate::{BoxSpace, EnvError, EnvSpec, ObjectsTask, ScoreRange, SharedTask, Start, TimeLimit, Transition};
@@ -126,17 +127,10 @@ impl CubeRules {
 fn aim_at(goals: &[[f64; 3]]) -> Result<Arc<ObjectsTask>, EnvError> {
     let values: Vec<f64> = goals.iter().flat_map(|goal| shown(*goal)).collect();
     let entries = cube_seen::places(goals.len());
-    let hand: Vec<usize> = (cube_seen::HAND..cube_seen::HAND + 3).collect();
+    let hand: Vec<usize> = (robot_seen::HAND..robot_seen::HAND + 3).collect();
     // While the arm approaches a cube, only the hand moves.
     let along = [hand, entries.clone()].concat();
     Ok(Arc::new(ObjectsTask::new(&entries, &values, 3, CUBE_RADIUS * SCALE)?.with_progress(&along)))
-}
-
-/// The place of a box's lower corner and sides, uniformly.
-pub(super) fn within<const N: usize>([low, high]: [[f64; N]; 2], random: &mut ChaCha8Rng) -> [f64; N] {
-    let mut at = low;
-    at.iter_mut().zip(high).for_each(|(slot, high)| *slot += (high - *slot) * random.random::<f64>());
-    at
 }
 
 impl MujocoRules for CubeRules {

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use super::compose::Models;
+use super::compose::{self, Models};
 use super::cube_seen;
 use super::robot::{ROBOT_JOINTS, Robot};
 use super::rotation::Rotation;
 use super::{Cubes, OgBenchAssets};
 use crate::mujoco::{MujocoError, MujocoLibrary, MujocoModel, MujocoPart, MujocoSim};
 use crate::{EnvError, manipulation::cubes::EDGE};
-
-/// Time steps of 2 ms in a step: 20 Hz.
-pub(super) const SUBSTEPS: usize = 25;
-/// Seconds of a step.
-pub(super) const STEP_SECONDS: f64 = 0.05;
 
 /// What all simulations of a scene share: compiled models and assets. Clones are the same.
 #[derive(Clone, Debug)]
@@ -39,8 +34,8 @@ impl CubeModels {
     /// # Errors
     /// [`EnvError::Engine`] for assets that are not those of the package, and what MuJoCo says of them.
     pub fn new(cubes: Cubes, library: &MujocoLibrary, assets: &OgBenchAssets) -> Result<Self, EnvError> {
-        let models =
-            Models::of_cubes(library, assets, cubes.count()).map_err(|error| error.of(cubes.id()))?;
+        let parts = compose::cubes(assets, cubes.count()).map_err(|error| error.of(cubes.id()))?;
+        let models = Models::new(library, assets, &parts).map_err(|error| error.of(cubes.id()))?;
         Ok(Self { cubes, models, hash: assets.hash().into() })
     }
 
@@ -62,7 +57,10 @@ impl CubeModels {
 
     /// The scene around a simulation.
     pub(super) fn world(&self) -> Result<CubeScene, MujocoError> {
-        Ok(CubeScene { robot: Robot::new(&self.models)?, positions: vec![0.0; self.positions()] })
+        let Models { scene, arm } = &self.models;
+        let names: Vec<String> = (0..self.cubes.count()).map(|cube| format!("object_joint_{cube}")).collect();
+        let joints: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 7)).collect();
+        Ok(CubeScene { robot: Robot::new(scene, arm, &joints)?, positions: vec![0.0; self.positions()] })
     }
 
     fn positions(&self) -> usize {
@@ -107,7 +105,7 @@ impl CubeScene {
     /// # Errors
     /// What the simulation reports.
     pub fn observe(&self, sim: &MujocoSim, seen: &mut [f64]) -> Result<(), MujocoError> {
-        self.robot.observe(sim, seen)?;
+        self.robot.observe(sim, self.robot.contact(sim)?, seen)?;
         let cubes = sim.positions().get(ROBOT_JOINTS..).unwrap_or_default();
         cube_seen::write(cubes, seen.get_mut(super::robot::SEEN..).unwrap_or_default());
         Ok(())

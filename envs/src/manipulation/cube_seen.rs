@@ -1,15 +1,15 @@
-//! What an observation of the cubes says, entry by entry.
+//! What an observation says of cubes, entry by entry.
 
-use super::robot::{OPENING_SCALE, SEEN, place, shown};
+use super::robot::{SEEN, place, shown};
+use super::robot_seen::{self, RobotSeen, part};
 use super::rotation::Rotation;
 use crate::{EnvError, Feature, FeatureKind};
 
-/// First entry of the hand's place.
-pub(super) const HAND: usize = 12;
-const YAW: usize = 15;
-const OPENING: usize = 17;
 /// Entries of a cube: its place, its quaternion, cosine and sine of its yaw.
-const CUBE: usize = 9;
+pub(super) const CUBE: usize = 9;
+/// The first of its quaternion, and of its yaw.
+const QUATERNION: usize = 3;
+const YAW: usize = 7;
 
 /// Entries of an observation of this many cubes.
 pub(super) fn len(cubes: usize) -> usize {
@@ -28,14 +28,7 @@ pub(super) fn places(cubes: usize) -> Vec<usize> {
 
 /// Features of an observation.
 pub(super) fn features(cubes: usize) -> Vec<Feature> {
-    let mut features = vec![
-        Feature::new("joints", 6, FeatureKind::Angle),
-        Feature::new("joint speeds", 6, FeatureKind::Other),
-        Feature::new("hand", 3, FeatureKind::Position),
-        Feature::new("hand yaw", 2, FeatureKind::Direction),
-        Feature::new("opening", 1, FeatureKind::Other),
-        Feature::new("contact", 1, FeatureKind::Other),
-    ];
+    let mut features = robot_seen::features();
     for cube in 0..cubes {
         features.push(Feature::new(&format!("cube {cube}"), 3, FeatureKind::Position));
         features.push(Feature::new(&format!("cube {cube} rotation"), 4, FeatureKind::Quaternion));
@@ -73,35 +66,34 @@ impl<'a> CubeSeen<'a> {
         )))
     }
 
-    fn part<const N: usize>(&self, first: usize) -> [f64; N] {
-        self.0.get(first..first + N).and_then(|part| part.try_into().ok()).unwrap_or([f64::NAN; N])
-    }
-
-    /// Place of the hand.
-    pub fn hand(&self) -> [f64; 3] {
-        place(self.part(HAND))
-    }
-
-    /// Yaw of the hand, from -pi to pi.
-    pub fn hand_yaw(&self) -> f64 {
-        let [cos, sin] = self.part(YAW);
-        sin.atan2(cos)
-    }
-
-    /// How far the gripper is shut, from 0 to 1.
-    pub fn opening(&self) -> f64 {
-        let [opening] = self.part(OPENING);
-        opening / OPENING_SCALE
+    /// The robot's part.
+    pub fn robot(&self) -> RobotSeen<'a> {
+        RobotSeen(self.0)
     }
 
     /// Place of a cube.
     pub fn cube(&self, cube: usize) -> [f64; 3] {
-        place(self.part(first_of(cube)))
+        cube_place(self.0, cube)
     }
 
     /// Yaw of a cube, from -pi to pi.
     pub fn cube_yaw(&self, cube: usize) -> f64 {
-        let [cos, sin] = self.part(first_of(cube) + 7);
-        sin.atan2(cos)
+        cube_yaw(self.0, cube)
     }
+}
+
+/// Place of a cube in an observation, metres.
+pub(super) fn cube_place(seen: &[f64], cube: usize) -> [f64; 3] {
+    place(part(seen, first_of(cube)))
+}
+
+/// Yaw of a cube in an observation, from -pi to pi.
+pub(super) fn cube_yaw(seen: &[f64], cube: usize) -> f64 {
+    let [cos, sin] = part(seen, first_of(cube) + YAW);
+    sin.atan2(cos)
+}
+
+/// Rotation of a cube in an observation, as a quaternion.
+pub(super) fn cube_quaternion(seen: &[f64], cube: usize) -> [f64; 4] {
+    part(seen, first_of(cube) + QUATERNION)
 }

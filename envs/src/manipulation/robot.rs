@@ -2,11 +2,15 @@
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
-use super::compose::Models;
 use super::frame::Frame;
 use super::inverse_kinematics::{InverseKinematics, JOINTS};
 use super::rotation::{Pose, Rotation};
 use crate::mujoco::{MujocoError, MujocoModel, MujocoObject, MujocoPart, MujocoSensor, MujocoSim};
+
+/// Time steps of 2 ms in a step: 20 Hz.
+pub(super) const SUBSTEPS: usize = 25;
+/// Seconds of a step.
+pub(super) const STEP_SECONDS: f64 = 0.05;
 
 /// Numbers of an action.
 pub(super) const ACTION: usize = 5;
@@ -46,18 +50,21 @@ pub(super) struct Robot {
 }
 
 impl Robot {
-    /// That of these models.
+    /// That of a scene's model whose things have these joints behind its own (name, positions), and of the model of the arm alone.
     ///
     /// # Errors
-    /// What MuJoCo says of models that lack a part of it.
-    pub fn new(models: &Models) -> Result<Self, MujocoError> {
-        let scene = &models.scene;
-        check_joints(scene)?;
+    /// What MuJoCo says of models that lack a part of it, or have more.
+    pub fn new(
+        scene: &MujocoModel,
+        arm: &MujocoModel,
+        things: &[(&str, usize)],
+    ) -> Result<Self, MujocoError> {
+        check_joints(scene, things)?;
         let sim = scene.simulate()?;
         let pinch = Frame::of(scene, "pinch")?;
         let flange = pinch.pose(&sim)?.inverse().carry(&Frame::of(scene, "flange")?.pose(&sim)?);
         Ok(Self {
-            kinematics: InverseKinematics::new(&models.arm)?,
+            kinematics: InverseKinematics::new(arm)?,
             pinch,
             centre_of_mass: scene.sensor("robot")?,
             pad: scene.sensor("pad")?,
@@ -113,15 +120,15 @@ impl Robot {
     }
 
     /// Writes what is seen of the robot: joint angles, joint speeds, place of the hand, cosine and sine of its yaw, opening,
-    /// contact of the right finger's pad. Hand and contact are those at the beginning of the last time step, as the
-    /// package has them.
+    /// contact of the right finger's pad, which was read before. The hand is where it was at the beginning of the last time step, or at
+    /// the forward computation after it.
     ///
     /// # Errors
     /// What the simulation reports.
-    pub fn observe(&self, sim: &MujocoSim, seen: &mut [f64]) -> Result<(), MujocoError> {
+    pub fn observe(&self, sim: &MujocoSim, contact: f64, seen: &mut [f64]) -> Result<(), MujocoError> {
         let hand = self.pinch.pose(sim)?;
         let yaw = hand.rotation.yaw();
-        let robot = [yaw.cos(), yaw.sin(), opening(sim.positions()) * OPENING_SCALE, self.contact(sim)?];
+        let robot = [yaw.cos(), yaw.sin(), opening(sim.positions()) * OPENING_SCALE, contact];
         let joints = sim.positions().iter().take(JOINTS).chain(sim.velocities().iter().take(JOINTS));
         let all = joints.copied().chain(shown(hand.at)).chain(robot);
         seen.iter_mut().zip(all).for_each(|(slot, value)| *slot = value);
@@ -129,8 +136,11 @@ impl Robot {
     }
 
     /// Norm of MuJoCo's `cfrc_ext` of the right pad, of 50, at most 1: the force of all its contacts, and its torque about the
-    /// robot's centre of mass.
-    fn contact(&self, sim: &MujocoSim) -> Result<f64, MujocoError> {
+    /// robot's centre of mass. As sensors read: those of the last forward computation, or of the beginning of the last time step.
+    ///
+    /// # Errors
+    /// What the simulation reports.
+    pub fn contact(&self, sim: &MujocoSim) -> Result<f64, MujocoError> {
         let (mut wrench, mut centre) = ([0.0; 9], [0.0; 3]);
         sim.sensor(self.pad, &mut wrench)?;
         sim.sensor(self.centre_of_mass, &mut centre)?;
@@ -158,15 +168,21 @@ fn opening(positions: &[f64]) -> f64 {
 }
 
 /// Positions are read by their number, which no accessor gives: those of the arm come first, then the gripper's, all
-/// hinges, then seven for each thing.
-fn check_joints(scene: &MujocoModel) -> Result<(), MujocoError> {
-    let first = scene.id(MujocoObject::Joint, "ur5e/shoulder_pan_joint")?;
-    let grip = scene.id(MujocoObject::Joint, "ur5e/robotiq/right_driver_joint")?;
-    let things = scene.count(MujocoObject::Joint).saturating_sub(ROBOT_JOINTS);
-    let positions = scene.len_of(MujocoPart::Positions);
-    let want = ROBOT_JOINTS + 7 * things;
-    if first != 0 || grip != GRIP || positions != want {
-        return Err(MujocoError::Length { what: "the positions of robot and cubes", want, got: positions });
+/// hinges, then those of things in their order.
+fn check_joints(scene: &MujocoModel, things: &[(&str, usize)]) -> Result<(), MujocoError> {
+    let robot = [(0, "ur5e/shoulder_pan_joint"), (GRIP, "ur5e/robotiq/right_driver_joint")];
+    let things_at = things.iter().enumerate().map(|(thing, (name, _))| (ROBOT_JOINTS + thing, *name));
+    for (want, name) in robot.into_iter().chain(things_at) {
+        let got = scene.id(MujocoObject::Joint, name)?;
+        if got != want {
+            return Err(MujocoError::Length { what: "the joints before one of robot and things", want, got });
+        }
     }
-    Ok(())
+    let want = ROBOT_JOINTS + things.iter().map(|(_, positions)| positions).sum::<usize>();
+    let got = scene.len_of(MujocoPart::Positions);
+    if want == got {
+        Ok(())
+    } else {
+        Err(MujocoError::Length { what: "the positions of robot and things", want, got })
+    }
 }

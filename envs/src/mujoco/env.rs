@@ -26,6 +26,8 @@ pub struct MujocoEnv<R> {
     control: Vec<f64>,
     seen: Vec<f64>,
     phase: Phase,
+    /// Beginning of the hash of the model that it was made of, which stands for the variants that rules may exchange it for.
+    model: u64,
 }
 
 impl<R: MujocoRules> MujocoEnv<R> {
@@ -51,6 +53,7 @@ impl<R: MujocoRules> MujocoEnv<R> {
             control: vec![0.0; model.len_of(MujocoPart::Controls)],
             seen: vec![0.0; spec.observation.len()],
             phase: Phase::Before,
+            model: word_of(model),
             sim,
             rules,
         };
@@ -101,11 +104,6 @@ impl<R: MujocoRules> MujocoEnv<R> {
         self.rules.observe(&mut self.sim, &mut self.seen)
     }
 
-    fn model_word(&self) -> u64 {
-        let digits = self.sim.model().hash().get(..HASH_DIGITS);
-        digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
-    }
-
     fn put_back(&mut self, snapshot: &Snapshot) -> Result<(), EnvError> {
         let id = &self.rules.spec().id;
         snapshot.check_from(id)?;
@@ -119,7 +117,7 @@ impl<R: MujocoRules> MujocoEnv<R> {
         else {
             return Err(damaged(&format!("has {} numbers and {WORDS} words or more", self.before.len())));
         };
-        if model != self.model_word() {
+        if model != self.model {
             return Err(damaged("was taken with another model or another release of MuJoCo"));
         }
         let Some(phase) = Phase::of_word(phase) else {
@@ -130,6 +128,7 @@ impl<R: MujocoRules> MujocoEnv<R> {
         }
         self.rules.restore(numbers, words)?;
         self.phase = phase;
+        self.rules.prepare(&mut self.sim)?;
         let restored = self.sim.restore(state);
         self.named(restored)?;
         self.sim.forward();
@@ -141,6 +140,12 @@ impl<R: MujocoRules> MujocoEnv<R> {
         }
         self.rules.observe(&mut self.sim, &mut self.seen)
     }
+}
+
+/// Beginning of a model's hash.
+fn word_of(model: &MujocoModel) -> u64 {
+    let digits = model.hash().get(..HASH_DIGITS);
+    digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
 }
 
 impl<R: MujocoRules> Environment for MujocoEnv<R> {
@@ -201,7 +206,7 @@ impl<R: MujocoRules> Simulator for MujocoEnv<R> {
         let mut snapshot = Snapshot {
             env_id: self.rules.spec().id.clone(),
             state: self.before.clone(),
-            words: vec![phase, u64::from(self.stepped), self.model_word()],
+            words: vec![phase, u64::from(self.stepped), self.model],
         };
         self.rules.save(&mut snapshot.state, &mut snapshot.words);
         snapshot

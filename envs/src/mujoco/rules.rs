@@ -9,6 +9,10 @@ use crate::{EnvError, EnvSpec, SharedTask, Start, Transition};
 /// What rules remember of an episode, such as its goal or the words of a generator, goes through [`Self::save`] and
 /// [`Self::restore`]; all else follows from the simulation's state. No call but [`Self::draw`] may depend on anything else,
 /// and none of those that a step makes should allocate.
+///
+/// Where something changes that no state holds, such as a joint's damping, rules keep simulations of the model's variants, whose states
+/// have the same form, and exchange them in [`Self::place`], [`Self::observe`] and [`Self::prepare`]: what goes on is what
+/// the reference points to afterwards.
 pub trait MujocoRules: Send {
     /// What is fixed about the environment. Actions outside their space are clipped before they reach the rules.
     fn spec(&self) -> &EnvSpec;
@@ -55,4 +59,13 @@ pub trait MujocoRules: Send {
     /// # Errors
     /// [`EnvError::Mismatch`] for anything else; nothing is changed then.
     fn restore(&mut self, numbers: &[f64], words: &[u64]) -> Result<(), EnvError>;
+
+    /// Makes ready the simulation into which a state goes back, once the rules have theirs: it is to be one of the model that the last
+    /// time step was taken with. Nothing is to be done where there is one model.
+    ///
+    /// # Errors
+    /// What the simulation reports.
+    fn prepare(&mut self, _sim: &mut MujocoSim) -> Result<(), EnvError> {
+        Ok(())
+    }
 }

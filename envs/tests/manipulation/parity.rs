@@ -7,7 +7,7 @@ use crate::fixture::Fixture;
 use crate::{cubes, models};
 
 /// Largest difference of two rows.
-fn off(a: &[f64], b: &[f64]) -> f64 {
+pub fn off(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }

@@ -6,7 +6,7 @@
 //!
 //! [`CrossingState`] is robot and carts and how they move, [`CrossingLaw`] the law of their courses, [`CrossingEnv`] the environment,
 //! [`CrossingTask`] what plans are worth, [`CrossingPolicy`] the references, [`CrossingDriver`] those who drove the data,
-//! [`generate_crossing`] the data.
+//! [`generate_crossing`] the data. [`arm`] reaches across lanes on MuJoCo, among obstacles of the same law.
 //!
 //! The return counts up to 100 for the way, minus 0.25 for a step and 100 for a collision. So 3 s of waiting cost 3.75, and a
 //! chance of one in ten to collide costs 10 and more: waiting is the better of the two. Who stays at the start to the end of an
@@ -28,6 +28,7 @@
 //! `cautious` to be anywhere that they may be (it collides where, under way, no such plan is left), `sampler` draws futures by the
 //! law from what is seen and takes the plan that is best in the mean, `optimist` the one that is best in the best future.
 
+pub mod arm;
 mod cart;
 mod driver;
 mod env;

@@ -7,6 +7,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use forethought_envs::crossing::arm::{CrossingArm, CrossingArmPolicy};
 use forethought_envs::fruit_swap::gantry::{FruitGantry, FruitGantryPolicy};
 use forethought_envs::manipulation::{
     CubeModels, CubeOracle, CubeRules, Cubes, SceneModels, SceneOracle, SceneRules,
@@ -110,6 +111,34 @@ fn steps_of_the_gantry_allocate_nothing() {
     }
     assert_eq!(allocated, 0);
     assert!(held > 20, "a fruit was held in {held} steps");
+}
+
+/// Collisions and arrivals included.
+#[test]
+fn steps_of_the_arm_allocate_nothing() {
+    let model = match MujocoLibrary::find().map(|library| CrossingArm::model(&library)) {
+        Ok(model) => model.unwrap(),
+        Err(error) => {
+            println!("LEFT OUT: {error}");
+            return;
+        }
+    };
+    let mut env = CrossingArm::of_model(&model).unwrap();
+    let mut driver = CrossingArmPolicy::full_speed();
+    let (mut action, mut allocated, mut collided, mut arrived) = ([0.0; 3], 0, 0, 0);
+    for seed in 0..20 {
+        env.reset(&Start::seed(seed)).unwrap();
+        driver.reset(seed, &env.task()).unwrap();
+        let mut last = None;
+        while last.is_none() {
+            driver.act(env.observation(), &mut action).unwrap();
+            allocated += counted(|| last = env.step(&action).ok().filter(|step| step.ended()));
+        }
+        let success = last.is_some_and(|step| step.success);
+        (arrived, collided) = (arrived + usize::from(success), collided + usize::from(!success));
+    }
+    assert_eq!(allocated, 0);
+    assert!(collided > 0 && arrived > 0, "{collided} {arrived}");
 }
 
 /// Inverse kinematics, contacts and grasps included.

@@ -193,7 +193,8 @@ fn many_threads_register_and_make_at_once() {
 
 #[test]
 fn every_shipped_name_makes_a_limited_environment_of_that_name() {
-    // Those on MuJoCo are listed and made where it is installed: `envs/tests/mujoco` and `manipulation` have them.
+    // Those on MuJoCo are listed, and made where it is installed: `mujoco`, `manipulation`, `fruit_swap_mujoco` and `crossing_arm`
+    // beside this file have them.
     let elsewhere = |id: &String| {
         id.contains("-mujoco-")
             || ["half-cheetah-", "cube-", "scene-"].iter().any(|family| id.starts_with(family))

@@ -9,8 +9,8 @@ use crate::crossing::hall::distance;
 use crate::crossing::physics::draw_ends;
 use crate::crossing::{
     CROSSING_ACCELERATION, CROSSING_CART_SPEEDS, CROSSING_CARTS, CROSSING_GOAL_RADIUS, CROSSING_HALL,
-    CROSSING_LANE_ENDS, CROSSING_OBSERVATION, CROSSING_ROBOT_RADIUS, CROSSING_SPEED_LIMIT,
-    CROSSING_STEP_SECONDS, CROSSING_STOP_STEPS, CrossingCart, CrossingRobot, CrossingState, CrossingTask,
+    CROSSING_LANE_ENDS, CROSSING_LAW, CROSSING_OBSERVATION, CROSSING_ROBOT_RADIUS, CROSSING_SPEED_LIMIT,
+    CROSSING_STEP_SECONDS, CROSSING_STOP_STEPS, CrossingCourse, CrossingRobot, CrossingState, CrossingTask,
 };
 use crate::environment::{check_action, check_finite};
 use crate::phase::Phase;
@@ -130,7 +130,7 @@ pub(super) fn begin(seed: u64) -> (CrossingState, [f64; 2], [ChaCha8Rng; CROSSIN
     };
     let (robot, goal) = draw_ends(&mut stream(0));
     let mut chances = std::array::from_fn(|cart| stream(1 + cart as u64));
-    let carts = chances.each_mut().map(CrossingCart::draw);
+    let carts = chances.each_mut().map(|own| CROSSING_LAW.draw(own));
     (CrossingState { robot, carts }, goal, chances)
 }
 
@@ -242,7 +242,7 @@ impl Simulator for CrossingEnv {
         for (((cart, own), seen), hidden) in each.zip(carts.chunks_exact(2)).zip(hidden.chunks_exact(2)) {
             let (&[y, velocity], &[rest, used]) = (seen, hidden) else { return Err(damaged()) };
             let rest = u32::try_from(rest).ok().filter(|steps| *steps <= CROSSING_STOP_STEPS[1]);
-            *cart = CrossingCart { y, velocity, rest: rest.ok_or_else(damaged)? };
+            *cart = CrossingCourse { at: y, velocity, rest: rest.ok_or_else(damaged)? };
             own.set_word_pos(used.into());
         }
         let &[gx, gy, way] = task else { return Err(damaged()) };

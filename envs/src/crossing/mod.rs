@@ -4,9 +4,9 @@
 //! on (0.3), or turns back (0.3). Nothing tells before, and the robot has no part in it. Who draws decisions and outcomes
 //! together and keeps the best of them, as planners by sampling do, counts on carts that give way.
 //!
-//! [`CrossingState`] is robot and carts and how they move, [`CrossingCart`] the law of a cart, [`CrossingEnv`] the environment,
+//! [`CrossingState`] is robot and carts and how they move, [`CrossingLaw`] the law of their courses, [`CrossingEnv`] the environment,
 //! [`CrossingTask`] what plans are worth, [`CrossingPolicy`] the references, [`CrossingDriver`] those who drove the data,
-//! [`generate_crossing`] the data.
+//! [`generate_crossing`] the data. [`arm`] reaches across lanes on MuJoCo, among obstacles of the same law.
 //!
 //! The return counts up to 100 for the way, minus 0.25 for a step and 100 for a collision. So 3 s of waiting cost 3.75, and a
 //! chance of one in ten to collide costs 10 and more: waiting is the better of the two. Who stays at the start to the end of an
@@ -28,21 +28,24 @@
 //! `cautious` to be anywhere that they may be (it collides where, under way, no such plan is left), `sampler` draws futures by the
 //! law from what is seen and takes the plan that is best in the mean, `optimist` the one that is best in the best future.
 
+pub mod arm;
 mod cart;
 mod driver;
 mod env;
 mod foresight;
 mod generate;
 mod hall;
+mod law;
 mod physics;
 mod policy;
 mod search;
 mod suite;
 mod task;
+mod way;
 
 pub use cart::{
-    CROSSING_CART_SPEEDS, CROSSING_LANE_ENDS, CROSSING_LINES, CROSSING_ODDS, CROSSING_STOP_STEPS,
-    CrossingCart, CrossingDecision,
+    CROSSING_CART_SPEEDS, CROSSING_LANE_ENDS, CROSSING_LAW, CROSSING_LINES, CROSSING_ODDS,
+    CROSSING_STOP_STEPS,
 };
 pub use driver::CrossingDriver;
 pub use env::{CROSSING, CROSSING_EPISODE_STEPS, CrossingEnv};
@@ -51,7 +54,9 @@ pub use hall::{
     CROSSING_ACCELERATION, CROSSING_CART_RADIUS, CROSSING_CARTS, CROSSING_GOAL_RADIUS, CROSSING_HALL,
     CROSSING_LANES, CROSSING_ROBOT_RADIUS, CROSSING_SPEED_LIMIT, CROSSING_STEP_SECONDS, CROSSING_TOUCH,
 };
+pub use law::{CrossingCourse, CrossingLaw};
 pub use physics::{CROSSING_OBSERVATION, CrossingRobot, CrossingState, CrossingStep};
 pub use policy::{CROSSING_MARGIN, CrossingPolicy};
 pub(crate) use suite::Crossings;
-pub use task::{CROSSING_COLLISION_COST, CROSSING_STEP_COST, CROSSING_WAY, CrossingTask};
+pub use task::{CROSSING_STEP_COST, CrossingTask};
+pub use way::{CROSSING_COLLISION_COST, CROSSING_WAY};

@@ -4,8 +4,8 @@ use rand::{Rng, RngExt};
 
 use crate::crossing::hall::{PARTS, touches};
 use crate::crossing::{
-    CROSSING_ACCELERATION, CROSSING_CARTS, CROSSING_HALL, CROSSING_LANES, CROSSING_ROBOT_RADIUS,
-    CROSSING_SPEED_LIMIT, CROSSING_STEP_SECONDS, CrossingCart,
+    CROSSING_ACCELERATION, CROSSING_CARTS, CROSSING_HALL, CROSSING_LANES, CROSSING_LAW,
+    CROSSING_ROBOT_RADIUS, CROSSING_SPEED_LIMIT, CROSSING_STEP_SECONDS, CrossingCourse,
 };
 
 /// Entries of an observation: x, y, vx and vy of the robot, then y and signed speed of each cart, then x and y of
@@ -69,7 +69,7 @@ pub struct CrossingState {
     /// The robot.
     pub robot: CrossingRobot,
     /// The carts, in the order of their lanes.
-    pub carts: [CrossingCart; CROSSING_CARTS],
+    pub carts: [CrossingCourse; CROSSING_CARTS],
 }
 
 /// What a step came to.
@@ -86,7 +86,7 @@ impl CrossingState {
     pub fn observation(&self, goal: [f64; 2]) -> [f64; CROSSING_OBSERVATION] {
         let mut seen = [0.0; CROSSING_OBSERVATION];
         let ([x, y], [vx, vy]) = (self.robot.position, self.robot.velocity);
-        let carts = self.carts.iter().flat_map(|cart| [cart.y, cart.velocity]);
+        let carts = self.carts.iter().flat_map(|cart| [cart.at, cart.velocity]);
         let all = [x, y, vx, vy].into_iter().chain(carts).chain(goal);
         seen.iter_mut().zip(all).for_each(|(to, from)| *to = from);
         seen
@@ -102,11 +102,12 @@ impl CrossingState {
         for part in 1..=PARTS {
             let part = part as f64 / PARTS as f64;
             let at = robot.moved(part);
-            let touched =
-                |(cart, lane): (&CrossingCart, f64)| touches(at.position, [lane, cart.y_after(part)]);
+            let touched = |(cart, lane): (&CrossingCourse, f64)| {
+                touches(at.position, [lane, CROSSING_LAW.after(cart, part)])
+            };
             if self.carts.iter().zip(CROSSING_LANES).any(touched) {
                 self.robot = at;
-                self.carts.iter_mut().for_each(|cart| cart.y = cart.y_after(part));
+                self.carts.iter_mut().for_each(|cart| cart.at = CROSSING_LAW.after(cart, part));
                 return CrossingStep { collided: true, chance: false };
             }
         }
@@ -116,7 +117,10 @@ impl CrossingState {
     /// [`Self::step`] with carts that nothing touches; whether chance had a say.
     pub fn pass<R: Rng>(&mut self, action: [f64; 2], chances: &mut [R; CROSSING_CARTS]) -> bool {
         self.robot = self.robot.pushed(action).moved(1.0);
-        self.carts.iter_mut().zip(chances).fold(false, |chance, (cart, own)| cart.step(own) | chance)
+        self.carts
+            .iter_mut()
+            .zip(chances)
+            .fold(false, |chance, (cart, own)| CROSSING_LAW.step(cart, own) | chance)
     }
 }
 
@@ -136,8 +140,8 @@ mod tests {
 
     /// Carts that stand far from all that happens, but the second, which is given.
     fn beside(robot: CrossingRobot, y: f64, velocity: f64) -> CrossingState {
-        let far = CrossingCart { y: 6.5, velocity: 0.0, rest: 15 };
-        let cart = CrossingCart { y, velocity, rest: u32::from(velocity == 0.0) * 15 };
+        let far = CrossingCourse { at: 6.5, velocity: 0.0, rest: 15 };
+        let cart = CrossingCourse { at: y, velocity, rest: u32::from(velocity == 0.0) * 15 };
         CrossingState { robot, carts: [far, cart, far] }
     }
 
@@ -193,7 +197,7 @@ mod tests {
             let mut state = beside(robot([5.0, 2.6], [0.0, 1.5]), from, -1.6);
             let step = (0..6).map(|_| state.step([0.0, 1.0], &mut chances())).find(|step| step.collided);
             assert_eq!(step, Some(CrossingStep { collided: true, chance: false }), "{from}");
-            let depth = 0.6 - (state.carts[1].y - state.robot.position[1]);
+            let depth = 0.6 - (state.carts[1].at - state.robot.position[1]);
             assert!(depth > 0.0 && depth <= 3.1 * 0.02 + 1e-9, "{depth}");
         }
     }

@@ -3,33 +3,18 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::crossing::foresight::{Future, Seen, foresee, sample};
-use crate::crossing::search::{HORIZON, Search, Weighing, straight, towards};
-use crate::crossing::{CROSSING_CARTS, CROSSING_OBSERVATION, CrossingRobot};
+use crate::crossing::foresight::{Foresight, Future, Seen, Weighing, look};
+use crate::crossing::search::{HORIZON, Search, straight, towards};
+use crate::crossing::{CROSSING_CARTS, CROSSING_LAW, CROSSING_OBSERVATION, CrossingRobot};
 use crate::{EnvError, Policy, SharedTask};
 
 /// Keeps these draws apart from those of the environment that is reset with the same seed.
 const POLICY_STREAM: u64 = 0x6372_6f73;
-/// Futures that are drawn in each step by those that draw any.
-const FUTURES: usize = 48;
 /// Steps for which a collision counts whole in a mean over futures.
 const COMMITTED: usize = 8;
 
 /// Margin of the references, in metres: what their search overlooks between two instants is less.
 pub const CROSSING_MARGIN: f64 = 0.05;
-
-/// What is foreseen of the carts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Foresight {
-    /// Nothing.
-    None,
-    /// That all go on as they do now.
-    AsNow,
-    /// Every place that one may be at, whatever it decides.
-    Anywhere,
-    /// Futures drawn by the law.
-    Drawn,
-}
 
 /// A reference.
 #[derive(Clone, Debug)]
@@ -38,7 +23,7 @@ pub struct CrossingPolicy {
     foresight: Foresight,
     search: Search,
     seen: Option<[Seen; CROSSING_CARTS]>,
-    futures: Vec<Future>,
+    futures: Vec<Future<CROSSING_CARTS>>,
     rng: ChaCha8Rng,
 }
 
@@ -72,28 +57,7 @@ impl CrossingPolicy {
     }
 
     fn new(name: &'static str, foresight: Foresight, search: Search) -> Self {
-        let count = match foresight {
-            Foresight::None => 0,
-            Foresight::AsNow | Foresight::Anywhere => 1,
-            Foresight::Drawn => FUTURES,
-        };
-        let futures = vec![Future::new(); count];
-        Self { name, foresight, search, seen: None, futures, rng: episode_rng(0) }
-    }
-
-    /// Takes note of the carts.
-    fn look(&mut self, carts: &[f64]) -> [Seen; CROSSING_CARTS] {
-        let mut now = self.seen.unwrap_or_default();
-        for (cart, seen) in now.iter_mut().zip(carts.chunks_exact(2)) {
-            if let &[y, velocity] = seen {
-                let stands = velocity == 0.0;
-                let stood = self.seen.is_some() && cart.velocity == 0.0;
-                let standing = if stands && stood { cart.standing + 1 } else { 0 };
-                *cart = Seen { y, velocity, standing };
-            }
-        }
-        self.seen = Some(now);
-        now
+        Self { name, foresight, search, seen: None, futures: foresight.futures(), rng: episode_rng(0) }
     }
 }
 
@@ -123,16 +87,10 @@ impl Policy for CrossingPolicy {
                 self.name
             )));
         };
-        let (seen, goal) = (self.look(carts), [goal_x, goal_y]);
+        let (seen, goal) = (look(self.seen.as_ref(), carts), [goal_x, goal_y]);
+        self.seen = Some(seen);
         let robot = CrossingRobot { position: [x, y], velocity: [vx, vy] };
-        for future in &mut self.futures {
-            match self.foresight {
-                Foresight::None => {}
-                Foresight::AsNow => foresee(&seen, HORIZON, Seen::as_now, future),
-                Foresight::Anywhere => foresee(&seen, HORIZON, Seen::anywhere, future),
-                Foresight::Drawn => sample(&seen, HORIZON, &mut self.rng, future),
-            }
-        }
+        self.foresight.fill(&CROSSING_LAW, &seen, HORIZON, &mut self.rng, &mut self.futures);
         *action = match self.foresight {
             Foresight::None => towards(robot, straight(robot.position, goal)),
             _ => self.search.act(robot, goal, &self.futures, &mut self.rng),

@@ -3,11 +3,12 @@
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-use crate::crossing::foresight::{Future, INSTANTS, collides};
+use crate::crossing::foresight::{Future, INSTANTS, Span, Weighing, rounds};
 use crate::crossing::hall::distance;
 use crate::crossing::{
-    CROSSING_ACCELERATION, CROSSING_COLLISION_COST, CROSSING_GOAL_RADIUS, CROSSING_SPEED_LIMIT,
-    CROSSING_STEP_COST, CROSSING_STEP_SECONDS, CrossingRobot,
+    CROSSING_ACCELERATION, CROSSING_CARTS, CROSSING_COLLISION_COST, CROSSING_GOAL_RADIUS, CROSSING_LANES,
+    CROSSING_LAW, CROSSING_SPEED_LIMIT, CROSSING_STEP_COST, CROSSING_STEP_SECONDS, CROSSING_TOUCH,
+    CrossingRobot,
 };
 
 /// Steps that a plan looks ahead: 5 s, in which the robot comes past two lanes and to rest several times over.
@@ -24,15 +25,6 @@ const HEIGHTS: [f64; 5] = [0.6, 1.8, 3.0, 4.2, 5.4];
 
 /// A plan: the velocity to reach for in each step.
 pub(super) type Wish = [[f64; 2]; HORIZON];
-
-/// How futures are weighed against one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Weighing {
-    /// The mean of all.
-    Mean,
-    /// The best of them: that of who takes luck for granted.
-    Best,
-}
 
 /// The action that brings the robot nearest to a velocity.
 pub(super) fn towards(robot: CrossingRobot, wish: [f64; 2]) -> [f64; 2] {
@@ -79,7 +71,7 @@ impl Search {
         &mut self,
         robot: CrossingRobot,
         goal: [f64; 2],
-        futures: &[Future],
+        futures: &[Future<CROSSING_CARTS>],
         rng: &mut impl Rng,
     ) -> [f64; 2] {
         self.last.rotate_left(1);
@@ -118,7 +110,13 @@ impl Search {
     }
 
     /// What a plan is worth over the futures: the return that it will come to if all goes well behind the horizon.
-    fn worth(&self, robot: CrossingRobot, goal: [f64; 2], wish: &Wish, futures: &[Future]) -> f64 {
+    fn worth(
+        &self,
+        robot: CrossingRobot,
+        goal: [f64; 2],
+        wish: &Wish,
+        futures: &[Future<CROSSING_CARTS>],
+    ) -> f64 {
         let mut positions = [[0.0; 2]; HORIZON * INSTANTS];
         let mut robot = robot;
         let mut steps = HORIZON;
@@ -136,7 +134,7 @@ impl Search {
         let left =
             (farthest - CROSSING_GOAL_RADIUS).max(0.0) / (CROSSING_SPEED_LIMIT * CROSSING_STEP_SECONDS);
         let unharmed = -CROSSING_STEP_COST * (steps as f64 + left);
-        let of = |future: &Future| {
+        let of = |future: &Future<CROSSING_CARTS>| {
             let hit = (0..steps * INSTANTS).find(|&i| collides(future, i, positions[i], self.margin));
             hit.map_or(unharmed, |instant| unharmed - self.harm(instant / INSTANTS))
         };
@@ -180,4 +178,35 @@ fn in_blocks(mut block: impl FnMut(usize) -> [f64; 2]) -> Wish {
         steps.fill(block(number));
     }
     wish
+}
+
+/// Whether a robot at `position` at an instant collides in a future, by `margin` more than touching.
+fn collides(future: &Future<CROSSING_CARTS>, instant: usize, position: [f64; 2], margin: f64) -> bool {
+    let Some(spans) = future.get(instant) else { return false };
+    spans.iter().zip(CROSSING_LANES).any(|(span, lane)| meets(*span, position, lane, margin))
+}
+
+/// Whether a robot here comes nearer than a touch and `margin` to a cart in this part of that lane. What leaves a lane by
+/// one end comes back by the other: a part that runs over an end counts at both.
+fn meets(span: Span, [x, y]: [f64; 2], lane: f64, margin: f64) -> bool {
+    let reach = CROSSING_TOUCH + margin;
+    let left = reach * reach - (x - lane) * (x - lane);
+    let near = |by: f64| {
+        let off = (span.low + by - y).max(y - span.high - by).max(0.0);
+        off * off < left
+    };
+    left > 0.0 && rounds(&CROSSING_LAW).into_iter().any(near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_robot_meets_a_cart_over_the_end_of_its_lane_too() {
+        let span = Span { low: 6.0, high: 7.0 };
+        assert!(meets(span, [3.0, 0.3], 3.0, 0.0), "7 is -0.2");
+        assert!(!meets(span, [3.0, 0.5], 3.0, 0.0) && !meets(span, [3.61, 6.5], 3.0, 0.0));
+        assert!(meets(span, [3.61, 6.5], 3.0, 0.05));
+    }
 }

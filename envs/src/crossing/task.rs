@@ -1,13 +1,10 @@
 //! What a way across is worth.
 
-use crate::crossing::hall::{distance, touches};
+use crate::crossing::hall::touches;
+use crate::crossing::way::Way;
 use crate::crossing::{CROSSING_GOAL_RADIUS, CROSSING_LANES, CROSSING_OBSERVATION};
 use crate::{Frames, FramesGradient, Task};
 
-/// What the whole way earns.
-pub const CROSSING_WAY: f64 = 100.0;
-/// What a collision costs.
-pub const CROSSING_COLLISION_COST: f64 = 100.0;
 /// What a step costs.
 pub const CROSSING_STEP_COST: f64 = 0.25;
 
@@ -18,37 +15,29 @@ pub(super) const POSITION: [usize; 2] = [0, 1];
 /// no rewards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossingTask {
-    goal: [f64; 2],
-    way: f64,
+    way: Way,
 }
 
 impl CrossingTask {
     /// To `goal` (x, y), from a start that lies `way` metres from it. A way of nothing counts as one of the goal's radius.
     pub fn new(goal: [f64; 2], way: f64) -> Self {
-        Self { goal, way: way.max(CROSSING_GOAL_RADIUS) }
+        let (length, radius) = (way.max(CROSSING_GOAL_RADIUS), CROSSING_GOAL_RADIUS);
+        Self { way: Way { goal, length, radius, step_cost: CROSSING_STEP_COST } }
     }
 
     /// Where to go.
     pub fn goal(&self) -> [f64; 2] {
-        self.goal
+        self.way.goal
     }
 
     /// Distance of the start from the goal, in metres.
     pub fn way(&self) -> f64 {
-        self.way
-    }
-
-    /// What being here is worth: the share of the way that is done, of [`CROSSING_WAY`].
-    pub(super) fn done(&self, position: [f64; 2]) -> f64 {
-        CROSSING_WAY * (1.0 - distance(position, self.goal) / self.way)
+        self.way.length
     }
 
     /// Reward of a step between two places, the second of which may be one of arrival or of a collision.
     pub(super) fn reward(&self, from: [f64; 2], to: [f64; 2], collided: bool) -> f64 {
-        let arrived = !collided && distance(to, self.goal) <= CROSSING_GOAL_RADIUS;
-        let after = if arrived { CROSSING_WAY } else { self.done(to) };
-        let cost = if collided { CROSSING_COLLISION_COST } else { 0.0 };
-        after - self.done(from) - CROSSING_STEP_COST - cost
+        self.way.reward(from, to, collided)
     }
 }
 
@@ -75,37 +64,8 @@ pub(super) fn collided(observation: &[f64]) -> Option<bool> {
 /// planned touch of less than 4 cm may go by between two frames; the environment looks ten times a step, and ends in the
 /// touch.
 impl Task for CrossingTask {
-    fn score(&self, frames: Frames<'_>, mut gradient: Option<&mut FramesGradient<'_>>) -> f64 {
-        let mut score = 0.0;
-        for frame in 0..frames.len {
-            let observation = frames.observations.get(frame);
-            let (&[x, y, ..], Some(collided)) = (observation, collided(observation)) else {
-                // Not of this environment: worth nothing that could be compared.
-                return f64::NAN;
-            };
-            score -= frames.weight * CROSSING_STEP_COST;
-            let arrived = !collided && self.reached(observation);
-            if !(collided || arrived || frame + 1 == frames.len) {
-                continue;
-            }
-            score += frames.weight * if arrived { CROSSING_WAY } else { self.done([x, y]) };
-            if collided {
-                score -= frames.weight * CROSSING_COLLISION_COST;
-            }
-            if let Some(gradient) = gradient.as_mut().filter(|_| !arrived) {
-                let left = distance([x, y], self.goal);
-                // At the goal itself, where one can only collide, the distance has no slope; zero is its mean.
-                let slope = if left > 0.0 { frames.weight * CROSSING_WAY / (self.way * left) } else { 0.0 };
-                let row = gradient.observation(frame);
-                for ((entry, at), goal) in POSITION.into_iter().zip([x, y]).zip(self.goal) {
-                    if let Some(slot) = row.get_mut(entry) {
-                        *slot -= slope * (at - goal);
-                    }
-                }
-            }
-            break;
-        }
-        score
+    fn score(&self, frames: Frames<'_>, gradient: Option<&mut FramesGradient<'_>>) -> f64 {
+        self.way.score(frames, gradient, POSITION, collided)
     }
 
     fn tolerance(&self) -> f64 {
@@ -113,7 +73,7 @@ impl Task for CrossingTask {
     }
 
     fn reached(&self, observation: &[f64]) -> bool {
-        matches!(observation, &[x, y, ..] if distance([x, y], self.goal) <= CROSSING_GOAL_RADIUS)
+        matches!(observation, &[x, y, ..] if self.way.ends_at([x, y]))
     }
 }
 

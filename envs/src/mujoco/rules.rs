@@ -17,7 +17,7 @@ pub trait MujocoRules: Send {
     /// What is fixed about the environment. Actions outside their space are clipped before they reach the rules.
     fn spec(&self) -> &EnvSpec;
 
-    /// Time steps of the model in a step of the environment, at least 1.
+    /// Time steps of the model in a step of the environment, at least 1, without those that [`Self::control`] takes itself.
     fn substeps(&self) -> usize;
 
     /// Draws what an episode begins with; all of its randomness is the start's seed.
@@ -32,7 +32,8 @@ pub trait MujocoRules: Send {
     /// What the simulation reports.
     fn place(&mut self, sim: &mut MujocoSim) -> Result<(), EnvError>;
 
-    /// Writes the controls of an action, clipped and finite, for all time steps of the environment's.
+    /// Writes the controls of an action, clipped and finite, for all time steps of the environment's. Rules that look into a step, for
+    /// instance for what it touches on the way, take its first time steps themselves, here; [`Self::substeps`] follow.
     ///
     /// # Errors
     /// What the simulation reports.

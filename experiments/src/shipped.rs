@@ -15,7 +15,7 @@ const CHECKPOINTS: &str = "experiments/checkpoints";
 /// Names another folder of checkpoints.
 const VARIABLE: &str = "FORETHOUGHT_CHECKPOINTS";
 
-const CONFIGURATIONS: [(&str, &str); 10] = [
+const CONFIGURATIONS: [(&str, &str); 11] = [
     ("maze2d-umaze-v1", include_str!("../configs/maze2d-umaze-v1.toml")),
     ("maze2d-medium-v1", include_str!("../configs/maze2d-medium-v1.toml")),
     ("maze2d-large-v1", include_str!("../configs/maze2d-large-v1.toml")),
@@ -25,6 +25,7 @@ const CONFIGURATIONS: [(&str, &str); 10] = [
     ("toy-car-v0", include_str!("../configs/toy-car-v0.toml")),
     ("crossing-v0", include_str!("../configs/crossing-v0.toml")),
     ("fruit-swap-v0", include_str!("../configs/fruit-swap-v0.toml")),
+    ("cube-single-play-v0", include_str!("../configs/cube-single-play-v0.toml")),
     ("half-cheetah-v5", include_str!("../configs/half-cheetah-v5.toml")),
 ];
 
@@ -33,12 +34,13 @@ const SHARED: [(&str, &str); 2] =
     [("pointmaze-teleport-", "ogbench-teleport"), ("pointmaze-", "ogbench-pointmaze")];
 
 /// Suites by name; the last serves every environment.
-pub const SUITES: [(&str, &str); 7] = [
+pub const SUITES: [(&str, &str); 8] = [
     ("maze2d", include_str!("../suites/maze2d.toml")),
     ("ogbench-pointmaze", include_str!("../suites/ogbench-pointmaze.toml")),
     ("uncertainty", include_str!("../suites/uncertainty.toml")),
     ("memory", include_str!("../suites/memory.toml")),
     ("robots", include_str!("../suites/robots.toml")),
+    ("manipulation", include_str!("../suites/manipulation.toml")),
     ("reward", include_str!("../suites/reward.toml")),
     ("any", include_str!("../suites/any.toml")),
 ];

@@ -12,8 +12,9 @@ use forethought_planner::network::{Network, NetworkConfig, NetworkDenoiser, Netw
 use forethought_planner::noise::{NoiseSchedule, ScheduleKind, Target};
 use forethought_planner::{
     Continuation, ContinuationConfig, Denoiser, DiffusionPlanner, EngineDenoiser, FourierEntries,
-    HistoryForm, HorizonConfig, Lengths, MatrixKind, NoisyBatch, Plan, PlanConfig, Planner, PlannerError,
-    Preconditioning, RankConfig, Request, Sampler, SchedulingMatrix, Solver, TokenLayout, Tokens,
+    HistoryForm, HorizonConfig, Lengths, MatrixKind, ModelConfig, NoisyBatch, Plan, PlanConfig, Planner,
+    PlannerError, Preconditioning, RankConfig, Request, Sampler, SchedulingMatrix, Solver, TokenLayout,
+    Tokens,
 };
 use proptest::prelude::*;
 

@@ -1,0 +1,40 @@
+//! What the shipped checkpoint of OGBench's single cube does on a few seeds, so that no change loses it unseen. Without MuJoCo or the
+//! package's assets this test says that it is left out, unless one of the variables names a place.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+use forethought_agent::Agent;
+use forethought_envs::manipulation::OGBENCH_VARIABLE;
+use forethought_envs::mujoco::MUJOCO_VARIABLE;
+use forethought_envs::{Start, make};
+
+const CHECKPOINT: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../experiments/checkpoints/cube-single-play-v0");
+/// Two episodes of each of the five tasks.
+const EPISODES: u64 = 10;
+
+#[test]
+fn the_cube_is_brought_where_it_is_wanted() {
+    let named = |variable| std::env::var_os(variable).is_some_and(|named| !named.is_empty());
+    let mut env = match make("cube-single-play-v0") {
+        Ok(env) => env,
+        Err(error) if !(named(MUJOCO_VARIABLE) && named(OGBENCH_VARIABLE)) => {
+            println!("LEFT OUT: {error}");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let mut agent = Agent::builder(CHECKPOINT).threads(1).build().unwrap();
+    let mut succeeds = |seed: u64| {
+        env.reset(&Start { task: Some(1 + (seed % 5) as usize), ..Start::seed(5000 + seed) }).unwrap();
+        agent.reset(seed, env.task());
+        loop {
+            let action = agent.act(env.observation()).unwrap();
+            let transition = env.step(action).unwrap();
+            if transition.ended() {
+                return transition.success;
+            }
+        }
+    };
+    let succeeded = (0..EPISODES).filter(|&seed| succeeds(seed)).count();
+    assert!(succeeded >= 8, "{succeeded} of {EPISODES}");
+}

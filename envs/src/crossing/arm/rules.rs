@@ -197,7 +197,7 @@ impl MujocoRules for CrossingArm {
         &self.spec
     }
 
-    /// The last of [`PARTS`]: those before it are taken one by one, to look whether anything is touched.
+    /// The last of `PARTS`: those before it are taken one by one, to look whether anything is touched.
     fn substeps(&self) -> usize {
         1
     }

@@ -9,8 +9,11 @@ use forethought_envs::{Start, make};
 
 const CHECKPOINT: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../experiments/checkpoints/cube-single-play-v0");
-/// Two episodes of each of the five tasks.
-const EPISODES: u64 = 10;
+/// Four episodes of each of the five tasks.
+const EPISODES: u64 = 20;
+/// Of 250 episodes 79.6 % succeed. Of twenty such fewer than this do in one case of a hundred, should another processor
+/// round otherwise; a planner with the linear dynamics or the training of before stays below.
+const FEWEST: usize = 12;
 
 #[test]
 fn the_cube_is_brought_where_it_is_wanted() {
@@ -36,5 +39,6 @@ fn the_cube_is_brought_where_it_is_wanted() {
         }
     };
     let succeeded = (0..EPISODES).filter(|&seed| succeeds(seed)).count();
-    assert!(succeeded >= 8, "{succeeded} of {EPISODES}");
+    println!("{succeeded} of {EPISODES}");
+    assert!(succeeded >= FEWEST, "{succeeded} of {EPISODES}");
 }

@@ -119,13 +119,18 @@ def statistics(kind, seed):
     return dict(episodes=EPISODES, mean=episodes.mean(0).tolist(), error=error.tolist())
 
 
-def record():
+def machine():
+    """What tells whether another machine rounds alike."""
     import mujoco
 
     points = [0.1 + 0.37 * k for k in range(40)]
     rounding = [getattr(math, name)(x) for name in ("sin", "cos", "exp") for x in points]
     rounding += [math.atan2(x, 1.3) for x in points]
-    content = dict(machine=platform.machine(), mujoco=mujoco.__version__, rounding=rounding)
+    return dict(machine=platform.machine(), mujoco=mujoco.__version__, rounding=rounding)
+
+
+def record():
+    content = machine()
     content["kinds"] = {
         kind: dict(steps=steps(kind, 3 + number), statistics=statistics(kind, 100 * (number + 1)))
         for number, kind in enumerate(KINDS)

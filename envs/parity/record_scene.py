@@ -17,13 +17,11 @@ are made anew here as well; `thrown_away` counts them.
 """
 import gzip
 import json
-import math
-import platform
 import sys
 from pathlib import Path
 
 import package
-from record_manipulation import PACKAGES, keep_states
+from record_manipulation import PACKAGES, keep_states, machine
 
 HERE = Path(__file__).resolve().parent
 STEPS, EVERY, RANDOM = 1500, 18, 0.1
@@ -141,12 +139,7 @@ def statistics(seed):
 
 
 def record():
-    import mujoco
-
-    points = [0.1 + 0.37 * k for k in range(40)]
-    rounding = [getattr(math, name)(x) for name in ("sin", "cos", "exp") for x in points]
-    rounding += [math.atan2(x, 1.3) for x in points]
-    content = dict(machine=platform.machine(), mujoco=mujoco.__version__, rounding=rounding)
+    content = machine()
     recorded, content["tops"] = steps(7)
     content |= dict(steps=recorded, statistics=statistics(400))
     path = HERE / "scene.gz"

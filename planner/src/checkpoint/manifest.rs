@@ -177,21 +177,21 @@ impl Manifest {
     /// What two of its parts say differently.
     fn contradiction(&self) -> Option<&'static str> {
         let (layout, model, spec) = (&self.layout, &self.model, &self.environment);
-        let sizes = (layout.frames_per_token, layout.chunks, layout.reward, layout.level_blocks);
+        let sizes =
+            (layout.frames_per_token, layout.chunks, layout.reward, layout.level_blocks, layout.returns);
+        let told = model.condition == ConditionKind::Return;
         let normalizer = (self.normalizer.observation.width(), self.normalizer.action.width());
         let fits_support = |support: &Support| support.fits(&layout.condition, layout.observation);
         let fits_dynamics = |dynamics: &LocalDynamics| dynamics.fits(layout);
         let fits_inverse = |model: &InverseModel| model.fits(layout.observation, layout.action);
-        let told = layout.returns == (model.condition == ConditionKind::Return);
         let checks = [
-            (told, "its `layout` is not that of its `model`"),
+            (
+                sizes == (model.frames_per_token, model.chunks, model.reward, model.blocks(), told),
+                "its `layout` is not that of its `model`",
+            ),
             (
                 self.returns.as_ref().map_or(!layout.returns, |scale| layout.returns && scale.is_sound()),
                 "its `returns` are missing, do not fit its `layout`, or hold numbers that cannot be computed with",
-            ),
-            (
-                sizes == (model.frames_per_token, model.chunks, model.reward, model.blocks()),
-                "its `layout` is not that of its `model`",
             ),
             (
                 (spec.observation.len(), spec.action.len()) == (layout.observation, layout.action)

@@ -58,7 +58,8 @@ struct Rows {
     actions: Vec<f32>,
     /// Reward of the step from each row to the next.
     rewards: Vec<f32>,
-    returns: StepReturns,
+    /// Where the network is told returns.
+    returns: Option<StepReturns>,
 }
 
 /// One sequence's numbers while they are made, `[T, D]` and `[T, P]`.
@@ -149,9 +150,9 @@ impl BatchMaker {
         normalizer.observation.normalize_f32(&mut observations)?;
         normalizer.action.normalize_f32(&mut actions)?;
         let rewards = (0..dataset.len()).map(|row| dataset.step_reward(row).unwrap_or(0.0)).collect();
-        let returns = StepReturns::new(dataset);
+        let returns = layout.returns.then(|| StepReturns::new(dataset));
         let steps = window_rows(layout) - 1;
-        let scale = layout.returns.then(|| ReturnScale::of(dataset, &returns, trajectories, steps));
+        let scale = returns.as_ref().map(|returns| ReturnScale::of(dataset, returns, trajectories, steps));
         Ok(Self {
             returns: scale.transpose()?,
             rows: Arc::new(Rows { observations, actions, rewards, returns }),
@@ -445,8 +446,8 @@ impl BatchMaker {
             STATE => copy(&mut out[last..last + o], &self.rows.observations[start * o..(start + 1) * o]),
             // Hindsight: the sequence is told what it earns, or where it ends.
             GOAL if layout.returns => {
-                let earned = self.rows.returns.mean(start, chunks * f);
-                let told = self.returns.as_ref().map_or(0.0, |scale| scale.normalize(earned));
+                let told = self.rows.returns.as_ref().zip(self.returns.as_ref());
+                let told = told.map_or(0.0, |(of, scale)| scale.normalize(of.mean(start, chunks * f)));
                 layout.write_goal(&[told], out);
             }
             GOAL => {

@@ -36,10 +36,16 @@ pub struct Outcome {
 
 /// Whether an observation is where a plan says, as far as the task can tell; always for tasks that speak of no place.
 pub fn as_planned(task: &dyn Task, planned: &[f64], here: &[f64]) -> bool {
+    within(1.0, task, planned, here)
+}
+
+/// Whether an observation is within so many of the task's tolerances of where a plan says; always for tasks that speak of no
+/// place.
+pub(crate) fn within(tolerances: f64, task: &dyn Task, planned: &[f64], here: &[f64]) -> bool {
     let Some(condition) = task.condition() else { return true };
     let value = |&entry: &usize| planned.get(entry).copied().unwrap_or(f64::NAN);
     let there: Vec<f64> = condition.entries.iter().map(value).collect();
-    GoalTask::new(condition.entries, &there, task.tolerance()).reached(here)
+    GoalTask::new(condition.entries, &there, tolerances * task.tolerance()).reached(here)
 }
 
 /// Values of a plan's outcomes, each with its probability.

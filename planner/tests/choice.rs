@@ -128,6 +128,7 @@ fn config(support: f64, samples: usize) -> PlanConfig {
         reach: 0.0,
         leaps: false,
         episode: 0,
+        surprise: 0.0,
     };
     config.rank = RankConfig { candidates: samples, ood_penalty: support };
     config
@@ -223,6 +224,24 @@ fn a_plan_that_passes_through_the_goal_binds_the_next_to_its_arrival() {
     };
     assert_eq!(frames(1.0), (8, 6), "it arrives in its last frame but one");
     assert_eq!(frames(2.0), (8, 2), "it arrives in its fourth");
+}
+
+#[test]
+fn what_did_not_come_as_planned_is_given_the_time_of_a_first_plan() {
+    // A plan of eight frames of which two are done, and how far from what it said of the second one is now.
+    let frames = |surprise: f64, off: f64| {
+        let mut config = config(0.0, 2);
+        config.horizon.surprise = surprise;
+        let mut planner = planner(config, &Arc::new(AtomicBool::new(true)));
+        let first = planner.plan(&[request(1)], false).unwrap().remove(0);
+        let observation = [first.observations[2], first.observations[3] + off];
+        let in_force = Some(InForce { plan: &first, executed: 2 });
+        let next = Request { observation: &observation, in_force, ..request(2) };
+        planner.plan(&[next], false).unwrap()[0].frames
+    };
+    // The tolerance is 0.5.
+    assert_eq!([frames(0.5, 0.0), frames(0.5, 0.24), frames(0.5, 0.26), frames(0.6, 0.26)], [6, 6, 8, 6]);
+    assert_eq!(frames(0.0, 0.26), 6, "unless asked for, the arrival is kept to");
 }
 
 #[test]

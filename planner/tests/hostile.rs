@@ -205,6 +205,7 @@ fn limits_normaliser_and_sizes_of_other_widths_are_refused() {
         reach: 1.0,
         leaps: true,
         episode: 0,
+        surprise: f64::MAX,
     };
     config.sampler.clean_tokens = usize::MAX;
     config.sampler.uncertainty_scale = 1e300;

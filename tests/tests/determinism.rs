@@ -45,6 +45,7 @@ fn busy() -> PlanConfig {
             reach: 0.0,
             leaps: false,
             episode: 0,
+            surprise: 0.0,
         },
         rank: RankConfig { candidates: 2, ood_penalty: 0.0 },
         ..PlanConfig::default()

@@ -13,11 +13,11 @@ use burn::tensor::Device;
 use forethought_envs::files;
 use sha2::{Digest, Sha256};
 
-use super::earlier;
 use super::manifest::{FileRecord, Manifest};
 use super::state::TrainState;
 use super::tensors::{self, Precision};
 use super::vector::TestVector;
+use super::{earlier, json};
 use crate::PlannerError;
 use crate::network::{Network, ParameterLayout};
 
@@ -312,13 +312,13 @@ fn write_folder(target: &Path, manifest: &Manifest, files: &[(&str, Vec<u8>)]) -
             manifest.files.insert((*name).to_owned(), record);
         }
         manifest.sha256 = UNSEALED.into();
-        let mut json = serde_json::to_string_pretty(&manifest).map_err(|error| PlannerError::Checkpoint {
+        let mut text = json::to_string(&manifest).map_err(|error| PlannerError::Checkpoint {
             path: target.to_owned(),
             problem: error.to_string(),
         })?;
-        json.push('\n');
-        let seal = hex(&Sha256::digest(&json));
-        write_synced(&temporary.join(MANIFEST), replace_last(&json, UNSEALED, &seal).as_bytes())?;
+        text.push('\n');
+        let seal = hex(&Sha256::digest(&text));
+        write_synced(&temporary.join(MANIFEST), replace_last(&text, UNSEALED, &seal).as_bytes())?;
         sync_folder(&temporary)?;
         fs::rename(&temporary, target).map_err(io(target))?;
         sync_folder(parent)

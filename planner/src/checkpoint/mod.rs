@@ -7,6 +7,7 @@
 mod denoiser;
 mod earlier;
 mod folder;
+mod json;
 mod manifest;
 mod state;
 mod tensors;

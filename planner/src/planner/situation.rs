@@ -9,6 +9,7 @@ use super::legs::Leg;
 use super::notes::{notes, rest};
 use crate::checkpoint::SlotLimits;
 use crate::error::{check_finite, check_len};
+use crate::outlook::within;
 use crate::plan::{InForce, Plan, Request};
 use crate::plan_config::{OutOfData, PlanConfig};
 use crate::{PlannerError, ReturnScale, TokenLayout, WantedReturn};
@@ -97,8 +98,9 @@ impl<'a> Situation<'a> {
         let told = !condition.is_empty() && (layout.returns || config.goal_conditioning);
         let shown = told && !layout.returns;
         let staying = config.horizon.terminal_chunks > 0 && there;
+        let in_force = request.in_force.filter(|now| holds(request, now, config.horizon.surprise));
         let warm = config.warm_start < 1.0
-            && request.in_force.is_some_and(|now| {
+            && in_force.is_some_and(|now| {
                 let left = now.executed < now.plan.frames && notes(now.plan).is_some();
                 left && now.plan.arrival.is_none_or(|arrival| now.executed < arrival)
             });
@@ -109,7 +111,7 @@ impl<'a> Situation<'a> {
         let horizons = if leg.on_the_way && shown {
             Horizons::around(&config.horizon, layout, leg.chunks)
         } else {
-            let all = Horizons::new(&config.horizon, layout, request.in_force, (shown, there), progress.0);
+            let all = Horizons::new(&config.horizon, layout, in_force, (shown, there), progress.0);
             if !shown {
                 all.before_the_end(config.horizon.episode, request.step, layout.frames_per_token)
             } else if there {
@@ -144,6 +146,14 @@ impl<'a> Situation<'a> {
         let on_the_way = behind > 0 && off <= ON_THE_WAY * self.request.task.tolerance();
         rest(now.plan, behind, layout).filter(|_| on_the_way)
     }
+}
+
+/// Whether the present is what the plan in force said of it, up to so many tolerances of the task; always where these are 0, and
+/// before any of the plan was done.
+fn holds(request: &Request<'_>, now: &InForce<'_>, surprise: f64) -> bool {
+    let planned = now.executed.checked_sub(1).and_then(|frame| now.plan.observation(frame));
+    surprise <= 0.0
+        || planned.is_none_or(|planned| within(surprise, request.task, planned, request.observation))
 }
 
 /// Frames of the plan in force that lie behind, and the distance from it.

@@ -318,6 +318,12 @@ def hostile(root):
         for key in ["obs/a", "next_obs/a", "actions"]:
             group.create_dataset(key, data=np.arange(6).reshape(3, 2) / 4, dtype=">f8")
         group.create_dataset("dones", data=np.zeros(3), dtype=">i4")
+    with h5py.File(root / "cycle.hdf5", "w") as file:
+        group = file.create_group("data/demo_0")
+        group.create_dataset("actions", data=np.zeros((3, 2)) + 0.5)
+        group.create_dataset("obs/a", data=np.zeros((3, 2)))
+        for number in range(8):
+            group[f"obs/again_{number}"] = group["obs"]
     with h5py.File(root / "huge.hdf5", "w") as file:
         group = file.create_group("data/demo_0")
         group.create_dataset("obs/a", shape=(1 << 40, 64), dtype="f8", chunks=(1024, 64))

@@ -118,6 +118,18 @@ fn what_d4rl_did_not_mark_is_told_by_next_observations() {
     assert_eq!(data.trajectories(true).len(), 3);
 }
 
+/// Made by the package itself (`ogbench_check.py fixture`): two episodes of seven rows.
+#[test]
+fn the_action_in_ogbenchs_last_rows_leads_nowhere() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/ogbench_small.npz");
+    let data = read_data(&path, &ReadOptions::default()).unwrap();
+    let ends: Vec<usize> = (0..data.len()).filter(|row| data.timeouts[*row]).collect();
+    assert_eq!((ends, data.terminals.contains(&true)), (vec![6, 13], false));
+    let index = WindowIndex::new(&data, 2, WindowOptions::default()).unwrap();
+    let starts: Vec<usize> = (0..index.len()).map(|at| index.start(at).unwrap()).collect();
+    assert_eq!(starts, [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12]);
+}
+
 #[test]
 fn robomimics_demonstrations_come_in_the_order_of_their_numbers() {
     let data = read("robomimic.hdf5", &ReadOptions::default());
@@ -242,6 +254,7 @@ fn links_and_numbers_that_lie_elsewhere_are_refused() {
         ("external.hdf5", "links to other places and files are not supported"),
         ("virtual.hdf5", "virtual array, whose numbers lie in other files"),
         ("huge.hdf5", "most of it was never written"),
+        ("cycle.hdf5", "a group that holds itself"),
     ] {
         let message = refusal(&home().join(name), &ReadOptions::default());
         assert!(message.contains(says), "{name}: {message}");
@@ -379,14 +392,14 @@ fn damage(set: &str, file: &str, cases: usize, seed: u64) -> usize {
 fn damaged_files_never_panic_and_never_give_unchecked_data() {
     let parquet = "lerobot/data/chunk-000/file-000.parquet";
     for (set, file, cases, seed) in [
-        ("lerobot", parquet, 600, 1),
-        ("lerobot", "lerobot/meta/episodes/chunk-000/file-000.parquet", 300, 2),
-        ("lerobot", "lerobot/meta/info.json", 300, 3),
-        ("minari/parquet-v0", "minari/parquet-v0/data/1/part-0.parquet", 300, 4),
-        ("minari/nested-v0", "minari/nested-v0/data/main_data.hdf5", 300, 5),
-        ("minari/flat-v0", "minari/flat-v0/data/metadata.json", 300, 6),
-        ("robomimic.hdf5", "robomimic.hdf5", 300, 7),
-        ("locomotion.hdf5", "locomotion.hdf5", 200, 8),
+        ("lerobot", parquet, 400, 1),
+        ("lerobot", "lerobot/meta/episodes/chunk-000/file-000.parquet", 150, 2),
+        ("lerobot", "lerobot/meta/info.json", 150, 3),
+        ("minari/parquet-v0", "minari/parquet-v0/data/1/part-0.parquet", 150, 4),
+        ("minari/nested-v0", "minari/nested-v0/data/main_data.hdf5", 150, 5),
+        ("minari/flat-v0", "minari/flat-v0/data/metadata.json", 100, 6),
+        ("robomimic.hdf5", "robomimic.hdf5", 150, 7),
+        ("locomotion.hdf5", "locomotion.hdf5", 100, 8),
     ] {
         assert!(damage(set, file, cases, seed) * 5 >= cases, "{file}");
     }

@@ -23,7 +23,7 @@ pub(super) fn damaged(detail: impl std::fmt::Display) -> String {
 }
 
 /// What is wrong with a file that the parser does not read: damage, or a part of HDF5 that it does not know.
-pub(super) fn unread(error: &hdf5_pure::Error) -> String {
+fn unread(error: &hdf5_pure::Error) -> String {
     let hdf5_pure::Error::Format(format) = error else { return damaged(error) };
     // What h5repack leaves as it is, a link or a virtual array, this turns into an array.
     let again = "store the numbers themselves there (in h5py: `a = f[KEY][...]; del f[KEY]; f[KEY] = a`)";

@@ -2,19 +2,19 @@
 
 use hdf5_pure::{DType, Dataset, Datatype, FormatError, Group};
 
-use super::hdf5_arrays::{Arrays, unread};
+use super::hdf5_arrays::Arrays;
 use super::parts::Part;
 use crate::EnvError;
 
 /// Groups within groups that are followed. Spaces within spaces are seldom more than two deep.
 const DEEPEST: usize = 8;
-/// Parts of an observation that are listed, at most.
+/// Groups and arrays of an observation that are looked at, at most: a group may hold itself, many times.
 const MOST_PARTS: usize = 4096;
 
 impl Arrays {
     /// The groups `PREFIX0`, `PREFIX1`, ... in the order of their numbers, with these.
     pub fn numbered(&self, prefix: &str) -> Result<Vec<(u64, Group)>, EnvError> {
-        let groups = self.here().iter_groups().map_err(|e| self.error(unread(&e)))?;
+        let groups = self.here().iter_groups().map_err(|e| self.unread(prefix, &e))?;
         let number = |name: &str| name.strip_prefix(prefix)?.parse::<u64>().ok();
         let mut found: Vec<(u64, Group)> =
             groups.filter_map(|(name, group)| Some((number(&name)?, group))).collect();
@@ -24,7 +24,7 @@ impl Arrays {
 
     /// The group of this name within the one that was entered.
     pub fn group(&self, name: &str) -> Result<Group, EnvError> {
-        self.here().group(name).map_err(|e| self.error(format!("`{name}`: {}", unread(&e))))
+        self.here().group(name).map_err(|e| self.unread(name, &e))
     }
 
     /// Names of the groups within the one that was entered.
@@ -37,8 +37,8 @@ impl Arrays {
     pub fn parts(&self, key: &str) -> Result<Option<Vec<Part>>, EnvError> {
         let here = self.here();
         let Ok(group) = (if key.is_empty() { Ok(here) } else { here.group(key) }) else { return Ok(None) };
-        let mut parts = Vec::new();
-        self.collect(&group, "", DEEPEST, &mut parts)?;
+        let (mut parts, mut left) = (Vec::new(), MOST_PARTS);
+        self.collect(&group, (key, ""), DEEPEST, &mut parts, &mut left)?;
         Ok(Some(parts))
     }
 
@@ -53,24 +53,35 @@ impl Arrays {
     fn collect(
         &self,
         group: &Group,
-        before: &str,
+        (within, before): (&str, &str),
         depth: usize,
         parts: &mut Vec<Part>,
+        left: &mut usize,
     ) -> Result<(), EnvError> {
-        let failed = |e| self.error(format!("`{before}`: {}", unread(&e)));
+        let mut count = || {
+            *left = left.checked_sub(1).ok_or_else(|| {
+                self.error(format!(
+                    "`{within}` holds more than {MOST_PARTS} arrays and groups, or a group that holds itself: join the \
+                     arrays into a few"
+                ))
+            })?;
+            Ok(())
+        };
+        let failed = |e| self.unread(&format!("{within}/{before}"), &e);
         for (name, array) in group.iter_datasets().map_err(failed)? {
-            if parts.len() >= MOST_PARTS {
-                return Err(self.error(format!(
-                    "an observation of more than {MOST_PARTS} parts is not read: join them into a few arrays"
-                )));
-            }
+            count()?;
             parts.push(part(&array, format!("{before}{name}")).map_err(failed)?);
         }
         if depth == 0 {
             return Ok(());
         }
+        let mut inside = Vec::new();
         for (name, inner) in group.iter_groups().map_err(failed)? {
-            self.collect(&inner, &format!("{before}{name}/"), depth - 1, parts)?;
+            count()?;
+            inside.push((name, inner));
+        }
+        for (name, inner) in inside {
+            self.collect(&inner, (within, &format!("{before}{name}/")), depth - 1, parts, left)?;
         }
         Ok(())
     }

@@ -23,6 +23,10 @@ pub(super) struct Minari;
 const PLACES: [&str; 2] = ["data", ""];
 const FILE: &str = "main_data.hdf5";
 const METADATA: &str = "metadata.json";
+/// The observations of an episode: one array, or a group of some.
+pub(super) const OBSERVATIONS: &str = "observations";
+/// What one array by itself is called.
+pub(super) const ALONE: &str = "observation";
 
 impl DataReader for Minari {
     fn name(&self) -> &'static str {
@@ -141,16 +145,28 @@ impl Metadata {
 pub(super) struct Columns {
     pub chosen: Chosen,
     pub goals: Option<Goals>,
+    /// Whether the observation is one array, which is no part of anything.
+    alone: bool,
 }
 
 impl Columns {
     /// Of the parts of the first episode's observations.
-    pub fn of(parts: Vec<Part>, options: &ReadOptions, notes: &mut Vec<String>) -> Result<Self, String> {
+    pub fn of(
+        parts: Vec<Part>,
+        alone: bool,
+        options: &ReadOptions,
+        notes: &mut Vec<String>,
+    ) -> Result<Self, String> {
         let asked = options.observations.as_deref();
         let (goals, parts) = if asked.is_none() { Goals::apart(parts) } else { (None, parts) };
         let mut chosen = Chosen::of(parts, asked)?;
         notes.extend(chosen.note.take());
-        Ok(Self { chosen, goals })
+        Ok(Self { chosen, goals, alone })
+    }
+
+    /// Where a part of the observation stands.
+    pub fn place(&self, key: &str) -> String {
+        if self.alone { OBSERVATIONS.into() } else { format!("{OBSERVATIONS}/{key}") }
     }
 
     /// The data set of these episodes.
@@ -195,15 +211,15 @@ fn read_hdf5(arrays: &mut Arrays, metadata: &Metadata, options: &ReadOptions) ->
             Some(columns) => columns,
             None => {
                 // An array by itself, or a group of arrays: then the keys of its parts begin with its name.
-                let parts = match arrays.parts("observations")? {
-                    Some(parts) => parts,
-                    None => vec![arrays.part_of("observations", "observation")?],
+                let (parts, alone) = match arrays.parts(OBSERVATIONS)? {
+                    Some(parts) => (parts, false),
+                    None => (vec![arrays.part_of(OBSERVATIONS, ALONE)?], true),
                 };
                 if arrays.group_names().iter().any(|name| name == "infos") {
                     notes.push("`infos` are left out".into());
                 }
-                let found =
-                    Columns::of(parts, options, &mut notes).map_err(|problem| arrays.error(problem))?;
+                let found = Columns::of(parts, alone, options, &mut notes)
+                    .map_err(|problem| arrays.error(problem))?;
                 columns.insert(found)
             }
         };
@@ -224,10 +240,10 @@ fn read_hdf5(arrays: &mut Arrays, metadata: &Metadata, options: &ReadOptions) ->
         early += flags.iter().map(|(_, before)| before).sum::<usize>();
         let mut seen = Vec::new();
         for (key, width) in &columns.chosen.parts {
-            seen.push((vectors(arrays, key, *width, &name)?, *width));
+            seen.push((vectors(arrays, &columns.place(key), *width, &name)?, *width));
         }
         let goals = match &columns.goals {
-            Some(goals) => Some(vectors(arrays, goals.key(), goals.width, &name)?),
+            Some(goals) => Some(vectors(arrays, &columns.place(goals.key()), goals.width, &name)?),
             None => None,
         };
         let observations = side_by_side(seen).ok_or_else(|| {
@@ -248,13 +264,8 @@ fn read_hdf5(arrays: &mut Arrays, metadata: &Metadata, options: &ReadOptions) ->
 }
 
 /// A part of the observation, which must have so many entries.
-fn vectors(arrays: &mut Arrays, key: &str, width: usize, name: &str) -> Result<Vec<f32>, EnvError> {
-    let place = if arrays.parts("observations")?.is_some() {
-        format!("observations/{key}")
-    } else {
-        "observations".into()
-    };
-    let (values, found) = arrays.vectors(&place)?;
+fn vectors(arrays: &mut Arrays, place: &str, width: usize, name: &str) -> Result<Vec<f32>, EnvError> {
+    let (values, found) = arrays.vectors(place)?;
     if found != width {
         return Err(arrays.error(format!(
             "{name}: `{place}` has {found} entries a row, that of the first episode {width}: leave this episode out"

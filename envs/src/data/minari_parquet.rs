@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::episodes::{Episode, Episodes, ending};
-use super::minari::{Columns, Metadata};
+use super::minari::{ALONE, Columns, Metadata, OBSERVATIONS};
 use super::parquet_file::{Budget, ParquetFile};
 use super::parts::side_by_side;
 use super::{Dataset, ReadOptions};
@@ -32,20 +32,22 @@ pub(super) fn read_parquet(
         let columns = match &mut columns {
             Some(columns) => columns,
             None => {
-                let parts = file.parts("observations", "observation")?;
+                let alone = file.names().iter().any(|name| name == OBSERVATIONS);
+                let parts = file.parts(OBSERVATIONS, ALONE)?;
                 if file.names().iter().any(|name| name.starts_with("infos")) {
                     notes.push("`infos` are left out".into());
                 }
-                columns
-                    .insert(Columns::of(parts, options, &mut notes).map_err(|problem| file.error(problem))?)
+                columns.insert(
+                    Columns::of(parts, alone, options, &mut notes).map_err(|problem| file.error(problem))?,
+                )
             }
         };
         let mut seen = Vec::new();
         for (key, width) in &columns.chosen.parts {
-            seen.push((vectors(&mut file, key, *width, &mut budget)?, *width));
+            seen.push((vectors(&mut file, &columns.place(key), *width, &mut budget)?, *width));
         }
         let goals = match &columns.goals {
-            Some(goals) => Some(vectors(&mut file, goals.key(), goals.width, &mut budget)?),
+            Some(goals) => Some(vectors(&mut file, &columns.place(goals.key()), goals.width, &mut budget)?),
             None => None,
         };
         let uneven = "its columns have different numbers of rows: download or copy it again";
@@ -95,13 +97,11 @@ pub(super) fn read_parquet(
 /// A part of the observation, which must have so many entries.
 fn vectors(
     file: &mut ParquetFile,
-    key: &str,
+    place: &str,
     width: usize,
     budget: &mut Budget,
 ) -> Result<Vec<f32>, EnvError> {
-    let alone = file.names().iter().any(|name| name == "observations");
-    let place = if alone { "observations".to_owned() } else { format!("observations/{key}") };
-    match file.vectors(&place, budget)? {
+    match file.vectors(place, budget)? {
         Some((values, found)) if found == width => Ok(values),
         found => Err(file.error(format!(
             "column `{place}` has {} entries a row, that of the first episode {width}: leave this episode out",

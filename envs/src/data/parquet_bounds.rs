@@ -18,6 +18,8 @@ const SNAPPY: u64 = 22;
 const SLACK: u64 = 1 << 10;
 /// Encodings that pyarrow writes by itself: plain, plain dictionary, runs, dictionary.
 const ENCODINGS: [i64; 4] = [0, 2, 3, 8];
+/// Those of them that speak of a dictionary.
+const OF_DICTIONARY: [i64; 2] = [2, 8];
 
 /// Why a file is not read.
 #[derive(Debug, Error, PartialEq)]
@@ -32,6 +34,8 @@ pub(super) enum BoundsError {
     Values { values: i64, most: u64 },
     #[error("its pages end outside of their column")]
     Outside,
+    #[error("a page names values of a dictionary that is not there")]
+    Dictionary,
 }
 
 /// Why a page is not read though it is sound.
@@ -83,7 +87,7 @@ pub(super) fn check_schema(footer: &[u8]) -> Result<(), BoundsError> {
 
 /// Checks the pages of one column, which together hold `values` values; `packed` says that they are compressed.
 pub(super) fn check_pages(mut bytes: &[u8], values: u64, packed: bool) -> Result<(), PageError> {
-    let mut left = values;
+    let (mut left, mut dictionary) = (values, false);
     // The parser stops where it has all values; what comes after is not looked at.
     while !bytes.is_empty() && left > 0 {
         let (page, rest) = page(bytes)?;
@@ -104,8 +108,13 @@ pub(super) fn check_pages(mut bytes: &[u8], values: u64, packed: bool) -> Result
         if !ENCODINGS.contains(&encoding) {
             return Err(PageError::Encoding(encoding));
         }
-        if matches!(page.content, Content::Values { .. }) {
-            left -= counted;
+        match page.content {
+            Content::Values { encoding, .. } if !dictionary && OF_DICTIONARY.contains(&encoding) => {
+                return Err(BoundsError::Dictionary.into());
+            }
+            Content::Values { .. } => left -= counted,
+            Content::Dictionary { .. } => dictionary = true,
+            Content::Other => {}
         }
         bytes = rest.get(usize::try_from(size).unwrap_or(usize::MAX)..).ok_or(BoundsError::Outside)?;
     }
@@ -359,6 +368,7 @@ mod tests {
             (header(5, 40, 10, 1 << 30, 0), "where 1 can be"),
             (header(5, 40, 10, -1, 0), "where 1 can be"),
             (header(5, 40, 10, 1, 5), "encoding 5"),
+            (header(5, 40, 10, 1, 8), "dictionary that is not there"),
             (header(5, 40, 99, 1, 0), "outside"),
             (header(5, 40, -9, 1, 0), "outside"),
             (vec![0xff; 20], "no Thrift"),

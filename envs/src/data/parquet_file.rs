@@ -188,7 +188,7 @@ impl ParquetFile {
         let groups = self.file.metadata().row_groups();
         let counts =
             groups.iter().filter_map(|group| group.columns().get(at)).map(ColumnChunkMetaData::num_values);
-        let sum = counts.fold(Some(0u64), |sum, count| sum?.checked_add(u64::try_from(count).ok()?));
+        let sum = counts.into_iter().try_fold(0u64, |sum, count| sum.checked_add(u64::try_from(count).ok()?));
         sum.ok_or_else(|| self.error(damaged("a column declares more values than there can be")))
     }
 
@@ -257,9 +257,10 @@ impl ParquetFile {
                 )));
             }
         };
-        let (start, len) = chunk.byte_range();
-        let range = usize::try_from(start).ok().zip(usize::try_from(start.saturating_add(len)).ok());
-        let pages = range.and_then(|(start, end)| self.bytes.get(start..end));
+        // The parser's own reckoning panics on numbers below zero.
+        let start = usize::try_from(chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset())).ok();
+        let end = usize::try_from(chunk.compressed_size()).ok().and_then(|len| start?.checked_add(len));
+        let pages = start.zip(end).and_then(|(start, end)| self.bytes.get(start..end));
         let pages =
             pages.ok_or_else(|| self.error(damaged(format!("column `{name}` lies outside of it"))))?;
         let values = u64::try_from(chunk.num_values()).unwrap_or(u64::MAX);
@@ -289,7 +290,9 @@ impl<N> Rows<N> {
         let (mut defined, mut repeated, mut values) = (Vec::new(), Vec::new(), Vec::new());
         let mut left = most;
         while left > 0 {
-            (defined.clear(), repeated.clear(), values.clear());
+            defined.clear();
+            repeated.clear();
+            values.clear();
             let batch = BATCH.min(left);
             let (records, _, _) = reader
                 .read_records(batch, Some(&mut defined), Some(&mut repeated), &mut values)

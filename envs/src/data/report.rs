@@ -109,7 +109,7 @@ impl DataReport {
             timeouts: dataset.metadata.timeouts,
             rewards: dataset.metadata.rewards,
             windows: None,
-            findings: dataset.metadata.notes.iter().map(as_read).chain(found).collect(),
+            findings: dataset.metadata.notes.iter().map(|note| as_read(note)).chain(found).collect(),
         }
     }
 
@@ -167,6 +167,6 @@ impl DataReport {
 }
 
 /// A reader's note as a finding.
-fn as_read(note: &String) -> Finding {
-    Finding { kind: FindingKind::AsRead, row: None, count: 1, message: note.clone() }
+fn as_read(note: &str) -> Finding {
+    Finding { kind: FindingKind::AsRead, row: None, count: 1, message: note.to_owned() }
 }

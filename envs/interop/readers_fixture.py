@@ -280,6 +280,19 @@ def lerobot(root):
         read["timeouts"].append((frames == length - 1) & ~done)
     for writer in writers.values():
         writer.close()
+    # The file in the middle once more, in forms that are read as well, and in forms that are not.
+    write = pyarrow.parquet.write_table
+    table = pyarrow.parquet.read_table(home / "data" / "chunk-000" / "file-001.parquet").replace_schema_metadata()
+    write(table, root / "plain.parquet", compression="none", data_page_version="2.0", use_dictionary=False)
+    write(table, root / "pages.parquet", compression="snappy", data_page_size=16, row_group_size=2, data_page_version="2.0")
+    write(table, root / "zstd.parquet", compression="zstd")
+    write(table, root / "delta.parquet", use_dictionary=False, column_encoding={"frame_index": "DELTA_BINARY_PACKED"})
+    for name, odd in [("null", None), ("ragged", [1.0, 2.0]), ("hole", [1.0, None, 2.0])]:
+        actions = table["action"].to_pylist()
+        actions[3] = odd
+        actions = pyarrow.array(actions, pyarrow.list_(pyarrow.float32()))
+        at = table.schema.get_field_index("action")
+        write(table.set_column(at, "action", actions), root / f"{name}.parquet")
     path = home / "meta" / "episodes" / "chunk-000" / "file-000.parquet"
     path.parent.mkdir(parents=True)
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(kept), path, compression="snappy")

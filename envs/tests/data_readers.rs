@@ -226,6 +226,29 @@ fn lerobots_episodes_run_over_files() {
 }
 
 #[test]
+fn parquet_is_read_in_the_forms_that_are_common_and_refused_in_others() {
+    let home = unpacked();
+    let file = home.path().join("lerobot/data/chunk-000/file-001.parquet");
+    for name in ["plain", "pages"] {
+        std::fs::copy(home.path().join(format!("{name}.parquet")), &file).unwrap();
+        same(&read_data(&home.path().join("lerobot"), &ReadOptions::default()).unwrap(), "lerobot");
+    }
+    for (name, says) in [
+        ("zstd", "is compressed by ZSTD"),
+        ("delta", "its values are in encoding 5, which is not read"),
+        ("null", "equally many numbers"),
+        ("ragged", "equally many numbers"),
+        ("hole", "equally many numbers"),
+    ] {
+        std::fs::copy(home.path().join(format!("{name}.parquet")), &file).unwrap();
+        let error = read_data(&home.path().join("lerobot"), &ReadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("file-001.parquet") && error.contains(says), "{error}");
+    }
+    let message = refusal(&home.path().join("zstd.parquet"), &ReadOptions::default());
+    assert!(message.contains("name the folder that has `meta/info.json`"), "{message}");
+}
+
+#[test]
 fn what_is_left_out_is_told_in_the_report() {
     let report = DataReport::of(&read("lerobot", &ReadOptions::default()));
     assert!(report.findings.iter().any(|finding| finding.kind == FindingKind::AsRead));

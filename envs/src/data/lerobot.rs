@@ -302,3 +302,66 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, EnvError> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two episodes of three and two frames.
+    fn frames() -> Frames {
+        Frames {
+            observations: vec![0.0, 1.0, 2.0, 3.0, 4.0],
+            actions: vec![0.5; 5],
+            rewards: Some(vec![1.0; 5]),
+            done: Some(vec![false, false, true, false, false]),
+            episode: vec![0.0, 0.0, 0.0, 1.0, 1.0],
+            frame: vec![0.0, 1.0, 2.0, 0.0, 1.0],
+            stamps: vec![0.0, 0.1, 0.2, 0.0, 0.1],
+            files: 1,
+        }
+    }
+
+    fn data(frames: Frames) -> Dataset {
+        let mut notes = Vec::new();
+        let ends = frames.ends(&mut notes);
+        frames.note_times(10.0, &mut notes);
+        let data = frames.finish([1, 1], &ends, DataDescription::default(), notes, &ReadOptions::default());
+        data.check().unwrap();
+        data
+    }
+
+    #[test]
+    fn episodes_end_where_their_number_changes_or_frames_are_missing() {
+        let whole = data(frames());
+        assert_eq!(whole.terminals, [false, false, true, false, false]);
+        assert_eq!(whole.timeouts, [false, false, false, false, true]);
+        assert!(whole.metadata.notes.is_empty(), "{:?}", whole.metadata.notes);
+        let mut lost = frames();
+        (lost.frame[4], lost.stamps[4]) = (3.0, 0.3);
+        let lost = data(lost);
+        assert_eq!(lost.timeouts, [false, false, false, true, true]);
+        assert!(lost.metadata.notes[0].starts_with("1 episodes lack frames"), "{:?}", lost.metadata.notes);
+    }
+
+    #[test]
+    fn frames_that_come_late_and_flags_in_between_are_told() {
+        let mut late = frames();
+        late.stamps[1] = 0.15;
+        late.done = Some(vec![true, false, true, false, true]);
+        let late = data(late);
+        assert_eq!(late.terminals, [false, false, true, false, true]);
+        let notes = late.metadata.notes.join("; ");
+        assert!(
+            notes.contains("2 frames are not 1/10 s") && notes.contains("1 frames before the last"),
+            "{notes}"
+        );
+    }
+
+    #[test]
+    fn what_not_all_files_have_none_has() {
+        assert_eq!(joined(None, Some(vec![1]), 0), Some(vec![1]));
+        assert_eq!(joined(Some(vec![1]), Some(vec![2]), 1), Some(vec![1, 2]));
+        assert_eq!(joined(Some(vec![1]), None, 1), None);
+        assert_eq!(joined(None, Some(vec![2]), 1), None);
+    }
+}

@@ -287,6 +287,8 @@ def lerobot(root):
     write(table, root / "pages.parquet", compression="snappy", data_page_size=16, row_group_size=2, data_page_version="2.0")
     write(table, root / "zstd.parquet", compression="zstd")
     write(table, root / "delta.parquet", use_dictionary=False, column_encoding={"frame_index": "DELTA_BINARY_PACKED"})
+    # Five million rows that take no room.
+    write(pyarrow.table({"episode_index": np.zeros(5_000_000, np.int64)}), root / "endless.parquet", compression="snappy")
     for name, odd in [("null", None), ("ragged", [1.0, 2.0]), ("hole", [1.0, None, 2.0])]:
         actions = table["action"].to_pylist()
         actions[3] = odd

@@ -20,9 +20,9 @@ const MAGIC: &[u8] = b"PAR1";
 const TAIL: usize = 8;
 /// Records that are read at once.
 const BATCH: usize = 4096;
-/// Values that a byte of a file stands for, at most, and some slack for tiny files: runs of one value take no room, but
-/// frames and their numbers do.
-const MOST_VALUES: u64 = 1100;
+/// Values that a byte of a file stands for, at most, and some slack for tiny files. Runs of one value take no room, but
+/// numbers of frames, which every data set has, take bytes a row.
+const MOST_VALUES: u64 = 64;
 const SLACK: u64 = 1 << 16;
 
 /// What is read may take this many bytes more.

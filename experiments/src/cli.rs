@@ -225,7 +225,7 @@ pub struct PlanArgs {
 /// Options of `inspect`.
 #[derive(Args, Debug)]
 pub struct InspectArgs {
-    /// A checkpoint folder, a training run, a data file (.hdf5, .npz) or a configuration (.toml).
+    /// A checkpoint folder, a training run, data (a file or folder: see envs/DATA.md) or a configuration (.toml).
     pub path: PathBuf,
     /// Print one JSON object instead of text.
     #[arg(long)]

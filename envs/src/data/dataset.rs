@@ -51,6 +51,9 @@ pub struct DatasetMetadata {
     /// What the file says of its features, bounds and task.
     #[serde(default, skip_serializing_if = "DataDescription::is_empty")]
     pub description: DataDescription,
+    /// What a reader left out of a file, or took for something that the file does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// State of the simulator at each row (`infos/qpos` and `infos/qvel` in D4RL files).

@@ -19,6 +19,7 @@ const LONGEST: u64 = 1 << 20;
 /// step_seconds = 0.05
 /// action_low = [-1, -1, -1]
 /// action_high = [1, 1, 1]
+/// observations = ["tip", "tip velocity"]
 /// features = [{ name = "tip", width = 3, kind = "position" }, { name = "tip velocity", width = 3, kind = "velocity" }]
 /// timeouts = "truncation"
 /// rewards = "of-action"
@@ -46,6 +47,10 @@ pub struct DataDescription {
     /// What the entries of the observation are, in order. Absent: one feature of kind `other`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<Feature>,
+    /// Which parts of the observation are read, in this order, of files that keep it in parts
+    /// ([`super::ReadOptions::observations`]). Absent: all that can be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub observations: Vec<String>,
     /// What time-outs mean. Absent: told by the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<TimeoutMeaning>,
@@ -88,7 +93,7 @@ impl DataDescription {
                 path: path.into(),
                 problem: format!(
                     "the description of the data cannot be read: line {}: {}; known keys are environment, \
-                     step_seconds, action_low, action_high, features, timeouts, rewards and [task]",
+                     step_seconds, action_low, action_high, features, observations, timeouts, rewards and [task]",
                     1 + before.matches('\n').count(),
                     error.message()
                 ),
@@ -116,6 +121,7 @@ impl DataDescription {
             action_low: self.action_low.or(other.action_low),
             action_high: self.action_high.or(other.action_high),
             features: if self.features.is_empty() { other.features } else { self.features },
+            observations: if self.observations.is_empty() { other.observations } else { self.observations },
             timeouts: self.timeouts.or(other.timeouts),
             rewards: self.rewards.or(other.rewards),
             task: self.task.or(other.task),
@@ -208,6 +214,7 @@ mod tests {
         action_low = [-2]
         action_high = [2]
         features = [{ name = "tip", width = 1, kind = "position" }, { name = "grip", width = 1 }]
+        observations = ["grip", "tip"]
         timeouts = "goal-switch"
         rewards = "of-observation"
         [task]

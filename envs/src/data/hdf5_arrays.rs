@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError};
+use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError, Group};
 
 use super::hdf5_storage::{StorageError, check_storage};
 use crate::EnvError;
@@ -67,6 +67,8 @@ pub(super) struct Arrays {
     limit: u64,
     plausible: u64,
     taken: u64,
+    /// The group in which keys are looked for, with its name; the top of the file where there is none.
+    place: Option<(Group, String)>,
 }
 
 impl Arrays {
@@ -79,7 +81,7 @@ impl Arrays {
         if declared > size {
             return Err(refuse(damaged(format!("{size} of {declared} bytes are there"))));
         }
-        Ok(Self { path: path.into(), file, size, limit: max_bytes, plausible, taken: 0 })
+        Ok(Self { path: path.into(), file, size, limit: max_bytes, plausible, taken: 0, place: None })
     }
 
     /// The file.
@@ -87,15 +89,52 @@ impl Arrays {
         &self.path
     }
 
-    /// Attributes of the whole file.
+    /// Attributes of the whole file, or of the group that was entered.
     pub fn attributes(&self) -> Result<HashMap<String, AttrValue>, EnvError> {
-        self.file.root().attrs().map_err(|e| self.error(format!("its attributes: {}", unread(&e))))
+        self.here()
+            .attrs()
+            .map_err(|e| self.error(format!("{}its attributes: {}", self.prefix(), unread(&e))))
+    }
+
+    /// Looks for keys in this group from now on; it is called `name` in messages.
+    pub fn enter(&mut self, group: Group, name: String) {
+        self.place = Some((group, name));
+    }
+
+    /// The group in which keys are looked for.
+    pub fn here(&self) -> Group {
+        self.place.as_ref().map_or_else(|| self.file.root(), |(group, _)| group.clone())
+    }
+
+    /// Names of the groups at the top; none of a file that is damaged there.
+    pub fn root_groups(&self) -> Vec<String> {
+        self.file.root().groups().unwrap_or_default()
+    }
+
+    /// What `read` returns, without that what it took of the memory stays taken: for arrays that are looked at and dropped.
+    pub fn lend<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let taken = self.taken;
+        let found = read(self);
+        self.taken = taken;
+        found
+    }
+
+    pub fn find(&self, key: &str) -> Result<hdf5_pure::Dataset, hdf5_pure::Error> {
+        match &self.place {
+            Some((group, _)) => group.dataset(key),
+            None => self.file.dataset(key),
+        }
+    }
+
+    /// What stands in front of a key in messages.
+    fn prefix(&self) -> String {
+        self.place.as_ref().map_or_else(String::new, |(_, name)| format!("{name}: "))
     }
 
     /// Whether something stands under this key; a damaged array does all the same, so that reading it reports
     /// the damage.
     pub fn has(&self, key: &str) -> Result<bool, EnvError> {
-        match self.file.dataset(key) {
+        match self.find(key) {
             Err(hdf5_pure::Error::Format(FormatError::PathNotFound(_)))
             | Err(hdf5_pure::Error::NotAGroup(_)) => Ok(false),
             Err(error @ hdf5_pure::Error::Format(FormatError::UnexpectedEof { .. })) => {
@@ -156,7 +195,7 @@ impl Arrays {
         if let Some(problem) = named {
             return Err(self.error(discrete(problem)));
         }
-        let whole = match self.file.dataset(key).map(|array| array.dtype()) {
+        let whole = match self.find(key).map(|array| array.dtype()) {
             Ok(Ok(kind)) => is_whole(&kind).then(|| kind.to_string()),
             _ => None,
         };
@@ -236,7 +275,7 @@ impl Arrays {
 
     /// Opens an array and takes the memory it will need from the budget, chunk buffers included.
     fn open_array(&mut self, key: &str) -> Result<(hdf5_pure::Dataset, Vec<u64>), EnvError> {
-        let array = match self.file.dataset(key) {
+        let array = match self.find(key) {
             Ok(array) => array,
             Err(hdf5_pure::Error::Format(FormatError::PathNotFound(_)))
             | Err(hdf5_pure::Error::NotAGroup(_)) => return Err(self.error(self.missing(key))),
@@ -271,23 +310,26 @@ impl Arrays {
     }
 
     /// Why a key that is needed may not be there.
-    fn missing(&self, key: &str) -> String {
-        let root = self.file.root();
+    pub fn missing(&self, key: &str) -> String {
+        let root = self.here();
         let (arrays, groups) = (root.datasets().unwrap_or_default(), root.groups().unwrap_or_default());
         if let Some(near) = arrays.iter().find(|name| name.eq_ignore_ascii_case(key)) {
             return format!("key `{key}` is missing; there is `{near}`: rename it");
         }
-        let joined = "join the episodes into arrays `observations`, `actions`, `rewards`, `terminals` and \
-                      `timeouts`, one row a step";
-        if groups.iter().any(|name| name.starts_with("episode_")) {
+        if let Some((_, name)) = &self.place {
             return format!(
-                "this is Minari's layout, one group per episode, which is not read yet: {joined}"
+                "{name}: key `{key}` is missing (links to other places and files are not supported by this reader): \
+                 write it, or leave this episode out"
             );
         }
-        if groups.iter().any(|name| name == "data") {
-            return format!(
-                "this is robomimic's layout, one group per demonstration, which is not read yet: {joined}"
-            );
+        let joined = "join the episodes into arrays `observations`, `actions`, `rewards`, `terminals` and \
+                      `timeouts`, one row a step";
+        for (layout, said) in [("Minari's", "episode_"), ("robomimic's", "data")] {
+            if groups.iter().any(|name| name.starts_with(said)) {
+                return format!(
+                    "this is {layout} layout, one group per episode, not D4RL's: read it with `read_data`"
+                );
+            }
         }
         let short = |name: String| name.chars().take(60).collect();
         let mut names: Vec<String> = arrays.into_iter().chain(groups).take(8).map(short).collect();
@@ -299,8 +341,8 @@ impl Arrays {
         )
     }
 
-    fn unread(&self, key: &str, error: &hdf5_pure::Error) -> EnvError {
-        self.error(format!("`{key}`: {}", unread(error)))
+    pub fn unread(&self, key: &str, error: &hdf5_pure::Error) -> EnvError {
+        self.error(format!("{}`{key}`: {}", self.prefix(), unread(error)))
     }
 
     pub fn error(&self, problem: String) -> EnvError {

@@ -1,43 +1,21 @@
 //! Reading data sets in D4RL's HDF5 layout.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use hdf5_pure::AttrValue;
 
-use super::hdf5_arrays::{Arrays, damaged};
-use super::recording::{FixedGoal, Stated, recognise};
+use super::following::mark_cuts;
+use super::hdf5_arrays::Arrays;
+use super::reader::{DataReader, ReadOptions, Source, read_as};
+use super::recording::{Stated, recognise};
 use super::{DataDescription, Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
 use crate::EnvError;
-
-/// Default of [`ReadOptions::max_bytes`]: 4 GiB, about ten times D4RL's largest maze file in memory.
-pub const DEFAULT_MAX_BYTES: u64 = 4 << 30;
-
-/// Settings of [`read_hdf5`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReadOptions {
-    /// Largest file, and largest sum of arrays, that is accepted; in bytes.
-    pub max_bytes: u64,
-    /// Environment of a file that does not name one (D4RL's own files do not).
-    pub env_id: Option<String>,
-    /// What time-outs mean, whatever the file says or looks like.
-    pub timeouts: Option<TimeoutMeaning>,
-    /// What rewards pay for, whatever the file says or looks like.
-    pub rewards: Option<RewardConvention>,
-    /// The goal of the environment, where all its episodes have the same: it helps to tell what rewards pay for.
-    pub goal: Option<FixedGoal>,
-}
-
-impl Default for ReadOptions {
-    fn default() -> Self {
-        Self { max_bytes: DEFAULT_MAX_BYTES, env_id: None, timeouts: None, rewards: None, goal: None }
-    }
-}
 
 /// Reads an HDF5 file in D4RL's layout, whoever wrote it.
 ///
 /// Needs `observations`, `actions`, and `terminals` or `timeouts`; takes `rewards`, `infos/goal` and `infos/qpos`
-/// with `infos/qvel` where they are. Vectors may have shape `[rows]` or `[rows, 1]`; numbers may be of any size
+/// with `infos/qvel` where they are. Where `next_observations` are, an episode also ends after each row whose next
+/// observation is not the one of the next row. Vectors may have shape `[rows]` or `[rows, 1]`; numbers may be of any size
 /// and kind, flags of any that hold 0 and 1. Other keys are ignored. The result has passed [`Dataset::check`].
 ///
 /// What time-outs and rewards mean is taken from `options`, else from the attributes `timeout_meaning`,
@@ -49,45 +27,24 @@ impl Default for ReadOptions {
 /// damaged, misses a key, holds a type or shape that cannot be trained on (discrete actions and images among
 /// them), is larger than allowed, or fails the check.
 pub fn read_hdf5(path: &Path, options: &ReadOptions) -> Result<Dataset, EnvError> {
-    let io = |source| EnvError::Io { path: path.into(), source };
-    let size = std::fs::metadata(path).map_err(io)?;
-    let refuse = |problem: String| Err(EnvError::Data { path: path.into(), problem });
-    if size.is_dir() {
-        return refuse("this is a folder; name an HDF5 file".into());
+    read_as(path, options, |_| Ok(&D4rl))
+}
+
+/// D4RL's layout in HDF5, and what is to be read where nothing else is recognised.
+pub(super) struct D4rl;
+
+impl DataReader for D4rl {
+    fn name(&self) -> &'static str {
+        "D4RL"
     }
-    // A pipe or a device has no end that could be known before it is read.
-    if !size.is_file() {
-        return refuse(
-            "this is a folder, a pipe or a device, and HDF5 is read from files: save it to one first".into(),
-        );
+
+    fn recognises(&self, source: &Source) -> bool {
+        source.is_hdf5()
     }
-    if size.len() == 0 {
-        return refuse("the file is empty; collect or copy it again".into());
+
+    fn read(&self, source: Source, options: &ReadOptions) -> Result<Dataset, EnvError> {
+        dataset(&mut source.into_arrays()?, options)
     }
-    if size.len() > options.max_bytes {
-        return refuse(format!(
-            "the file has {} bytes, more than the limit of {}; split it into smaller ones",
-            size.len(),
-            options.max_bytes
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(io)?;
-    if !hdf5_pure::is_hdf5_bytes(&bytes) {
-        return refuse("this is not an HDF5 file (no HDF5 signature); check the path".into());
-    }
-    // The parser meets arbitrary bytes here. Should it panic on some, that is a damaged file to us.
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        Arrays::open(path, bytes, options.max_bytes).and_then(|mut arrays| dataset(&mut arrays, options))
-    }));
-    let dataset = match read {
-        Ok(result) => result?,
-        Err(_) => return refuse(damaged("the HDF5 parser gave up")),
-    };
-    dataset.check().map_err(|error| match error {
-        EnvError::Data { problem, .. } => EnvError::Data { path: path.into(), problem },
-        other => other,
-    })?;
-    Ok(dataset)
 }
 
 fn dataset(arrays: &mut Arrays, options: &ReadOptions) -> Result<Dataset, EnvError> {
@@ -181,5 +138,16 @@ fn dataset(arrays: &mut Arrays, options: &ReadOptions) -> Result<Dataset, EnvErr
         goal: options.goal.clone(),
     };
     recognise(&mut dataset, &stated);
+    if dataset.metadata.timeouts == TimeoutMeaning::Truncation && arrays.has("next_observations")? {
+        let (next, width) = arrays.lend(|arrays| arrays.vectors("next_observations"))?;
+        if width != dataset.observation_dim || next.len() != dataset.observations.len() {
+            return Err(arrays.error(
+                "`next_observations` and `observations` have different shapes, so they do not belong together: write the \
+                 file again, or leave `next_observations` out"
+                    .into(),
+            ));
+        }
+        mark_cuts(&mut dataset, &next);
+    }
     Ok(dataset)
 }

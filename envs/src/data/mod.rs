@@ -22,9 +22,13 @@
 //! file's attribute `description`.
 //!
 //! [`read_npz`] and [`write_npz`] do the same for OGBench's files: `observations`, `actions`, `terminals`, `qpos` and
-//! `qvel`, with the episodes to validate with in a second file ([`validation_path`]). [`read_data`] reads either, told by
-//! what stands in the file. Where observations are late,
+//! `qvel`, with the episodes to validate with in a second file ([`validation_path`]). Where observations are late,
 //! [`Dataset::repair_stale_observations`] puts the true ones in their place.
+//!
+//! [`read_data`] reads these and the layouts of Minari, robomimic and LeRobot, told by what stands at the path: [`readers`]
+//! lists all. Where episodes come with one observation more than actions, that observation has a row of its own at
+//! the end of the episode, so that no transition is lost; the action in it is the one before once more, its reward is 0,
+//! and neither is trained on, as nothing follows them. What of a file was left out stands in [`DatasetMetadata::notes`].
 //!
 //! ```no_run
 //! use forethought_envs::data::{DataReport, ReadOptions, read_hdf5};
@@ -42,22 +46,36 @@
 mod anomalies;
 mod dataset;
 mod description;
+mod episodes;
 mod file;
+mod following;
 mod hdf5_arrays;
 mod hdf5_file;
+mod hdf5_groups;
 mod hdf5_storage;
 mod hdf5_write;
 mod inside;
 mod inverse;
+mod json_file;
+mod lerobot;
+mod lerobot_info;
+mod minari;
+mod minari_goal;
+mod minari_parquet;
 mod normalizer;
 mod npy;
 mod npz_archive;
 mod npz_file;
 mod npz_write;
+mod parquet_bounds;
+mod parquet_file;
+mod parts;
 mod positions;
+mod reader;
 mod recording;
 mod repair;
 mod report;
+mod robomimic;
 mod statistics;
 mod support;
 mod ways;
@@ -65,14 +83,15 @@ mod windows;
 
 pub use dataset::{Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
 pub use description::DataDescription;
-pub use file::{DataLayout, read_data, write_data};
-pub use hdf5_file::{DEFAULT_MAX_BYTES, ReadOptions, read_hdf5};
+pub use file::{DataLayout, write_data};
+pub use hdf5_file::read_hdf5;
 pub use hdf5_write::{WriteOptions, write_hdf5};
 pub use inside::check_inside;
 pub use inverse::InverseModel;
 pub use normalizer::{DatasetNormalizer, Normalizer, NormalizerKind};
 pub use npz_file::read_npz;
 pub use npz_write::{validation_path, write_npz};
+pub use reader::{DEFAULT_MAX_BYTES, DataReader, ReadOptions, Source, is_data_folder, read_data, readers};
 pub use recording::FixedGoal;
 pub use report::{DataReport, Finding, FindingKind, WindowCounts};
 pub use statistics::{ColumnStatistics, DatasetSummary};

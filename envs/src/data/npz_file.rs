@@ -1,11 +1,11 @@
 //! Reading data sets in OGBench's layout of numpy's `.npz` files.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::npy::{Array, NpyError};
-use super::npz_archive::{Archive, ArchiveError};
-use super::{Dataset, DatasetMetadata, ReadOptions, RewardConvention, SimulatorState};
+use super::npz_archive::{Archive, is_zip};
+use super::reader::{DataReader, ReadOptions, Source, read_as};
+use super::{Dataset, DatasetMetadata, RewardConvention, SimulatorState};
 use crate::EnvError;
 
 /// Reads an `.npz` file in OGBench's layout, whoever wrote it.
@@ -24,32 +24,31 @@ use crate::EnvError;
 /// of different lengths, is larger than allowed, or fails the check. Memory asked for stays within the limit, and within
 /// what a file of that size can hold.
 pub fn read_npz(path: &Path, options: &ReadOptions) -> Result<Dataset, EnvError> {
-    let io = |source| EnvError::Io { path: path.into(), source };
-    let refuse = |problem: String| EnvError::Data { path: path.into(), problem };
-    let found = std::fs::metadata(path).map_err(io)?;
-    if !found.is_file() {
-        return Err(refuse("this is a folder, a pipe or a device: name an .npz file".into()));
+    read_as(path, options, |_| Ok(&OgBench))
+}
+
+/// OGBench's layout in `.npz` files.
+pub(super) struct OgBench;
+
+impl DataReader for OgBench {
+    fn name(&self) -> &'static str {
+        "OGBench"
     }
-    if found.len() > options.max_bytes {
-        return Err(refuse(format!(
-            "the file has {} bytes, more than the limit of {}; split it into smaller ones",
-            found.len(),
-            options.max_bytes
-        )));
+
+    fn recognises(&self, source: &Source) -> bool {
+        is_zip(source.first_bytes())
     }
-    let bytes = std::fs::read(path).map_err(io)?;
-    // The parsers meet arbitrary bytes here. Should one panic on some, that is a damaged file to us.
-    let read = catch_unwind(AssertUnwindSafe(|| {
+
+    fn read(&self, source: Source, options: &ReadOptions) -> Result<Dataset, EnvError> {
+        let path = source.path();
+        let refuse = |problem: String| EnvError::Data { path: path.into(), problem };
+        if source.is_folder() {
+            return Err(refuse("this is a folder: name an .npz file".into()));
+        }
+        let bytes = std::fs::read(path).map_err(|source| EnvError::Io { path: path.into(), source })?;
         let archive = Archive::open(bytes).map_err(|error| refuse(error.to_string()))?;
         dataset(&mut Arrays { path, archive, left: options.max_bytes }, options)
-    }));
-    let gave_up = || refuse(ArchiveError::Damaged("the parser gave up".into()).to_string());
-    let dataset = read.map_err(|_| gave_up())??;
-    dataset.check().map_err(|error| match error {
-        EnvError::Data { problem, .. } => refuse(problem),
-        other => other,
-    })?;
-    Ok(dataset)
+    }
 }
 
 fn dataset(arrays: &mut Arrays<'_>, options: &ReadOptions) -> Result<Dataset, EnvError> {

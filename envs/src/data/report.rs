@@ -24,6 +24,8 @@ pub enum FindingKind {
     Assumed,
     /// Trajectories without a window.
     LeftOut,
+    /// What of a file was left out when it was read, or how it was read.
+    AsRead,
     /// Something that could not be learnt from the data beside the network.
     NotFitted,
 }
@@ -88,6 +90,15 @@ impl DataReport {
         // Arrays that do not belong together have neither trajectories nor anything to be measured.
         let broken = dataset.check().err();
         let trajectories = if broken.is_some() { Vec::new() } else { dataset.trajectories(true) };
+        let found = match broken {
+            None => super::anomalies::find(dataset, &trajectories),
+            Some(error) => vec![Finding {
+                kind: FindingKind::Inconsistent,
+                row: None,
+                count: 1,
+                message: error.to_string(),
+            }],
+        };
         let lengths = || trajectories.iter().map(super::Trajectory::len);
         Self {
             rows: dataset.len(),
@@ -98,15 +109,7 @@ impl DataReport {
             timeouts: dataset.metadata.timeouts,
             rewards: dataset.metadata.rewards,
             windows: None,
-            findings: match broken {
-                None => super::anomalies::find(dataset, &trajectories),
-                Some(error) => vec![Finding {
-                    kind: FindingKind::Inconsistent,
-                    row: None,
-                    count: 1,
-                    message: error.to_string(),
-                }],
-            },
+            findings: dataset.metadata.notes.iter().map(|note| as_read(note)).chain(found).collect(),
         }
     }
 
@@ -154,9 +157,16 @@ impl DataReport {
             lines.push(line);
         }
         lines.extend(self.findings.iter().map(|finding| match finding.kind {
-            FindingKind::Assumed | FindingKind::NotFitted => format!("note: {}", finding.message),
+            FindingKind::Assumed | FindingKind::AsRead | FindingKind::NotFitted => {
+                format!("note: {}", finding.message)
+            }
             _ => format!("warning: {}", finding.message),
         }));
         lines
     }
+}
+
+/// A reader's note as a finding.
+fn as_read(note: &str) -> Finding {
+    Finding { kind: FindingKind::AsRead, row: None, count: 1, message: note.to_owned() }
 }

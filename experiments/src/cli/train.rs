@@ -25,8 +25,9 @@ pub struct TrainArgs {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Data file: HDF5 in D4RL's layout or .npz in OGBench's, told by its content. Default: the one that `collect` makes
-    #[arg(long, value_name = "FILE")]
+    /// Data: a file or folder of D4RL's, OGBench's, Minari's, robomimic's or LeRobot's, told by its content. Default: the
+    /// file that `collect` makes
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// What the data are (TOML): features, action bounds, seconds per step, task. Default: DATA.toml beside
     /// the data file, where there is one.

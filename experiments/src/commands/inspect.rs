@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use forethought_envs::data::{DataReport, Finding, FindingKind, ReadOptions, TimeoutMeaning, read_data};
+use forethought_envs::data::{
+    DataReport, Finding, FindingKind, ReadOptions, TimeoutMeaning, is_data_folder, read_data,
+};
 use forethought_envs::printable;
 use forethought_planner::checkpoint;
 use serde_json::json;
@@ -26,6 +28,9 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
             "{} does not exist: name a checkpoint folder, a training run, a data file or a configuration",
             path.display()
         )));
+    }
+    if is_data_folder(path) {
+        return data_file(path, args.json);
     }
     if path.is_dir() {
         return checkpoint_folder(path, args.json);

@@ -13,7 +13,7 @@ use crate::{resolve, shipped};
 
 /// Data ready to train on.
 pub struct Source {
-    /// The data file.
+    /// The data file or folder.
     pub path: PathBuf,
     /// What the run is called: the environment, or the data file where no registered environment is meant.
     pub name: String,
@@ -76,6 +76,7 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
         timeouts: said.timeouts,
         rewards: said.rewards,
         goal,
+        observations: (!said.observations.is_empty()).then(|| said.observations.clone()),
         ..ReadOptions::default()
     };
     let mut dataset = read_data(&path, &options)?;

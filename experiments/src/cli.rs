@@ -1,5 +1,6 @@
 //! What the user typed.
 
+mod data;
 mod eval;
 mod serve;
 mod speed;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 use crate::placed::Ends;
 
 pub use self::zenoh::ZenohArgs;
+pub use data::{ConvertArgs, DataCommand, DataFile, PlotArgs as DataPlotArgs, ValidateArgs};
 pub use eval::{EvalArgs, ReplayArgs, ReportArgs};
 pub use serve::ServeArgs;
 pub use speed::{PeakMemoryArgs, SpeedArgs};
@@ -132,6 +134,9 @@ pub enum Command {
                       forethought speed --python torch-venv/bin/python"
     )]
     Speed(SpeedArgs),
+    /// Look at data, whoever made them, hold them against what is sound, and write them in another layout.
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Show what a checkpoint, a data file or a configuration holds.
     #[command(after_help = "Example: forethought inspect data/maze2d-umaze-v1.hdf5")]
     Inspect(InspectArgs),

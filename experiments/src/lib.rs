@@ -7,6 +7,7 @@ pub mod cli;
 pub mod commands;
 pub mod configuration;
 pub mod console;
+mod described;
 pub mod device;
 mod document;
 #[cfg(feature = "zenoh")]

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use forethought_envs::data::{
-    DataReport, Finding, FindingKind, ReadOptions, TimeoutMeaning, is_data_folder, read_data,
-};
+use forethought_envs::data::is_data_folder;
 use forethought_envs::printable;
 use forethought_planner::checkpoint;
 use serde_json::json;
@@ -15,7 +13,6 @@ use crate::console;
 use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::settings::{self, Layer};
-use crate::table::{Table, numbers, words};
 
 /// Carries out the command.
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
@@ -30,7 +27,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
         )));
     }
     if is_data_folder(path) {
-        return data_file(path, args.json);
+        return super::data::inspect(path, None, args.json);
     }
     if path.is_dir() {
         return checkpoint_folder(path, args.json);
@@ -45,7 +42,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
             }
             Ok(())
         }
-        _ => data_file(path, args.json),
+        _ => super::data::inspect(path, None, args.json),
     }
 }
 
@@ -95,67 +92,5 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
     ))?;
     console::line(format_args!("written by   {} {}", env!("CARGO_PKG_NAME"), manifest.code_version))?;
     console::line(format_args!("weights      SHA-256 {}", loaded.hash))?;
-    Ok(())
-}
-
-fn data_file(path: &Path, as_json: bool) -> Result<(), Failure> {
-    let mut dataset = read_data(path, &ReadOptions::default())?;
-    let summary = dataset.summary();
-    // The columns are the file's own, the report is of what training makes of them.
-    let put_back = dataset.repair_stale_observations();
-    let mut report = DataReport::of(&dataset);
-    match put_back {
-        Ok(count) => report.put_back = count,
-        Err(error) => report.findings.push(Finding {
-            kind: FindingKind::Inconsistent,
-            row: None,
-            count: 1,
-            message: error.to_string(),
-        }),
-    }
-    if as_json {
-        console::json(&json!({
-            "path": console::shown(path), "metadata": dataset.metadata, "summary": summary, "report": report,
-        }))?;
-        return Ok(());
-    }
-    console::line(format_args!(
-        "{}: {} rows of {}, {} terminals, {} time-outs ({})\n",
-        path.display(),
-        summary.rows,
-        match summary.env_id.as_str() {
-            "" => "an environment without a name".to_owned(),
-            id => printable(id).to_string(),
-        },
-        summary.terminals,
-        summary.timeouts,
-        match dataset.metadata.timeouts {
-            TimeoutMeaning::Truncation => "ends of episodes",
-            TimeoutMeaning::GoalSwitch => "the goal changed, the run went on",
-        }
-    ))?;
-    let mut table = Table::new([
-        words("column"),
-        numbers("mean"),
-        numbers("deviation"),
-        numbers("smallest"),
-        numbers("largest"),
-    ]);
-    let columns = summary.observations.iter().enumerate().map(|(i, c)| (format!("observation {i}"), c));
-    let columns = columns.chain(summary.actions.iter().enumerate().map(|(i, c)| (format!("action {i}"), c)));
-    for (name, c) in columns.chain([("reward".to_owned(), &summary.reward)]) {
-        table.row([
-            name,
-            format!("{:.4}", c.mean),
-            format!("{:.4}", c.std),
-            format!("{:.4}", c.min),
-            format!("{:.4}", c.max),
-        ]);
-    }
-    console::print(&table)?;
-    console::line("")?;
-    for line in report.lines() {
-        console::line(format_args!("{line}"))?;
-    }
     Ok(())
 }

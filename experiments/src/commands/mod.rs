@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod collect;
+mod data;
 mod envs;
 mod eval;
 mod inspect;
@@ -34,6 +35,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(&args),
         Command::Zenoh(args) => self::zenoh::run(&args),
         Command::Speed(args) => speed::run(&args),
+        Command::Data(command) => data::run(&command),
         Command::Inspect(args) => inspect::run(&args),
         Command::Envs(args) => envs::run(&args),
         Command::Settings(args) => settings::run(&args),

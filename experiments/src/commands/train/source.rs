@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use forethought_envs::data::{DataDescription, Dataset, FixedGoal, ReadOptions, check_inside, read_data};
+use forethought_envs::data::{Dataset, FixedGoal, ReadOptions, check_inside, read_data};
 use forethought_envs::{EnvError, EnvSpec, Start, TaskConfig, TaskKind, make};
 use forethought_planner::PlannerError;
 
 use crate::cli::TrainArgs;
 use crate::configuration::Configuration;
 use crate::failure::Failure;
-use crate::{resolve, shipped};
+use crate::{described, resolve, shipped};
 
 /// Data ready to train on.
 pub struct Source {
@@ -70,15 +70,9 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
         };
         return Err(Failure::broken(format!("no data file at {}: {remedy}", path.display())));
     }
-    let (said_in, said) = description(args, &path)?;
-    let options = ReadOptions {
-        env_id: said.environment.clone().or_else(|| typed.clone()),
-        timeouts: said.timeouts,
-        rewards: said.rewards,
-        goal,
-        observations: (!said.observations.is_empty()).then(|| said.observations.clone()),
-        ..ReadOptions::default()
-    };
+    let (said_in, said) = described::description(args.describe.as_deref(), &path)?;
+    let asked = described::options(&said);
+    let options = ReadOptions { env_id: asked.env_id.clone().or_else(|| typed.clone()), goal, ..asked };
     let mut dataset = read_data(&path, &options)?;
     let put_back = dataset.repair_stale_observations().map_err(|error| naming(&path, error))?;
     let own_name = said.environment.clone().unwrap_or_else(|| dataset.env_id.clone());
@@ -110,18 +104,6 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
     // Returns are planned with rewards, or not at all.
     configuration.model.reward |= task.kind == TaskKind::Return;
     Ok(Source { path, name: stem, spec, dataset, put_back, task, configuration })
-}
-
-/// Where a description of the data stands outside of them, and what it says.
-fn description(args: &TrainArgs, data: &Path) -> Result<(Option<PathBuf>, DataDescription), Failure> {
-    let beside = DataDescription::beside(data);
-    let path = match &args.describe {
-        Some(path) => path.clone(),
-        None if beside.is_file() => beside,
-        None => return Ok((None, DataDescription::default())),
-    };
-    let said = DataDescription::read(&path)?;
-    Ok((Some(path), said))
 }
 
 /// Refuses data of another environment.

@@ -86,6 +86,8 @@ fn episodes_are_told_in_numbers_and_drawn() {
     let output = home.run(["data", "plot", "a.hdf5", "--columns", "0,7", "--out", "c.svg"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("column 7"), "{}", text(&output.stderr));
+    let output = home.run(["data", "plot", "a.hdf5", "--columns", "0", "--out", "c.svg"]);
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("--columns 0,1"));
 }
 
 #[test]

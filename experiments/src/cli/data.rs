@@ -78,7 +78,7 @@ pub struct PlotArgs {
     pub data: DataFile,
     /// Two columns of the observation, for x and y. Default: the first two of the first position, or else the first two that
     /// change.
-    #[arg(long, value_name = "X,Y", value_delimiter = ',', num_args = 2)]
+    #[arg(long, value_name = "X,Y", value_delimiter = ',')]
     pub columns: Vec<usize>,
     /// Picture to write (SVG). Default: DATA.svg in the folder that the command runs in.
     #[arg(long, value_name = "FILE")]

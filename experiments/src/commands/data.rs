@@ -152,6 +152,7 @@ fn outside_of_bounds(dataset: &Dataset) -> Option<Finding> {
 
 fn convert(args: &ConvertArgs) -> Result<(), Failure> {
     let write = WriteOptions { overwrite: args.force, ..WriteOptions::default() };
+    unless_there(&args.out, args.force)?;
     write.check(&args.out)?;
     let dataset = read(&args.data.path, args.data.describe.as_deref())?;
     write_data(&dataset, &args.out, write)?;
@@ -164,6 +165,17 @@ fn convert(args: &ConvertArgs) -> Result<(), Failure> {
     }
     let rows = dataset.len();
     Ok(console::line(format_args!("{rows} rows of {} in {}", args.data.path.display(), args.out.display()))?)
+}
+
+/// Refuses to replace a file that nobody said is to be replaced.
+fn unless_there(out: &Path, force: bool) -> Result<(), Failure> {
+    if out.exists() && !force {
+        let out = out.display();
+        return Err(Failure::broken(format!(
+            "{out} exists already: name another file, or replace it with --force"
+        )));
+    }
+    Ok(())
 }
 
 /// Lengths and returns of a data set's episodes.
@@ -263,12 +275,7 @@ fn plot(args: &DataPlotArgs) -> Result<(), Failure> {
     let path = &args.data.path;
     let stem = path.file_stem().map_or_else(|| "data".into(), |stem| stem.to_string_lossy().into_owned());
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{stem}.svg")));
-    if out.exists() && !args.force {
-        return Err(Failure::broken(format!(
-            "{} exists already: name another file with --out, or replace it with --force",
-            out.display()
-        )));
-    }
+    unless_there(&out, args.force)?;
     let dataset = read(path, args.data.describe.as_deref())?;
     let summary = dataset.summary();
     let [x, y] = shown_columns(&dataset, &summary, &args.columns)?;
@@ -299,8 +306,15 @@ fn shown_columns(
             "--columns names column {column}, and observations have {width}: they are counted from 0"
         )));
     }
-    if let [x, y] = asked {
-        return Ok([*x, *y]);
+    match asked {
+        [] => {}
+        [x, y] => return Ok([*x, *y]),
+        others => {
+            let given = others.len();
+            return Err(Failure::refused(format!(
+                "--columns takes two, such as --columns 0,1; {given} were given"
+            )));
+        }
     }
     let known = make(&dataset.env_id).ok().map(|env| env.spec().features.clone());
     let features = known.unwrap_or_else(|| dataset.metadata.description.features.clone());

@@ -106,3 +106,33 @@ fn what_cannot_be_read_is_refused_by_every_command() {
         assert!(!home.path("y.npz").exists() && !home.path("x.svg").exists(), "nothing is written");
     }
 }
+
+#[test]
+fn sequences_are_as_long_as_the_episodes_of_the_data() {
+    let home = Home::new();
+    // 30 episodes of 12 rows, and four of 5.
+    write(&home.path("a.hdf5"), |dataset| {
+        dataset.timeouts.fill(false);
+        (0..30)
+            .map(|i| 12 * i + 11)
+            .chain((0..4).map(|i| 364 + 5 * i))
+            .for_each(|row| dataset.timeouts[row] = true);
+        dataset.timeouts[399] = true;
+    });
+    let small =
+        ["--set", "train.steps=1", "--set", "model.network.width=8", "--set", "model.network.layers=1"];
+    let run = |more: &[&str]| {
+        let all = ["train", "--data", "a.hdf5", "--set", "train.shards=1"].iter().chain(&small).chain(more);
+        let output = home.run(all);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    let told = run(&["--out", "proposed"]);
+    assert!(told.contains("sequences of 11 chunks of 1 frames") && told.contains("12 rows"), "{told}");
+    let said = std::fs::read_to_string(home.path("proposed/config.toml")).unwrap();
+    assert!(said.contains("chunks = 11") && said.contains("frames_per_token = 1"), "{said}");
+    // What was asked for is what is done, and nothing is said to have been proposed.
+    let told = run(&["--out", "asked", "--set", "model.chunks=3", "--set", "model.frames_per_token=2"]);
+    let said = std::fs::read_to_string(home.path("asked/config.toml")).unwrap();
+    assert!(said.contains("chunks = 3") && !told.contains("sequences of"), "{told}");
+}

@@ -140,6 +140,9 @@ fn describe(source: &source::Source, report: &DataReport) {
     for line in report.lines() {
         console::note(format_args!("             {line}"));
     }
+    if let Some(shape) = source.proposed.filter(|shape| shape.is_of(&source.configuration.model)) {
+        console::note(format_args!("             {shape}"));
+    }
 }
 
 /// Steps of a run's latest checkpoint, none where there is no run; `None` where it cannot be read, which the trainer says.

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use forethought_envs::data::{Dataset, FixedGoal, ReadOptions, check_inside, read_data};
 use forethought_envs::{EnvError, EnvSpec, Start, TaskConfig, TaskKind, make};
-use forethought_planner::PlannerError;
+use forethought_planner::{ModelConfig, PlannerError};
 
 use crate::cli::TrainArgs;
 use crate::configuration::Configuration;
 use crate::failure::Failure;
+use crate::settings::Layer;
 use crate::{described, resolve, shipped};
 
 /// Data ready to train on.
@@ -27,6 +28,55 @@ pub struct Source {
     pub task: TaskConfig,
     /// Settings.
     pub configuration: Configuration,
+    /// The shape of sequences that the data suggest, where nobody has made settings for them.
+    pub proposed: Option<Shape>,
+}
+
+/// How a sequence is cut, by how long episodes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    frames_per_token: usize,
+    chunks: usize,
+    /// Rows of the median episode.
+    median: usize,
+}
+
+impl Shape {
+    /// Whether a model has it.
+    pub fn is_of(&self, model: &ModelConfig) -> bool {
+        (self.frames_per_token, self.chunks) == (model.frames_per_token, model.chunks)
+    }
+
+    fn layer(&self) -> Layer {
+        let Self { frames_per_token, chunks, .. } = self;
+        let text = format!("[model]\nframes_per_token = {frames_per_token}\nchunks = {chunks}\n");
+        Layer { name: "the shape that the data suggest".into(), text }
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { frames_per_token, chunks, median } = self;
+        write!(
+            f,
+            "sequences of {chunks} chunks of {frames_per_token} frames, as half of the episodes have {median} rows or fewer; others by \
+             model.chunks and model.frames_per_token"
+        )
+    }
+}
+
+/// A sequence as long as the median episode, in 16 chunks of at most 10 frames, as elsewhere; of short episodes, chunks so short
+/// that nine in ten hold one. None where there are no episodes.
+fn shape(dataset: &Dataset) -> Option<Shape> {
+    let usual = ModelConfig::default();
+    // The last row of an episode is what the last action led to.
+    let mut frames: Vec<usize> =
+        dataset.trajectories(true).iter().map(|run| run.len().saturating_sub(1)).filter(|f| *f > 0).collect();
+    frames.sort_unstable();
+    let (median, tenth) = (*frames.get(frames.len() / 2)?, *frames.get(frames.len() / 10)?);
+    let frames_per_token = median.div_ceil(usual.chunks).min(usual.frames_per_token).clamp(1, tenth);
+    let chunks = median.div_ceil(frames_per_token).min(usual.chunks);
+    Some(Shape { frames_per_token, chunks, median: median + 1 })
 }
 
 /// Opens the data that were asked for. A registered environment may be named by the user or by the file; any other
@@ -93,17 +143,19 @@ pub fn open(args: &TrainArgs) -> Result<Source, Failure> {
         let task = task.condition().map_or_else(TaskConfig::default, |condition| {
             TaskConfig::goal(condition.entries, task.tolerance())
         });
-        return Ok(Source { path, name: id, spec, dataset, put_back, task, configuration });
+        return Ok(Source { path, name: id, spec, dataset, put_back, task, configuration, proposed: None });
     }
     let stem = path.file_stem().map_or_else(|| "data".into(), |stem| stem.to_string_lossy().into_owned());
     let said = said.or(&dataset.metadata.description);
     let id = if own_name.is_empty() { &stem } else { &own_name };
     let spec = said.spec(id, &dataset).map_err(|error| naming(said_in.as_deref().unwrap_or(&path), error))?;
-    let mut configuration = configuration(&spec.id)?;
+    let proposed = shape(&dataset);
+    let base = shipped::configuration(&spec.id).or_else(|| proposed.as_ref().map(Shape::layer));
+    let mut configuration = resolve::configuration(&spec.id, base, args.config.as_deref(), &args.overrides)?;
     let task = said.task.unwrap_or_default();
     // Returns are planned with rewards, or not at all.
     configuration.model.reward |= task.kind == TaskKind::Return;
-    Ok(Source { path, name: stem, spec, dataset, put_back, task, configuration })
+    Ok(Source { path, name: stem, spec, dataset, put_back, task, configuration, proposed })
 }
 
 /// Refuses data of another environment.

@@ -1,5 +1,7 @@
 //! `forethought data`: looking at data, holding them against what is sound, drawing and converting them.
 
+// What trains on maze data and plans is for the other tests.
+#[allow(dead_code)]
 mod program;
 
 use std::path::Path;

@@ -37,12 +37,12 @@ pub fn inspect(path: &Path, describe: Option<&Path>, as_json: bool) -> Result<()
     let summary = dataset.summary();
     let report = report(&mut dataset);
     if as_json {
-        return Ok(console::json(&json!({
+        return console::json(&json!({
             "path": console::shown(path), "metadata": dataset.metadata, "summary": summary, "report": report,
-        }))?);
+        }));
     }
     console::line(format_args!("{}: {}\n", path.display(), headline(&dataset, &summary)))?;
-    console::print(&columns(&summary))?;
+    console::print(columns(&summary))?;
     console::line("")?;
     for line in report.lines() {
         console::line(format_args!("{line}"))?;
@@ -93,7 +93,7 @@ fn validate(args: &ValidateArgs) -> Result<(), Failure> {
     match wrong.len() {
         0 if !args.json => {
             let rows = dataset.len();
-            Ok(console::line(format_args!("{}: nothing looks wrong in {rows} rows", path.display()))?)
+            console::line(format_args!("{}: nothing looks wrong in {rows} rows", path.display()))
         }
         0 => Ok(()),
         1 => Err(Failure::broken(format!("one thing looks wrong in {}", path.display()))),
@@ -164,7 +164,7 @@ fn convert(args: &ConvertArgs) -> Result<(), Failure> {
         );
     }
     let rows = dataset.len();
-    Ok(console::line(format_args!("{rows} rows of {} in {}", args.data.path.display(), args.out.display()))?)
+    console::line(format_args!("{rows} rows of {} in {}", args.data.path.display(), args.out.display()))
 }
 
 /// Refuses to replace a file that nobody said is to be replaced.
@@ -215,13 +215,13 @@ fn stats(data: &DataFile, as_json: bool) -> Result<(), Failure> {
         let named = |values: &[f64]| -> serde_json::Map<String, serde_json::Value> {
             TOLD.iter().zip(values).map(|((name, _), value)| ((*name).to_owned(), json!(value))).collect()
         };
-        return Ok(console::json(&json!({
+        return console::json(&json!({
             "path": console::shown(&data.path), "summary": summary, "episodes": episodes.lengths.len(),
             "lengths": named(&lengths), "returns": named(&returns),
-        }))?);
+        }));
     }
     console::line(format_args!("{}: {}\n", data.path.display(), headline(&dataset, &summary)))?;
-    console::print(&columns(&summary))?;
+    console::print(columns(&summary))?;
     console::line("")?;
     let names = std::iter::once(words("of an episode")).chain(TOLD.iter().map(|(name, _)| numbers(name)));
     let mut table = Table::new(names.collect::<Vec<_>>());
@@ -229,7 +229,7 @@ fn stats(data: &DataFile, as_json: bool) -> Result<(), Failure> {
         let cells = values.iter().map(|value| format!("{value:.decimals$}"));
         table.row(std::iter::once(name.to_owned()).chain(cells).collect::<Vec<_>>());
     }
-    Ok(console::print(&table)?)
+    console::print(&table)
 }
 
 fn headline(dataset: &Dataset, summary: &DatasetSummary) -> String {
@@ -291,7 +291,7 @@ fn plot(args: &DataPlotArgs) -> Result<(), Failure> {
     let title = printable(&stem).to_string();
     let picture = coverage(&title, &headline(&dataset, &summary), &visits, &histograms);
     output::write_whole(&out, picture.text.as_bytes())?;
-    Ok(console::line(format_args!("drawn in {}", out.display()))?)
+    console::line(format_args!("drawn in {}", out.display()))
 }
 
 /// The columns of the map: those that were asked for, the first two of the first position, or the first two that change.

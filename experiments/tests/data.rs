@@ -1,4 +1,5 @@
 //! `forethought data`: looking at data, holding them against what is sound, drawing and converting them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 // What trains on maze data and plans is for the other tests.
 #[allow(dead_code)]

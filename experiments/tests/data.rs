@@ -49,6 +49,20 @@ fn data_are_held_against_bounds_and_environments() {
     let told = text(&output.stdout);
     assert!(output.status.code() == Some(1) && told.contains("row 31") && told.contains("bounds"), "{told}");
 
+    // One bound alone, and bounds that are not those of the actions.
+    std::fs::write(home.path("a.toml"), "action_high = [1.0]\n").unwrap();
+    assert!(text(&home.run(["data", "validate", "a.hdf5"]).stdout).contains("row 31"));
+    std::fs::write(home.path("a.toml"), "action_low = [-9.0, -9.0]\naction_high = [9.0, 9.0]\n").unwrap();
+    let output = home.run(["data", "validate", "a.hdf5"]);
+    assert!(output.status.code() == Some(1) && text(&output.stdout).contains("action_low has 2 numbers"));
+    // Widths that no array has.
+    let huge = format!("{{ name = \"x\", width = {}, kind = \"other\" }}", i64::MAX);
+    let position = "{ name = \"y\", width = 2, kind = \"position\" }";
+    std::fs::write(home.path("a.toml"), format!("features = [{huge}, {huge}, {huge}, {position}]\n"))
+        .unwrap();
+    assert_eq!(home.run(["data", "validate", "a.hdf5"]).status.code(), Some(1));
+    home.succeed(["data", "plot", "a.hdf5"]);
+
     let file = data().to_str().unwrap();
     let output = home.run(["data", "validate", file, "--environment", "maze2d-large"]);
     // A position that is free in the small maze is inside a wall of the large one.
@@ -62,7 +76,8 @@ fn data_are_held_against_bounds_and_environments() {
 fn converted_data_are_the_same_rows() {
     let home = Home::new();
     write(&home.path("a.hdf5"), |_| {});
-    home.succeed(["data", "convert", "a.hdf5", "b.npz"]);
+    let output = home.run(["data", "convert", "a.hdf5", "b.npz"]);
+    assert!(output.status.success() && text(&output.stderr).contains("rewards are left out"));
     let output = home.run(["data", "convert", "a.hdf5", "b.npz"]);
     assert!(!output.status.success() && text(&output.stderr).contains("--force"), "nothing is overwritten");
     home.succeed(["data", "convert", "b.npz", "c.hdf5"]);
@@ -125,7 +140,8 @@ fn sequences_are_as_long_as_the_episodes_of_the_data() {
     let small =
         ["--set", "train.steps=1", "--set", "model.network.width=8", "--set", "model.network.layers=1"];
     let run = |more: &[&str]| {
-        let all = ["train", "--data", "a.hdf5", "--set", "train.shards=1"].iter().chain(&small).chain(more);
+        let data: &[&str] = if more.contains(&"--data") { &[] } else { &["--data", "a.hdf5"] };
+        let all = ["train", "--set", "train.shards=1"].iter().chain(data).chain(&small).chain(more);
         let output = home.run(all);
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stderr)
@@ -134,6 +150,13 @@ fn sequences_are_as_long_as_the_episodes_of_the_data() {
     assert!(told.contains("sequences of 11 chunks of 1 frames") && told.contains("12 rows"), "{told}");
     let said = std::fs::read_to_string(home.path("proposed/config.toml")).unwrap();
     assert!(said.contains("chunks = 11") && said.contains("frames_per_token = 1"), "{said}");
+    // A stub among longer episodes decides nothing.
+    write(&home.path("b.hdf5"), |dataset| {
+        dataset.timeouts.fill(false);
+        [97, 195, 293, 391, 393, 399].iter().for_each(|row| dataset.timeouts[*row] = true);
+    });
+    let told = run(&["--data", "b.hdf5", "--out", "stub"]);
+    assert!(told.contains("sequences of 14 chunks of 7 frames"), "{told}");
     // What was asked for is what is done, and nothing is said to have been proposed.
     let told = run(&["--out", "asked", "--set", "model.chunks=3", "--set", "model.frames_per_token=2"]);
     let said = std::fs::read_to_string(home.path("asked/config.toml")).unwrap();

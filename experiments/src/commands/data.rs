@@ -79,6 +79,10 @@ fn validate(args: &ValidateArgs) -> Result<(), Failure> {
         let spec = make(&resolve::environment_id(typed)?)?.spec().clone();
         report.findings.extend(against(&dataset, &spec));
     }
+    let said = &dataset.metadata.description;
+    if let Some(error) = said.spec(&dataset.env_id, &dataset).err().filter(|_| !said.is_empty()) {
+        report.findings.push(inconsistent(error.to_string()));
+    }
     report.findings.extend(outside_of_bounds(&dataset));
     let wrong: Vec<&Finding> = report.findings.iter().filter(|finding| looks_wrong(finding.kind)).collect();
     if args.json {
@@ -133,12 +137,12 @@ fn outside_of_bounds(dataset: &Dataset) -> Option<Finding> {
     /// Bounds are rounded in files of 32 bits.
     const SLACK: f64 = 1e-5;
     let said = &dataset.metadata.description;
-    let (low, high) = (said.action_low.as_ref()?, said.action_high.as_ref()?);
+    let bound = |bounds: &Option<Vec<f64>>, column: usize| bounds.as_ref()?.get(column).copied();
     let outside = |row: &usize| {
-        let bounds = low.iter().zip(high);
-        dataset.action(*row).is_some_and(|action| {
-            let mut values = action.iter().map(|value| f64::from(*value)).zip(bounds);
-            values.any(|(value, (low, high))| value < low - SLACK || value > high + SLACK)
+        let action = dataset.action(*row).unwrap_or_default();
+        action.iter().map(|value| f64::from(*value)).enumerate().any(|(column, value)| {
+            bound(&said.action_low, column).is_some_and(|low| value < low - SLACK)
+                || bound(&said.action_high, column).is_some_and(|high| value > high + SLACK)
         })
     };
     let mut rows = (0..dataset.len()).filter(outside);
@@ -156,15 +160,28 @@ fn convert(args: &ConvertArgs) -> Result<(), Failure> {
     write.check(&args.out)?;
     let dataset = read(&args.data.path, args.data.describe.as_deref())?;
     write_data(&dataset, &args.out, write)?;
-    if DataLayout::of_name(&args.out) == DataLayout::Npz
-        && dataset.rewards.iter().any(|reward| *reward != 0.0)
-    {
-        console::note(
-            "the rewards are left out: OGBench's layout has no place for them; name a .hdf5 file to keep them",
-        );
+    tell_notes(&dataset);
+    if DataLayout::of_name(&args.out) == DataLayout::Npz {
+        let lost = [
+            (dataset.rewards.iter().any(|reward| *reward != 0.0), "rewards are left out"),
+            (dataset.goals.is_some(), "goals are left out"),
+            (dataset.terminals.contains(&true), "terminals become time-outs"),
+        ];
+        for (_, what) in lost.iter().filter(|(there, _)| *there) {
+            console::note(format_args!(
+                "{what}: OGBench's layout has no place for them; name a .hdf5 file to keep them"
+            ));
+        }
     }
     let rows = dataset.len();
     console::line(format_args!("{rows} rows of {} in {}", args.data.path.display(), args.out.display()))
+}
+
+/// What of the data was left out when they were read, or how it was read.
+fn tell_notes(dataset: &Dataset) {
+    for note in &dataset.metadata.notes {
+        console::note(format_args!("note: {}", printable(note)));
+    }
 }
 
 /// Refuses to replace a file that nobody said is to be replaced.
@@ -204,6 +221,7 @@ const TOLD: [(&str, f64); 5] =
 
 fn stats(data: &DataFile, as_json: bool) -> Result<(), Failure> {
     let dataset = read(&data.path, data.describe.as_deref())?;
+    tell_notes(&dataset);
     let (summary, episodes) = (dataset.summary(), Episodes::of(&dataset));
     let told = |values: &[f64]| -> Vec<f64> {
         let mut sorted = values.to_vec();
@@ -278,6 +296,7 @@ fn plot(args: &DataPlotArgs) -> Result<(), Failure> {
     unless_there(&out, args.force)?;
     let dataset = read(path, args.data.describe.as_deref())?;
     let summary = dataset.summary();
+    tell_notes(&dataset);
     let [x, y] = shown_columns(&dataset, &summary, &args.columns)?;
     let rows = dataset.observations.chunks_exact(dataset.observation_dim.max(1));
     let points = rows.map(|row| [x, y].map(|column| row.get(column).map_or(f64::NAN, |v| f64::from(*v))));
@@ -318,12 +337,12 @@ fn shown_columns(
     }
     let known = make(&dataset.env_id).ok().map(|env| env.spec().features.clone());
     let features = known.unwrap_or_else(|| dataset.metadata.description.features.clone());
-    let mut first = 0;
+    let mut first = 0_usize;
     for feature in &features {
-        if feature.kind == FeatureKind::Position && feature.width >= 2 && first + 2 <= width {
+        if feature.kind == FeatureKind::Position && feature.width >= 2 && first.saturating_add(2) <= width {
             return Ok([first, first + 1]);
         }
-        first += feature.width;
+        first = first.saturating_add(feature.width);
     }
     let changing = summary.observations.iter().enumerate().filter(|(_, column)| column.min < column.max);
     let mut changing = changing.map(|(column, _)| column);

@@ -37,7 +37,7 @@ pub struct Source {
 pub struct Shape {
     frames_per_token: usize,
     chunks: usize,
-    /// Rows of the median episode.
+    /// Rows of the episode that has half of all rows in episodes as short, or shorter.
     median: usize,
 }
 
@@ -59,21 +59,30 @@ impl std::fmt::Display for Shape {
         let Self { frames_per_token, chunks, median } = self;
         write!(
             f,
-            "sequences of {chunks} chunks of {frames_per_token} frames, as half of the episodes have {median} rows or fewer; others by \
+            "sequences of {chunks} chunks of {frames_per_token} frames, as half of the data are episodes of {median} rows or fewer; others by \
              model.chunks and model.frames_per_token"
         )
     }
 }
 
 /// A sequence as long as the median episode, in 16 chunks of at most 10 frames, as elsewhere; of short episodes, chunks so short
-/// that nine in ten hold one. None where there are no episodes.
+/// that nine rows in ten lie in an episode that holds one. Episodes count by their rows, so that a stub or two decide nothing. None
+/// where there are no episodes.
 fn shape(dataset: &Dataset) -> Option<Shape> {
     let usual = ModelConfig::default();
     // The last row of an episode is what the last action led to.
     let mut frames: Vec<usize> =
         dataset.trajectories(true).iter().map(|run| run.len().saturating_sub(1)).filter(|f| *f > 0).collect();
     frames.sort_unstable();
-    let (median, tenth) = (*frames.get(frames.len() / 2)?, *frames.get(frames.len() / 10)?);
+    let all: usize = frames.iter().sum();
+    let length_at = |share: f64| {
+        let mut passed = 0_usize;
+        frames.iter().copied().find(|frames| {
+            passed = passed.saturating_add(*frames);
+            passed as f64 >= share * all as f64
+        })
+    };
+    let (median, tenth) = (length_at(0.5)?, length_at(0.1)?);
     let frames_per_token = median.div_ceil(usual.chunks).min(usual.frames_per_token).clamp(1, tenth);
     let chunks = median.div_ceil(frames_per_token).min(usual.chunks);
     Some(Shape { frames_per_token, chunks, median: median + 1 })

@@ -101,9 +101,18 @@ impl DataDescription {
         })
     }
 
-    /// Where the description of a data file lies when it lies beside it: the same name with the ending `toml`.
+    /// Where the description of data lies when it lies beside them: the name of the file with the ending `toml` in place of
+    /// its own, or the whole name of the folder and `.toml`.
     pub fn beside(data: &Path) -> PathBuf {
-        data.with_extension("toml")
+        match data.file_name() {
+            // What follows a dot in the name of a folder is no ending (`pusht_v2.0`).
+            Some(name) if data.is_dir() => {
+                let mut name = name.to_owned();
+                name.push(".toml");
+                data.with_file_name(name)
+            }
+            _ => data.with_extension("toml"),
+        }
     }
 
     /// Whether it says nothing.
@@ -246,6 +255,18 @@ mod tests {
         assert_eq!(parse(&text).unwrap(), said);
         let over = parse("step_seconds = 0.1").unwrap().or(&said);
         assert_eq!(over, DataDescription { step_seconds: Some(0.1), ..said });
+    }
+
+    #[test]
+    fn descriptions_lie_beside_files_and_folders() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("pusht_v2.0");
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!(DataDescription::beside(&folder), home.path().join("pusht_v2.0.toml"));
+        assert_eq!(
+            DataDescription::beside(&home.path().join("lift.v1.hdf5")),
+            home.path().join("lift.v1.toml")
+        );
     }
 
     #[test]

@@ -244,6 +244,23 @@ impl Arrays {
         Ok(values.into_iter().map(|value| value > 0.5).collect())
     }
 
+    /// One flag for each of so many steps; none where nothing stands under this key.
+    pub fn flags_of(&mut self, key: &str, steps: usize) -> Result<Vec<bool>, EnvError> {
+        if !self.has(key)? {
+            return Ok(Vec::new());
+        }
+        let flags = self.flags(key)?;
+        if flags.len() != steps {
+            // The last of them would be taken for the end of the episode.
+            return Err(self.error(format!(
+                "{}`{key}` has {} flags, and there are {steps} actions: store one flag an action, or leave this episode out",
+                self.prefix(),
+                flags.len()
+            )));
+        }
+        Ok(flags)
+    }
+
     fn one_per_row(&self, key: &str, shape: &[u64]) -> Result<(), EnvError> {
         match shape {
             [_] | [_, 1] => Ok(()),

@@ -6,6 +6,7 @@ use hdf5_pure::AttrValue;
 
 use super::following::mark_cuts;
 use super::hdf5_arrays::Arrays;
+use super::parts::NO_PARTS;
 use super::reader::{DataReader, ReadOptions, Source, read_as};
 use super::recording::{Stated, recognise};
 use super::{DataDescription, Dataset, DatasetMetadata, RewardConvention, SimulatorState, TimeoutMeaning};
@@ -25,7 +26,7 @@ use crate::EnvError;
 /// # Errors
 /// [`EnvError::Io`] when the file cannot be opened; [`EnvError::Data`] when it is not HDF5, is cut off or
 /// damaged, misses a key, holds a type or shape that cannot be trained on (discrete actions and images among
-/// them), is larger than allowed, or fails the check.
+/// them), is larger than allowed, is asked for parts of its observations, or fails the check.
 pub fn read_hdf5(path: &Path, options: &ReadOptions) -> Result<Dataset, EnvError> {
     read_as(path, options, |_| Ok(&D4rl))
 }
@@ -43,7 +44,11 @@ impl DataReader for D4rl {
     }
 
     fn read(&self, source: Source, options: &ReadOptions) -> Result<Dataset, EnvError> {
-        dataset(&mut source.into_arrays()?, options)
+        let mut arrays = source.into_arrays()?;
+        if options.observations.is_some() {
+            return Err(arrays.error(NO_PARTS.into()));
+        }
+        dataset(&mut arrays, options)
     }
 }
 

@@ -272,7 +272,14 @@ fn joined<T>(before: Option<Vec<T>>, more: Option<Vec<T>>, files: usize) -> Opti
     }
 }
 
-/// The Parquet files in the folders of a folder, in the order of their names, which is that of their frames.
+/// A name by its number: `file-1000` comes after `file-999`.
+fn by_number(path: &Path) -> (String, Option<u64>, PathBuf) {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let before = stem.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    (before.into(), stem[before.len()..].parse().ok(), path.into())
+}
+
+/// The Parquet files in the folders of a folder, in the order of their numbers, which is that of their frames.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, EnvError> {
     let refuse = |problem: &str| EnvError::Data { path: folder.into(), problem: problem.into() };
     let entries = |folder: &Path| -> Result<Vec<PathBuf>, EnvError> {
@@ -281,7 +288,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, EnvError> {
         for entry in std::fs::read_dir(folder).map_err(io)?.take(MOST_FILES) {
             found.push(entry.map_err(io)?.path());
         }
-        found.sort();
+        found.sort_by_cached_key(|path| by_number(path));
         Ok(found)
     };
     if !folder.is_dir() {
@@ -355,6 +362,23 @@ mod tests {
             notes.contains("2 frames are not 1/10 s") && notes.contains("1 frames before the last"),
             "{notes}"
         );
+    }
+
+    #[test]
+    fn files_come_in_the_order_of_their_numbers() {
+        let home = tempfile::tempdir().unwrap();
+        let wanted = [
+            "chunk-999/file-000.parquet",
+            "chunk-999/file-999.parquet",
+            "chunk-999/file-1000.parquet",
+            "chunk-1000/episode_000002.parquet",
+        ];
+        for name in wanted.iter().rev().chain(&["chunk-999/file-1.txt"]) {
+            let path = home.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        assert_eq!(files(home.path()).unwrap(), wanted.map(|name| home.path().join(name)));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What `meta/info.json` of a LeRobot data set says.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::parts::{Chosen, Part};
@@ -27,7 +29,78 @@ pub(super) struct Described {
     pub dtype: String,
     pub shape: Vec<u64>,
     #[serde(default)]
-    names: Value,
+    names: Names,
+}
+
+/// Names of the entries of a column.
+#[derive(Debug, Default, PartialEq)]
+enum Names {
+    /// None, or in a form that is not known.
+    #[default]
+    Unknown,
+    List(Vec<String>),
+    /// Lists under the names of groups of motors, in the order of the file, which is that of the entries.
+    Groups(Vec<(String, Names)>),
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NamesVisitor)
+    }
+}
+
+/// Takes names in the order of the file: serde_json's own objects are sorted by their keys.
+struct NamesVisitor;
+
+impl<'de> Visitor<'de> for NamesVisitor {
+    type Value = Names;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("names of entries")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Names, A::Error> {
+        let mut names = Some(Vec::new());
+        while let Some(item) = items.next_element::<Value>()? {
+            names = names.zip(item.as_str()).map(|(mut names, name)| {
+                names.push(name.to_owned());
+                names
+            });
+        }
+        Ok(names.map_or(Names::Unknown, Names::List))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Names, A::Error> {
+        let mut groups = Vec::new();
+        while let Some(pair) = pairs.next_entry::<String, Names>()? {
+            groups.push(pair);
+        }
+        Ok(Names::Groups(groups))
+    }
+
+    fn visit_unit<E>(self) -> Result<Names, E> {
+        Ok(Names::Unknown)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Names, E> {
+        Ok(Names::Unknown)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Names, E> {
+        Ok(Names::Unknown)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Names, E> {
+        Ok(Names::Unknown)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Names, E> {
+        Ok(Names::Unknown)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Names, E> {
+        Ok(Names::Unknown)
+    }
 }
 
 impl Described {
@@ -43,12 +116,13 @@ impl Described {
 
     /// Names of the entries: a list, or lists under the names of groups of motors.
     fn names(&self) -> Option<Vec<String>> {
-        let list = |value: &Value| -> Option<Vec<String>> {
-            value.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+        let list = |names: &Names| match names {
+            Names::List(names) => Some(names.clone()),
+            _ => None,
         };
         let names = match &self.names {
-            Value::Object(groups) => {
-                let lists: Option<Vec<Vec<String>>> = groups.values().map(list).collect();
+            Names::Groups(groups) => {
+                let lists: Option<Vec<Vec<String>>> = groups.iter().map(|(_, names)| list(names)).collect();
                 lists?.concat()
             }
             other => list(other)?,
@@ -146,6 +220,32 @@ mod tests {
         );
         assert!(chosen.note.unwrap().contains("`observation.images.top` (a video)"));
         assert_eq!(info.action_width(), 2);
+    }
+
+    #[test]
+    fn groups_of_names_come_in_the_order_of_the_file() {
+        let names = |text: &str| {
+            let info = info("{\"motors\": [\"a\", \"b\"]}", text);
+            info.features["observation.state"].names()
+        };
+        let two = names(r#"{"right_arm": ["x"], "left_arm": ["y"]}"#);
+        assert_eq!(two, Some(vec!["x".to_owned(), "y".to_owned()]));
+        // Of another form or number, they name nothing.
+        for other in [
+            r#"{"right_arm": ["x"], "left_arm": "y"}"#,
+            r#"{"right_arm": {"x": ["a"]}, "left_arm": ["y"]}"#,
+            r#"{"x": 0, "y": 1}"#,
+            r#"["x", 2]"#,
+            r#"["x"]"#,
+            "null",
+            "true",
+            "-1",
+            "2",
+            "0.5",
+            "\"x\"",
+        ] {
+            assert_eq!(names(other), None, "{other}");
+        }
     }
 
     #[test]

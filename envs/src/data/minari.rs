@@ -25,6 +25,7 @@ const FILE: &str = "main_data.hdf5";
 const METADATA: &str = "metadata.json";
 /// The observations of an episode: one array, or a group of some.
 pub(super) const OBSERVATIONS: &str = "observations";
+const ACTIONS_IN_PARTS: &str = "actions in parts are not supported: join them into one array `actions`";
 /// What one array by itself is called.
 pub(super) const ALONE: &str = "observation";
 
@@ -86,10 +87,13 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    /// Refuses choices.
+    /// Refuses choices, and actions in parts.
     fn check(&self) -> Result<(), String> {
         let space = self.inner(&self.action_space);
         match space.get("type").and_then(Value::as_str) {
+            Some(kind @ ("Dict" | "Tuple")) => {
+                Err(format!("its actions are of the space {kind}: {ACTIONS_IN_PARTS}"))
+            }
             Some(kind) if kind != "Box" => Err(format!(
                 "its actions are of the space {kind}: discrete actions are not supported, only quantities (one number per \
                  actuator, gymnasium's Box)"
@@ -225,16 +229,15 @@ fn read_hdf5(arrays: &mut Arrays, metadata: &Metadata, options: &ReadOptions) ->
         };
         let (actions, action_dim) = match arrays.parts("actions")? {
             Some(_) => {
-                return Err(arrays.error(
-                    "its actions are kept in parts, which is not supported: join them into one array `actions`".into(),
-                ));
+                return Err(arrays.error(format!("its actions are of several arrays: {ACTIONS_IN_PARTS}")));
             }
             None => arrays.actions("actions", &Default::default())?,
         };
+        let steps = actions.len() / action_dim.max(1);
         let rewards = if arrays.has("rewards")? { Some(arrays.column("rewards")?) } else { None };
         let mut flags = Vec::new();
         for key in ["terminations", "truncations"] {
-            flags.push(ending(&if arrays.has(key)? { arrays.flags(key)? } else { Vec::new() }));
+            flags.push(ending(&arrays.flags_of(key, steps)?));
         }
         let terminal = flags.first().is_some_and(|(last, _)| *last);
         early += flags.iter().map(|(_, before)| before).sum::<usize>();

@@ -10,7 +10,8 @@ use super::{Dataset, ReadOptions};
 use crate::EnvError;
 
 /// Reads `0/part-0.parquet`, `1/part-0.parquet`, ... under `home`. Where there is one observation more than actions, the
-/// package writes an action of zeros, no reward and no end beside it; these are dropped.
+/// package writes an action of zeros, no reward and no end beside it; these are dropped. A last row that holds anything
+/// else is a step like the others.
 pub(super) fn read_parquet(
     home: &Path,
     metadata: &Metadata,
@@ -26,7 +27,8 @@ pub(super) fn read_parquet(
     }
     let mut budget = Budget::new(options.max_bytes);
     let mut notes = Vec::new();
-    let (mut columns, mut episodes, mut early): (Option<Columns>, Option<Episodes>, usize) = (None, None, 0);
+    let (mut columns, mut episodes): (Option<Columns>, Option<Episodes>) = (None, None);
+    let (mut early, mut unpadded) = (0, 0);
     for path in files {
         let mut file = ParquetFile::open(&path, &mut budget)?;
         let columns = match &mut columns {
@@ -53,14 +55,13 @@ pub(super) fn read_parquet(
         let uneven = "its columns have different numbers of rows: download or copy it again";
         let observations = side_by_side(seen).ok_or_else(|| file.error(uneven.into()))?;
         let rows = observations.len() / columns.chosen.width().max(1);
-        let steps = rows.saturating_sub(1);
         let missing = |file: &ParquetFile, key: &str| {
             file.error(format!("column `{key}` is missing: download or copy it again"))
         };
         if file.is_whole("actions") {
             return Err(file.error(
                 "whole numbers are taken for choices, and discrete actions are not supported, only quantities (one \
-                 number per actuator)"
+                 number per actuator): if these are quantities, store them as float32"
                     .into(),
             ));
         }
@@ -69,19 +70,29 @@ pub(super) fn read_parquet(
         if actions.len() != rows * action_dim {
             return Err(file.error(uneven.into()));
         }
-        actions.truncate(steps * action_dim);
         let mut rewards = file.vectors("rewards", &mut budget)?.map(|(values, _)| values);
+        let mut flags = Vec::new();
+        for key in ["terminations", "truncations"] {
+            flags.push(file.flags(key, &mut budget)?.ok_or_else(|| missing(&file, key))?);
+        }
+        if flags.iter().map(Vec::len).chain(rewards.as_ref().map(Vec::len)).any(|found| found != rows) {
+            return Err(file.error(uneven.into()));
+        }
+        let last = rows.saturating_sub(1);
+        let paid =
+            rewards.as_ref().is_some_and(|rewards| rewards.iter().skip(last).any(|reward| *reward != 0.0));
+        let acted = actions.iter().skip(last * action_dim).any(|number| *number != 0.0);
+        let ended = flags.iter().any(|flags| flags.ends_with(&[true]));
+        let steps = if paid || acted || ended { rows } else { last };
+        unpadded += usize::from(steps > last);
+        actions.truncate(steps * action_dim);
         if let Some(rewards) = &mut rewards {
             rewards.truncate(steps);
         }
-        let mut terminal = false;
-        for key in ["terminations", "truncations"] {
-            let mut flags = file.flags(key, &mut budget)?.ok_or_else(|| missing(&file, key))?;
-            flags.truncate(steps);
-            let (last, before) = ending(&flags);
-            early += before;
-            terminal |= last && key == "terminations";
-        }
+        let flags = flags.iter().map(|flags| ending(flags.get(..steps).unwrap_or_default()));
+        let flags: Vec<(bool, usize)> = flags.collect();
+        early += flags.iter().map(|(_, before)| before).sum::<usize>();
+        let terminal = flags.first().is_some_and(|(last, _)| *last);
         let goal_dim = columns.goals.as_ref().map_or(0, |goals| goals.width);
         let dims = [columns.chosen.width(), action_dim];
         let episodes = episodes.get_or_insert_with(|| Episodes::new(dims, goal_dim));
@@ -91,6 +102,12 @@ pub(super) fn read_parquet(
     let (Some(columns), Some(episodes)) = (columns, episodes) else {
         return Err(refuse("the folder holds no episodes: collect or download it again".into()));
     };
+    if unpadded > 0 {
+        notes.push(format!(
+            "{unpadded} episodes have as many actions as observations, as their last rows hold an action, a reward or an \
+             end; what these led to is not known"
+        ));
+    }
     Ok(columns.finish(episodes, metadata, notes, early, options))
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::npy::{Array, NpyError};
 use super::npz_archive::{Archive, is_zip};
+use super::parts::NO_PARTS;
 use super::reader::{DataReader, ReadOptions, Source, read_as};
 use super::{Dataset, DatasetMetadata, RewardConvention, SimulatorState};
 use crate::EnvError;
@@ -15,13 +16,13 @@ use crate::EnvError;
 /// any common size and kind. Other arrays are ignored. The result has passed [`Dataset::check`].
 ///
 /// OGBench's `terminals` are where the clock cut an episode: they become time-outs of the result, none of whose rows is
-/// terminal. Of `options` all but the switch to mend them are used. Where observations are
-/// late (the teleport maze), [`Dataset::repair_stale_observations`] puts the true ones in their place.
+/// terminal. Of `options`, `goal` is not used, and `observations` are refused. Where observations are late (the teleport
+/// maze), [`Dataset::repair_stale_observations`] puts the true ones in their place.
 ///
 /// # Errors
 /// [`EnvError::Io`] when the file cannot be opened; [`EnvError::Data`] when it is no `.npz` file, is cut off or damaged,
 /// misses an array, holds a type or shape that cannot be trained on (discrete actions and images among them), has arrays
-/// of different lengths, is larger than allowed, or fails the check. Memory asked for stays within the limit, and within
+/// of different lengths, is larger than allowed, is asked for parts of its observations, or fails the check. Memory asked for stays within the limit, and within
 /// what a file of that size can hold.
 pub fn read_npz(path: &Path, options: &ReadOptions) -> Result<Dataset, EnvError> {
     read_as(path, options, |_| Ok(&OgBench))
@@ -47,6 +48,9 @@ impl DataReader for OgBench {
         }
         let bytes = std::fs::read(path).map_err(|source| EnvError::Io { path: path.into(), source })?;
         let archive = Archive::open(bytes).map_err(|error| refuse(error.to_string()))?;
+        if options.observations.is_some() {
+            return Err(refuse(NO_PARTS.into()));
+        }
         dataset(&mut Arrays { path, archive, left: options.max_bytes }, options)
     }
 }

@@ -179,7 +179,7 @@ impl ParquetFile {
             return Ok(None);
         };
         let declared = self.declared(at)?;
-        budget.take(declared.saturating_mul(4)).map_err(|problem| self.error(problem))?;
+        budget.take(declared.saturating_mul(size_of::<N>() as u64)).map_err(|problem| self.error(problem))?;
         self.read(at, None, number).map(Some)
     }
 
@@ -206,6 +206,7 @@ impl ParquetFile {
                 "column `{name}` holds {what}; numbers are expected, as float32 one list a row"
             ))
         })?;
+        let unsigned = is_unsigned(&column);
         let declared = self.declared(at)?;
         self.values = self.values.checked_sub(declared).ok_or_else(|| {
             self.error(damaged(format!(
@@ -223,6 +224,13 @@ impl ParquetFile {
             match reader {
                 ColumnReader::BoolColumnReader(of) => {
                     rows_of.read(of, most, |value| number(f64::from(u8::from(value))))
+                }
+                // Numbers without a sign are kept as those with one, of the same bits.
+                ColumnReader::Int32ColumnReader(of) if unsigned => {
+                    rows_of.read(of, most, |value| number(f64::from(value.cast_unsigned())))
+                }
+                ColumnReader::Int64ColumnReader(of) if unsigned => {
+                    rows_of.read(of, most, |value| number(value.cast_unsigned() as f64))
                 }
                 ColumnReader::Int32ColumnReader(of) => {
                     rows_of.read(of, most, |value| number(f64::from(value)))
@@ -355,6 +363,12 @@ fn numbers_in(column: &ColumnDescriptor) -> Result<(), String> {
         _ => false,
     };
     if plain { Ok(()) } else { Err(format!("{:?}, not plain numbers", column.physical_type())) }
+}
+
+fn is_unsigned(column: &ColumnDescriptor) -> bool {
+    use ConvertedType::{UINT_8, UINT_16, UINT_32, UINT_64};
+    matches!(column.logical_type_ref(), Some(LogicalType::Integer(kind)) if !kind.is_signed)
+        || matches!(column.converted_type(), UINT_8 | UINT_16 | UINT_32 | UINT_64)
 }
 
 fn damaged(detail: impl std::fmt::Display) -> String {

@@ -2,6 +2,10 @@
 
 use crate::{Feature, FeatureKind};
 
+/// Why no parts can be asked for of a layout that has none.
+pub(super) const NO_PARTS: &str = "this layout keeps one array of observations, and parts of them are asked for: leave \
+                                   `observations` out (in the TOML beside the data, or in the options)";
+
 /// Part of an observation as a file keeps it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Part {

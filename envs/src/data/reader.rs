@@ -38,7 +38,7 @@ pub struct ReadOptions {
     /// The goal of the environment, where all its episodes have the same: it helps to tell what rewards pay for.
     pub goal: Option<FixedGoal>,
     /// Which parts of the observation are read, in this order, where it is kept in parts (robomimic, Minari, LeRobot).
-    /// `None`: all that are one vector a row, in the order of their names.
+    /// `None`: all that are one vector a row, in the order of their names. Layouts of one array (D4RL, OGBench) refuse it.
     pub observations: Option<Vec<String>>,
 }
 

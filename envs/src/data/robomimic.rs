@@ -68,8 +68,7 @@ fn dataset(arrays: &mut Arrays, options: &ReadOptions) -> Result<Dataset, EnvErr
         let (observations, after) = observed(arrays, chosen, &name, steps)?;
         without_end += usize::from(!after);
         let rewards = if arrays.has("rewards")? { Some(arrays.column("rewards")?) } else { None };
-        let dones = if arrays.has("dones")? { arrays.flags("dones")? } else { Vec::new() };
-        let (terminal, before) = ending(&dones);
+        let (terminal, before) = ending(&arrays.flags_of("dones", steps)?);
         early += before;
         let episodes = episodes.get_or_insert_with(|| Episodes::new([chosen.width(), action_dim], 0));
         let episode = Episode { observations, actions, rewards, goals: None, terminal };

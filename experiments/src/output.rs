@@ -58,6 +58,14 @@ pub enum OutputError {
         /// The folder.
         path: PathBuf,
     },
+    /// A file that is not to be replaced.
+    #[error("{path} exists already: name another file{how}, or replace it with --force")]
+    Taken {
+        /// The file.
+        path: PathBuf,
+        /// By which option another is named.
+        how: &'static str,
+    },
     /// The path names a file.
     #[error("{path} is not a folder: choose another with --out")]
     NotAFolder {
@@ -262,6 +270,17 @@ impl Drop for OutputDir {
 /// Writes a file whole or not at all, see [`files::write_whole`].
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
     files::write_whole(path, bytes).map_err(|source| io_error(path, source))
+}
+
+/// Refuses a file that is there already and is not to be replaced; `how` says by which option another is named.
+///
+/// # Errors
+/// [`OutputError::Taken`].
+pub fn unless_there(path: &Path, force: bool, how: &'static str) -> Result<(), OutputError> {
+    match path.is_file() && !force {
+        true => Err(OutputError::Taken { path: path.to_owned(), how }),
+        false => Ok(()),
+    }
 }
 
 fn io_error(path: &Path, source: io::Error) -> OutputError {

@@ -1,6 +1,6 @@
 //! Whether data can come from the environment that is named.
 
-use super::Dataset;
+use super::{Dataset, Finding, FindingKind};
 use crate::{Area, EnvError, EnvSpec, scene};
 
 /// How far outside of its bounds an observation may lie, as a share of their distance: bounds are drawn round what
@@ -62,6 +62,33 @@ pub fn check_inside(dataset: &Dataset, spec: &EnvSpec) -> Result<(), EnvError> {
             spec.id
         ))),
     }
+}
+
+/// Actions that the environment `spec` would clip.
+pub fn actions_outside(dataset: &Dataset, spec: &EnvSpec) -> Option<Finding> {
+    let space = &spec.action;
+    // f32 rounds bounds, too.
+    let outside = |(action, (low, high)): (&f32, (&f64, &f64))| {
+        let (action, slack) = (f64::from(*action), 1e-6 * low.abs().max(high.abs()));
+        action < low - slack || action > high + slack
+    };
+    let rows = dataset.actions.chunks_exact(dataset.action_dim.max(1));
+    let bad = |row: &[f32]| row.iter().zip(space.low().iter().zip(space.high())).any(outside);
+    let mut found = rows.enumerate().filter(|(_, row)| bad(row)).map(|(row, _)| row);
+    let row = found.next()?;
+    let count = 1 + found.count();
+    Some(Finding {
+        kind: FindingKind::ActionOutside,
+        row: Some(row),
+        count,
+        message: format!(
+            "the actions of {count} rows, the first in row {row}, lie outside of the bounds {:?} to {:?} of `{}`: plans \
+             learn commands that are clipped; clip the data as the recording did, or give the right bounds",
+            space.low(),
+            space.high(),
+            spec.id
+        ),
+    })
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub use description::DataDescription;
 pub use file::{DataLayout, write_data};
 pub use hdf5_file::read_hdf5;
 pub use hdf5_write::{WriteOptions, write_hdf5};
-pub use inside::check_inside;
+pub use inside::{actions_outside, check_inside};
 pub use inverse::InverseModel;
 pub use normalizer::{DatasetNormalizer, Normalizer, NormalizerKind};
 pub use npz_file::read_npz;

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::CollectArgs;
 use crate::console;
 use crate::failure::Failure;
-use crate::{progress, resolve, shipped};
+use crate::{output, progress, resolve, shipped};
 
 pub fn run(args: &CollectArgs) -> Result<(), Failure> {
     let shared = &args.shared;
@@ -35,12 +35,7 @@ pub fn run(args: &CollectArgs) -> Result<(), Failure> {
     let beside = beside.then(|| validation_path(&path));
     let write = WriteOptions { overwrite: args.force, ..WriteOptions::default() };
     for path in [&path].into_iter().chain(&beside) {
-        if path.is_file() && !args.force {
-            return Err(Failure::broken(format!(
-                "{} exists already: name another file with --out, or replace it with --force",
-                path.display()
-            )));
-        }
+        output::unless_there(path, args.force, " with --out")?;
         write.check(path)?;
     }
     let seed = args.seed.unwrap_or(configuration.data.seed);

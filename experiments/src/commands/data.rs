@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use forethought_envs::data::{
     DataLayout, DataReport, Dataset, DatasetSummary, Finding, FindingKind, TimeoutMeaning, WriteOptions,
-    check_inside, read_data, write_data,
+    actions_outside, check_inside, read_data, write_data,
 };
 use forethought_envs::{EnvSpec, FeatureKind, make, printable};
 use serde_json::json;
@@ -80,10 +80,10 @@ fn validate(args: &ValidateArgs) -> Result<(), Failure> {
         report.findings.extend(against(&dataset, &spec));
     }
     let said = &dataset.metadata.description;
-    if let Some(error) = said.spec(&dataset.env_id, &dataset).err().filter(|_| !said.is_empty()) {
-        report.findings.push(inconsistent(error.to_string()));
-    }
-    report.findings.extend(outside_of_bounds(&dataset));
+    report.findings.extend(match said.spec(&path.display().to_string(), &dataset) {
+        Ok(spec) => actions_outside(&dataset, &spec),
+        Err(error) => Some(inconsistent(error.to_string())).filter(|_| !said.is_empty()),
+    });
     let wrong: Vec<&Finding> = report.findings.iter().filter(|finding| looks_wrong(finding.kind)).collect();
     if args.json {
         console::json(
@@ -132,31 +132,9 @@ fn against(dataset: &Dataset, spec: &EnvSpec) -> Option<Finding> {
     check_inside(dataset, spec).err().map(|error| inconsistent(error.to_string()))
 }
 
-/// Actions outside of the bounds that the data or their description state.
-fn outside_of_bounds(dataset: &Dataset) -> Option<Finding> {
-    /// Bounds are rounded in files of 32 bits.
-    const SLACK: f64 = 1e-5;
-    let said = &dataset.metadata.description;
-    let bound = |bounds: &Option<Vec<f64>>, column: usize| bounds.as_ref()?.get(column).copied();
-    let outside = |row: &usize| {
-        let action = dataset.action(*row).unwrap_or_default();
-        action.iter().map(|value| f64::from(*value)).enumerate().any(|(column, value)| {
-            bound(&said.action_low, column).is_some_and(|low| value < low - SLACK)
-                || bound(&said.action_high, column).is_some_and(|high| value > high + SLACK)
-        })
-    };
-    let mut rows = (0..dataset.len()).filter(outside);
-    let row = rows.next()?;
-    let count = 1 + rows.count();
-    let message = format!(
-        "{count} actions lie outside of their bounds, the first in row {row}: clip them, or state wider bounds (action_low, action_high)"
-    );
-    Some(Finding { kind: FindingKind::ActionOutside, row: Some(row), count, message })
-}
-
 fn convert(args: &ConvertArgs) -> Result<(), Failure> {
     let write = WriteOptions { overwrite: args.force, ..WriteOptions::default() };
-    unless_there(&args.out, args.force)?;
+    output::unless_there(&args.out, args.force, "")?;
     write.check(&args.out)?;
     let dataset = read(&args.data.path, args.data.describe.as_deref())?;
     write_data(&dataset, &args.out, write)?;
@@ -182,17 +160,6 @@ fn tell_notes(dataset: &Dataset) {
     for note in &dataset.metadata.notes {
         console::note(format_args!("note: {}", printable(note)));
     }
-}
-
-/// Refuses to replace a file that nobody said is to be replaced.
-fn unless_there(out: &Path, force: bool) -> Result<(), Failure> {
-    if out.exists() && !force {
-        let out = out.display();
-        return Err(Failure::broken(format!(
-            "{out} exists already: name another file, or replace it with --force"
-        )));
-    }
-    Ok(())
 }
 
 /// Lengths and returns of a data set's episodes.
@@ -293,7 +260,7 @@ fn plot(args: &DataPlotArgs) -> Result<(), Failure> {
     let path = &args.data.path;
     let stem = path.file_stem().map_or_else(|| "data".into(), |stem| stem.to_string_lossy().into_owned());
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{stem}.svg")));
-    unless_there(&out, args.force)?;
+    output::unless_there(&out, args.force, " with --out")?;
     let dataset = read(path, args.data.describe.as_deref())?;
     let summary = dataset.summary();
     tell_notes(&dataset);

@@ -1,7 +1,9 @@
 //! What a run is trained on, and which trajectories are held out.
 
 use forethought_envs::EnvSpec;
-use forethought_envs::data::{DataReport, Dataset, Finding, FindingKind, Trajectory, WindowCounts};
+use forethought_envs::data::{
+    DataReport, Dataset, Finding, FindingKind, Trajectory, WindowCounts, actions_outside,
+};
 use rand::RngExt;
 
 use super::BatchMaker;
@@ -101,7 +103,7 @@ impl<'a> TrainingData<'a> {
             held_out: held.len(),
             left_out: short.len(),
         });
-        report.findings.extend(self.actions_outside());
+        report.findings.extend(actions_outside(self.dataset, self.spec));
         if let Some(first) = short.first() {
             report.findings.push(Finding {
                 kind: FindingKind::LeftOut,
@@ -117,35 +119,6 @@ impl<'a> TrainingData<'a> {
             });
         }
         report
-    }
-}
-
-impl TrainingData<'_> {
-    /// Actions that the environment would clip.
-    fn actions_outside(&self) -> Option<Finding> {
-        let space = &self.spec.action;
-        // f32 rounds bounds, too.
-        let outside = |(action, (low, high)): (&f32, (&f64, &f64))| {
-            let (action, slack) = (f64::from(*action), 1e-6 * low.abs().max(high.abs()));
-            action < low - slack || action > high + slack
-        };
-        let rows = self.dataset.actions.chunks_exact(self.dataset.action_dim.max(1));
-        let bad = |row: &[f32]| row.iter().zip(space.low().iter().zip(space.high())).any(outside);
-        let mut found = rows.enumerate().filter(|(_, row)| bad(row)).map(|(row, _)| row);
-        let row = found.next()?;
-        let count = 1 + found.count();
-        Some(Finding {
-            kind: FindingKind::ActionOutside,
-            row: Some(row),
-            count,
-            message: format!(
-                "the actions of {count} rows, the first in row {row}, lie outside of the bounds {:?} to {:?} of `{}`: plans \
-                 learn commands that are clipped; clip the data as the recording did, or give the right bounds",
-                space.low(),
-                space.high(),
-                self.spec.id
-            ),
-        })
     }
 }
 

@@ -108,22 +108,28 @@ impl Episodes {
                 self.closed, self.count
             ));
         }
-        let rewards = if self.rewarded {
-            options.rewards.unwrap_or(RewardConvention::OfAction)
-        } else {
+        if !self.rewarded {
             data.rewards.fill(0.0);
-            RewardConvention::Missing
-        };
+        }
         data.env_id = env_id.or_else(|| options.env_id.clone()).unwrap_or_default();
-        data.metadata = DatasetMetadata {
-            timeouts: options.timeouts.unwrap_or(TimeoutMeaning::Truncation),
-            rewards,
-            description,
-            notes,
-            ..DatasetMetadata::default()
-        };
+        data.metadata = metadata(description, notes, self.rewarded, options);
         data
     }
+}
+
+/// What is known beside the rows of episodes that say themselves where they end.
+pub(super) fn metadata(
+    description: DataDescription,
+    notes: Vec<String>,
+    rewarded: bool,
+    options: &ReadOptions,
+) -> DatasetMetadata {
+    let rewards = match rewarded {
+        true => options.rewards.unwrap_or(RewardConvention::OfAction),
+        false => RewardConvention::Missing,
+    };
+    let timeouts = options.timeouts.unwrap_or(TimeoutMeaning::Truncation);
+    DatasetMetadata { timeouts, rewards, description, notes, ..DatasetMetadata::default() }
 }
 
 /// Of flags that an episode has at each step: whether the last is set, and how many others are.

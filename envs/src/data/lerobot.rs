@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::episodes::ending;
+use super::episodes::{ending, metadata};
 use super::json_file::read_json;
 use super::lerobot_info::Info;
 use super::parquet_file::{Budget, ParquetFile};
 use super::parts::{Chosen, side_by_side};
 use super::reader::{DataReader, ReadOptions, Source};
-use super::{DataDescription, Dataset, DatasetMetadata, RewardConvention, TimeoutMeaning};
+use super::{DataDescription, Dataset};
 use crate::EnvError;
 
 const INFO: &str = "meta/info.json";
@@ -241,21 +241,10 @@ impl Frames {
                 "{early} frames before the last of their episodes are marked done; episodes go on to their ends"
             ));
         }
-        let rewards = match self.rewards {
-            Some(rewards) => {
-                data.rewards = rewards;
-                options.rewards.unwrap_or(RewardConvention::OfAction)
-            }
-            None => RewardConvention::Missing,
-        };
+        let rewarded = self.rewards.is_some();
+        data.rewards = self.rewards.unwrap_or(data.rewards);
         data.env_id = options.env_id.clone().unwrap_or_default();
-        data.metadata = DatasetMetadata {
-            timeouts: options.timeouts.unwrap_or(TimeoutMeaning::Truncation),
-            rewards,
-            description,
-            notes,
-            ..DatasetMetadata::default()
-        };
+        data.metadata = metadata(description, notes, rewarded, options);
         data
     }
 }

@@ -7,6 +7,11 @@ pub trait Policy: Send {
     /// Registered name, as it stands beside every result.
     fn name(&self) -> &str;
 
+    /// Whether what it does in an episode may depend on those that it ran before. Episodes of one that says no may be run apart.
+    fn remembers_episodes(&self) -> bool {
+        false
+    }
+
     /// Begins an episode: all randomness of the episode comes from `seed`.
     ///
     /// # Errors
@@ -23,6 +28,10 @@ pub trait Policy: Send {
 impl<P: Policy + ?Sized> Policy for Box<P> {
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn remembers_episodes(&self) -> bool {
+        (**self).remembers_episodes()
     }
 
     fn reset(&mut self, seed: u64, task: &SharedTask) -> Result<(), EnvError> {

@@ -20,7 +20,7 @@ use crate::placed::Ends;
 
 pub use self::zenoh::ZenohArgs;
 pub use data::{ConvertArgs, DataCommand, DataFile, PlotArgs as DataPlotArgs, ValidateArgs};
-pub use eval::{EvalArgs, ReplayArgs, ReportArgs};
+pub use eval::{EvalArgs, MergeArgs, ReplayArgs, ReportArgs};
 pub use serve::ServeArgs;
 pub use speed::{PeakMemoryArgs, SpeedArgs};
 pub use train::TrainArgs;
@@ -115,6 +115,11 @@ pub enum Command {
     #[command(after_help = "Examples: forethought report runs/maze2d-umaze-v1/eval\n          \
                             forethought report experiments/results/maze2d runs/mine")]
     Report(ReportArgs),
+    /// Make one of the parts of an evaluation that `eval --shard` scored, here or on several machines.
+    #[command(after_help = "Example: forethought eval --suite maze2d --shard 1/2 --out runs/all\n         \
+                            forethought eval --suite maze2d --shard 2/2 --out runs/all\n         \
+                            forethought merge runs/all-shards")]
+    Merge(MergeArgs),
     /// Drive a recorded loop again: the same observations, seeds and rows must give the same commands, bit for bit.
     #[command(
         after_help = "Example: forethought eval maze2d-umaze --latency measured --recordings --episodes 2 --out runs/loop\n         \

@@ -30,6 +30,7 @@ mod runner;
 mod scoring;
 pub mod serve;
 pub mod settings;
+mod shard;
 pub mod shipped;
 mod speed;
 pub mod statistics;

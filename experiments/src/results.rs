@@ -7,6 +7,7 @@
 mod csv;
 mod difference;
 mod layout;
+mod merge;
 mod plans;
 mod store;
 
@@ -17,6 +18,7 @@ use crate::placed::Ends;
 use crate::plan_time::PlanTime;
 
 pub use layout::{Arm, Group, Layout, Published, ReferenceTime, Row};
+pub use merge::Merge;
 pub use store::{EPISODES, PLANS, PROTOCOL, is_ours, read, write};
 
 /// The commit that this program was built from.
@@ -33,9 +35,9 @@ pub struct Episode {
     pub task: Option<usize>,
     /// Steps in which something happened that is left to chance, where tasks are numbered.
     pub chances: Option<usize>,
-    /// First observation.
+    /// First observation, to single precision, as files keep it.
     pub start: Vec<f64>,
-    /// Goal, where the environment has one.
+    /// Goal, where the environment has one, to single precision.
     pub goal: Option<Vec<f64>>,
     /// Sum of rewards.
     pub episode_return: f64,

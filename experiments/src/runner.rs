@@ -118,7 +118,7 @@ pub struct Agenda {
 /// # Errors
 /// [`Failure`] for what cannot be scored as asked.
 pub fn prepare(request: &Request<'_>, earlier: Option<Results>) -> Result<Agenda, Failure> {
-    let Episodes { first_seed, count } = request.episodes;
+    let Episodes { first_seed, count, .. } = request.episodes;
     let ends = request.ends.clone();
     let results = Results { first_seed, episodes: count, ends, ..Results::default() };
     let earlier = earlier.unwrap_or_else(|| results.clone());
@@ -205,7 +205,8 @@ impl Agenda {
             let (job, began) = (&jobs[at], bar.position());
             let place = &mut places[job.place];
             bar.set_message(format!("{}: {}", short(&place.spec.id), job.name));
-            let starts = Starts { seeds: &request.episodes.seeds(), ends: request.ends };
+            let (seeds, before) = (request.episodes.seeds(), request.episodes.seeds_before());
+            let starts = Starts { seeds: &seeds, before: &before, ends: request.ends };
             let recording = match &job.means {
                 Means::Checkpoint(_, configuration)
                     if request.recordings && configuration.simulation.latency != Latency::Frozen =>

@@ -32,6 +32,8 @@ pub struct Episodes {
     pub first_seed: u64,
     /// How many.
     pub count: usize,
+    /// How many of the protocol stand before them, which other shards score.
+    pub before: usize,
 }
 
 impl Episodes {
@@ -45,13 +47,18 @@ impl Episodes {
             _ if count > MOST_EPISODES => {
                 Err(Failure::refused(format!("--episodes is {count}: give at most {MOST_EPISODES}")))
             }
-            count => Ok(Self { first_seed, count }),
+            count => Ok(Self { first_seed, count, before: 0 }),
         }
     }
 
     /// Their seeds.
     pub fn seeds(self) -> Vec<u64> {
         (0..self.count as u64).map(|i| self.first_seed.wrapping_add(i)).collect()
+    }
+
+    /// Seeds of those before them.
+    pub fn seeds_before(self) -> Vec<u64> {
+        (1..=self.before as u64).rev().map(|i| self.first_seed.wrapping_sub(i)).collect()
     }
 }
 
@@ -60,6 +67,8 @@ impl Episodes {
 pub struct Starts<'a> {
     /// The seed of each.
     pub seeds: &'a [u64],
+    /// Seeds of the protocol's episodes before these: a policy that remembers lives through them first.
+    pub before: &'a [u64],
     /// What is not the seed's to choose.
     pub ends: &'a Ends,
 }
@@ -226,6 +235,9 @@ pub fn reference(
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     let mut environment = starts.ends.make(&spec.id)?;
     let mut policy = make_policy(policy, spec)?;
+    if policy.remembers_episodes() {
+        run_policy(policy.as_mut(), environment.as_mut(), starts.before, None, &mut |_, _| true)?;
+    }
     Ok(run_policy(policy.as_mut(), environment.as_mut(), starts.seeds, None, progress)?)
 }
 
@@ -239,8 +251,8 @@ pub fn episode(record: &EpisodeRecord, spec: &EnvSpec, ends: &Ends) -> Result<Ep
         seed: record.seed,
         task: ends.task_of(spec, record.seed),
         chances: (spec.tasks > 0).then_some(record.chances),
-        start: record.observations.first().cloned().unwrap_or_default(),
-        goal: record.goal.clone(),
+        start: record.observations.first().map(|start| single(start)).unwrap_or_default(),
+        goal: record.goal.as_deref().map(single),
         episode_return: outcome.episode_return,
         score: outcome.score,
         return_if_stayed: outcome.return_if_stayed,
@@ -249,6 +261,11 @@ pub fn episode(record: &EpisodeRecord, spec: &EnvSpec, ends: &Ends) -> Result<Ep
         steps_to_arrival: outcome.steps_to_arrival,
         plans: record.plans.len(),
     })
+}
+
+/// Places to single precision: files of thousands of episodes say where each began and was to end, and its seed gives every bit.
+fn single(entries: &[f64]) -> Vec<f64> {
+    entries.iter().map(|&entry| f64::from(entry as f32)).collect()
 }
 
 /// What was foretold in these episodes, episode by episode and by rising chance.

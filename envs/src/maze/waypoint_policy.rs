@@ -36,6 +36,10 @@ impl Policy for WaypointPolicy {
         Self::name_of(self.memory)
     }
 
+    fn remembers_episodes(&self) -> bool {
+        self.memory == WaypointMemory::Stale
+    }
+
     fn reset(&mut self, seed: u64, task: &SharedTask) -> Result<(), EnvError> {
         let goal = env::goal_position(self.name(), task)?;
         let mut controller = match (self.memory, self.controller.take()) {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::device::DeviceName;
 use crate::placed::Ends;
+use crate::shard;
 use crate::variants;
 
 /// What `--help` shows.
@@ -62,6 +63,10 @@ pub struct EvalArgs {
     /// that results are reported for have no part in the choice of settings.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=super::MAX_SEED))]
     pub seed: Option<u64>,
+    /// Only a part of the episodes, such as 2/4, the second of four; auto/4: the one that Slurm's job array or Kubernetes'
+    /// indexed job says. Into FOLDER-shards, from which `forethought merge` makes one.
+    #[arg(long, value_name = "K/N", conflicts_with = "time")]
+    pub shard: Option<shard::Asked>,
     /// Where episodes begin and end.
     #[command(flatten)]
     pub ends: Ends,
@@ -94,6 +99,23 @@ pub struct EvalArgs {
     /// Override one setting, for example --set plan.warm_start=0.5. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `merge`.
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    /// Folder of parts that `eval --shard` wrote, or the parts one by one.
+    #[arg(required = true, value_name = "FOLDER")]
+    pub folders: Vec<PathBuf>,
+    /// Folder for the whole. Default: NAME, where the parts are in NAME-shards
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Replace what an earlier run of this command wrote there.
+    #[arg(long)]
+    pub force: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,

@@ -43,7 +43,9 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         suite.episodes.unwrap_or(100)
     };
     let first_seed = args.seed.unwrap_or(if varied { 1000 } else { 0 });
-    let episodes = Episodes::new(first_seed, args.episodes.unwrap_or(count))?;
+    let shard = args.shard.map(|asked| asked.resolve(|name| std::env::var(name).ok())).transpose()?;
+    let all = Episodes::new(first_seed, args.episodes.unwrap_or(count))?;
+    let episodes = shard.map_or(Ok(all), |shard| shard.of(all))?;
     let request = Request {
         environments: &environments,
         variants: &chosen.variants,
@@ -57,7 +59,8 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         recordings: args.recordings,
         quiet: args.json,
     };
-    let folder = args.out.clone().unwrap_or_else(|| folder(args, &suite, &environments, varied));
+    let whole = args.out.clone().unwrap_or_else(|| folder(args, &suite, &environments, varied));
+    let folder = shard.map_or_else(|| whole.clone(), |shard| shard.folder(&whole));
     // Held before it is read: what stands there stays as it is until this run replaces it.
     let out = match args.force {
         true => OutputDir::create(&folder, ExistingPolicy::ReplaceOurs)?,

@@ -1,4 +1,5 @@
-//! Episodes as lines of text. Numbers are written with as many digits as give the same number back.
+//! Episodes as lines of text. Numbers are written with as many digits as give the same number back: places, which an episode has to
+//! single precision ([`Episode::start`]), with few.
 
 use super::Episode;
 
@@ -12,7 +13,9 @@ pub const NUMBERED: &str = ",task,chances";
 /// goes with numbered tasks stands behind the rest, so that lines of benchmarks without numbers are what they were.
 pub fn line(environment: &str, variant: &str, episode: &Episode) -> String {
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-    let vector = |entries: &[f64]| entries.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
+    let vector = |entries: &[f64]| {
+        entries.iter().map(|&entry| (entry as f32).to_string()).collect::<Vec<_>>().join(" ")
+    };
     let fields = [
         quoted(environment),
         quoted(variant),
@@ -71,7 +74,7 @@ fn optional<T>(
 }
 
 fn vector(name: &str, text: &str) -> Result<Vec<f64>, String> {
-    text.split_whitespace().map(|entry| number(name, entry)).collect()
+    text.split_whitespace().map(|entry| number::<f32>(name, entry).map(f64::from)).collect()
 }
 
 pub(super) fn quoted(text: &str) -> String {
@@ -110,8 +113,8 @@ mod tests {
         #[test]
         fn every_bit_comes_back(
             seed in any::<u64>(),
-            start in prop::collection::vec(prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL, 0..6),
-            goal in prop::option::of(prop::collection::vec(-1e3..1e3f64, 1..3)),
+            start in prop::collection::vec(prop::num::f32::NORMAL | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL, 0..6),
+            goal in prop::option::of(prop::collection::vec(-1e3..1e3f32, 1..3)),
             returns in prop::array::uniform2(-1e9..1e9f64),
             scores in prop::array::uniform2(prop::option::of(-1e3..1e3f64)),
             numbers in prop::array::uniform3(prop::option::of(any::<usize>())),
@@ -119,6 +122,8 @@ mod tests {
         ) {
             let [steps, task, chances] = numbers;
             let chances = chances.filter(|_| task.is_some());
+            let exact = |places: Vec<f32>| places.into_iter().map(f64::from).collect::<Vec<_>>();
+            let (start, goal) = (exact(start), goal.map(exact));
             let episode = Episode {
                 seed, task, chances, start, goal, episode_return: returns[0], score: scores[0], return_if_stayed: returns[1],
                 score_if_stayed: scores[1], success: steps.is_some(), steps_to_arrival: steps, plans: 3,

@@ -71,6 +71,6 @@ fn parts_that_cannot_be_are_refused() {
     let home = Home::new();
     refused(&home, &eval("out", &["--shard", "8/8"]), &["7 episodes have no 8 parts"]);
     refused(&home, &eval("out", &["--shard", "auto"]), &["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"]);
-    refused(&home, &words(&["merge", "nothing"]), &["nothing", "eval --shard"]);
+    refused(&home, &words(&["merge", "nothing", "--out", "x"]), &["nothing", "eval --shard"]);
     assert!(!home.path("out").exists() && !home.path("out-shards").exists());
 }

@@ -31,6 +31,10 @@ install --requirement "$here/tests/requirements.txt"
 # Without its dependencies: those are a learner's, and gigabytes.
 install --no-deps ogbench==1.2.2
 
+# The program that Ray's tasks run.
+[ -x "$CARGO_TARGET_DIR/release/forethought" ] || (cd "$project" && cargo build --locked --release --workspace)
+export FORETHOUGHT_PROGRAM=$CARGO_TARGET_DIR/release/forethought
+
 # From elsewhere, so that what is installed is tested and not the folder; writes its caches where it may.
 cd "$work"
 "$work/venv/bin/python" -m pytest -p no:cacheprovider --rootdir "$here" "$here/tests" "$@"

@@ -82,6 +82,9 @@ pub enum PlannerError {
         /// Its reason.
         source: std::io::Error,
     },
+    /// Processes that train together lost each other, or are not about to do the same.
+    #[error("training together: {0}")]
+    Exchange(String),
     /// The tensor library or its device refused.
     #[error("device: {0}")]
     Device(String),

@@ -6,6 +6,7 @@
 mod agent;
 mod arrays;
 mod error;
+mod exchange;
 mod planning;
 mod real_time;
 mod task;

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::arrays::numbers;
+use crate::exchange::{Joined, PyExchange, Raised};
 use crate::error::Error;
 
 /// How often a run looks for Ctrl-C.
@@ -57,7 +58,8 @@ type Trained = (PathBuf, u64, Vec<String>);
 /// Trains on arrays of one row a step. `config` and `description` are `(is_path, text)`: a TOML file or JSON.
 #[pyfunction]
 #[pyo3(signature = (
-    observations, actions, rewards, terminals, timeouts, out, environment, config, description, steps, seed, threads, progress
+    observations, actions, rewards, terminals, timeouts, out, environment, config, description, steps, seed, threads, progress,
+    exchange
 ))]
 #[allow(clippy::too_many_arguments)] // Those of the Python function.
 pub fn train(
@@ -75,6 +77,7 @@ pub fn train(
     seed: Option<u64>,
     threads: Option<usize>,
     progress: Option<Py<PyAny>>,
+    exchange: Option<Joined<'_>>,
 ) -> PyResult<Trained> {
     let widths = [&observations, &actions].map(|array| array.as_array().ncols());
     let mut dataset =
@@ -95,11 +98,17 @@ pub fn train(
     configuration.train.seed = seed.unwrap_or(configuration.train.seed);
     let said = settings("description", description.as_ref())?;
     let order = Order { out, environment, configuration, said, threads };
-    Ok(py.detach(|| order.run(dataset, progress.as_ref()))?)
+    let exchange = exchange.map(PyExchange::new);
+    Ok(py.detach(|| order.run(dataset, progress.as_ref(), exchange))?)
 }
 
 impl Order {
-    fn run(mut self, mut dataset: Dataset, progress: Option<&Py<PyAny>>) -> Result<Trained, Error> {
+    fn run(
+        mut self,
+        mut dataset: Dataset,
+        progress: Option<&Py<PyAny>>,
+        exchange: Option<PyExchange>,
+    ) -> Result<Trained, Error> {
         let (spec, task) = self.source(&mut dataset)?;
         dataset.repair_stale_observations()?;
         let Configuration { data, model, train, plan, control, .. } = &mut self.configuration;
@@ -108,8 +117,13 @@ impl Order {
         plan.check(model.chunks, model.levels)?;
         let source = TrainingData { spec: &spec, dataset: &dataset, validation: data.validation };
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = Some(self.threads.unwrap_or_else(all));
-        let mut trainer = Trainer::new(&self.out, &source, model, train, &Device::flex(), threads)?;
+        let threads = self.threads.unwrap_or_else(all);
+        let raised = exchange.as_ref().map(PyExchange::raised);
+        let mut trainer = match exchange {
+            None => Trainer::new(&self.out, &source, model, train, &Device::flex(), Some(threads))?,
+            Some(exchange) => Trainer::together(&self.out, &source, model, train, threads, Box::new(exchange))
+                .map_err(|error| because(raised.as_ref(), error))?,
+        };
         if trainer.manifest().support.is_none() {
             // Data whose positions nobody knows have been nowhere; the report says why.
             plan.rank.ood_penalty = 0.0;
@@ -131,7 +145,7 @@ impl Order {
                 Some(error) => Error::Python(error),
                 None => PlannerError::Interrupted.into(),
             }),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(because(raised.as_ref(), error)),
         }
     }
 
@@ -172,6 +186,14 @@ impl Order {
             TaskConfig::goal(condition.entries, task.tolerance())
         };
         Ok((spec, task.condition().map(goal).unwrap_or_default()))
+    }
+}
+
+/// What the caller's own exchange raised, where that is why a run ended.
+fn because(raised: Option<&Raised>, error: PlannerError) -> Error {
+    match raised.and_then(Raised::take) {
+        Some(raised) => Error::Python(raised),
+        None => error.into(),
     }
 }
 

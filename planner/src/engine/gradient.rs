@@ -78,11 +78,43 @@ impl EngineGradient {
     /// # Errors
     /// [`PlannerError::Length`] when parameters or batch do not fit the network.
     pub fn gradient(&mut self, flat: &[f32], batch: &TrainBatch) -> Result<(f64, &[f32]), PlannerError> {
+        let _ = self.shards(flat, batch, 0..self.shards.len())?;
+        let (shards, sum) = (&self.shards, &mut self.gradient);
+        self.pool.install(|| {
+            let parts: Vec<&[f32]> = shards.iter().map(Shard::gradient).collect();
+            sum.par_iter_mut().with_min_len(1 << 14).enumerate().for_each(|(i, sum)| {
+                *sum = parts.iter().map(|part| part.get(i).copied().unwrap_or(0.0)).sum();
+            });
+        });
+        Ok((self.shards.iter().map(|shard| shard.loss).sum(), &self.gradient))
+    }
+
+    /// Number of shards.
+    pub fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Sequences of each shard of a batch of so many; the last have what is left.
+    pub fn per_shard(&self, batch: usize) -> usize {
+        batch.div_ceil(self.shards.len()).max(1)
+    }
+
+    /// Loss and gradient of each of the shards in `own`; an empty gradient where a shard has no sequences. Sequences of
+    /// others are not looked at.
+    ///
+    /// # Errors
+    /// As [`Self::gradient`].
+    pub fn shards(
+        &mut self,
+        flat: &[f32],
+        batch: &TrainBatch,
+        own: std::ops::Range<usize>,
+    ) -> Result<impl Iterator<Item = (f64, &[f32])>, PlannerError> {
         let (b, len) = (batch.chunks_b.len(), self.weights.flat.len());
         check_len("parameters", len, flat.len())?;
         batch.check(&self.preconditioning)?;
         self.weights.set(flat);
-        let per_shard = b.div_ceil(self.shards.len()).max(1);
+        let per_shard = self.per_shard(b);
         let mut first = 0;
         for shard in &mut self.shards {
             shard.sequences = per_shard.min(b - first);
@@ -90,15 +122,9 @@ impl EngineGradient {
             first += shard.sequences;
         }
         let (weights, of) = (&self.weights, &self.preconditioning);
-        let (shards, sum) = (&mut self.shards, &mut self.gradient);
-        self.pool.install(|| {
-            shards.par_iter_mut().for_each(|shard| shard.run(weights, of, batch));
-            let parts: Vec<&[f32]> = shards.iter().map(Shard::gradient).collect();
-            sum.par_iter_mut().with_min_len(1 << 14).enumerate().for_each(|(i, sum)| {
-                *sum = parts.iter().map(|part| part.get(i).copied().unwrap_or(0.0)).sum();
-            });
-        });
-        Ok((self.shards.iter().map(|shard| shard.loss).sum(), &self.gradient))
+        let own = self.shards.get_mut(own).unwrap_or_default();
+        self.pool.install(|| own.par_iter_mut().for_each(|shard| shard.run(weights, of, batch)));
+        Ok(own.iter().map(|shard| (shard.loss, shard.gradient())))
     }
 }
 

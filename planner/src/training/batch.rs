@@ -73,6 +73,22 @@ struct Buffers {
     scratch: Scratch,
 }
 
+/// What a sequence asks for, and where in the data it is.
+struct Drawn {
+    start: usize,
+    chunks: usize,
+    goal: bool,
+    levels: RowLevels,
+}
+
+impl Drawn {
+    /// Whether a part of a token is asked for: what is past of a question weighs nothing.
+    fn asks(&self, layout: &TokenLayout, token: usize, part: usize) -> bool {
+        let RowLevels { level_tp, past } = &self.levels;
+        token < FIRST_CHUNK || level_tp[token * layout.parts() + part] > *past
+    }
+}
+
 impl BatchMaker {
     /// Batches from all of `dataset`, whose observations must follow one another (see
     /// [`Dataset::repair_stale_observations`]), scaled by `normalizer`. `dynamics` are those of the data where the layout
@@ -214,15 +230,20 @@ impl BatchMaker {
 
     /// The batch of step `step`.
     pub fn batch(&self, step: u64) -> TrainBatch {
-        self.draw(DATA_STREAM, step)
+        self.draw(DATA_STREAM, step, 0..self.train.batch)
+    }
+
+    /// Of the batch of step `step` the sequences in `own`: all others have their lengths and weigh nothing.
+    pub(super) fn part(&self, step: u64, own: std::ops::Range<usize>) -> TrainBatch {
+        self.draw(DATA_STREAM, step, own)
     }
 
     /// A batch that belongs to no step: what held-out data are measured with, always the same.
     pub fn validation_batch(&self) -> TrainBatch {
-        self.draw(VALIDATION_STREAM, 0)
+        self.draw(VALIDATION_STREAM, 0, 0..self.train.batch)
     }
 
-    fn draw(&self, stream: u64, step: u64) -> TrainBatch {
+    fn draw(&self, stream: u64, step: u64, own: std::ops::Range<usize>) -> TrainBatch {
         let (b, t, d) = (self.train.batch, self.tokens(), self.layout().width());
         let mut batch = TrainBatch {
             input_bti: vec![0.0; b * t * self.preconditioning.input()],
@@ -236,22 +257,21 @@ impl BatchMaker {
         let mut buffers = Buffers::default();
         for sequence in 0..b {
             let mut rng = random::stream(self.train.seed, &[stream, step, sequence as u64]);
-            existing += self.sequence(&mut rng, sequence, &mut buffers, &mut batch);
+            let drawn = self.sequence(&mut rng);
+            (batch.chunks_b[sequence], batch.goal_b[sequence]) = (drawn.chunks, drawn.goal);
+            existing += self.count(&drawn);
+            if own.contains(&sequence) {
+                self.fill(&mut rng, sequence, &drawn, &mut buffers, &mut batch);
+            }
         }
         let scale = 1.0 / existing.max(1) as f32;
         batch.weight_btd.iter_mut().for_each(|weight| *weight *= scale);
         batch
     }
 
-    /// Fills one sequence; returns the number of slots that weigh in.
-    fn sequence(
-        &self,
-        rng: &mut ChaCha8Rng,
-        sequence: usize,
-        buffers: &mut Buffers,
-        batch: &mut TrainBatch,
-    ) -> usize {
-        let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
+    /// Draws what a sequence asks for, and where in the data it is.
+    fn sequence(&self, rng: &mut ChaCha8Rng) -> Drawn {
+        let layout = self.layout();
         let begins = self.train.from_start > 0.0
             && self.train.begins_anywhere()
             && rng.random_bool(self.train.from_start);
@@ -273,35 +293,53 @@ impl BatchMaker {
             _ => (self.window(rng, chunks, goal), None),
         };
         let (start, chunks) = (window.start, self.chunks_in(window, chunks));
-        (batch.chunks_b[sequence], batch.goal_b[sequence]) = (chunks, goal);
-        let RowLevels { level_tp, past } = draw_levels(
-            rng,
-            (row, asked),
-            &self.train,
-            layout,
-            self.preconditioning.schedule().levels(),
-            chunks,
-        );
-        self.noise(rng, start, chunks, goal, &level_tp, buffers);
+        let trained = self.preconditioning.schedule().levels();
+        let levels = draw_levels(rng, (row, asked), &self.train, layout, trained, chunks);
+        Drawn { start, chunks, goal, levels }
+    }
+
+    /// Number of a sequence's slots that weigh in.
+    fn count(&self, drawn: &Drawn) -> usize {
+        let (layout, of) = (self.layout(), self.preconditioning.part_of_slots());
+        let slots = |token: usize| {
+            (0..layout.width())
+                .filter(move |&i| layout.exists(token, i) && drawn.asks(layout, token, of[i]))
+                .count()
+        };
+        (0..self.tokens()).filter(|&token| is_visible(token, drawn.chunks, drawn.goal)).map(slots).sum()
+    }
+
+    /// Fills a sequence's part of the batch.
+    fn fill(
+        &self,
+        rng: &mut ChaCha8Rng,
+        sequence: usize,
+        drawn: &Drawn,
+        buffers: &mut Buffers,
+        batch: &mut TrainBatch,
+    ) {
+        let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
+        let &Drawn { start, chunks, goal, ref levels } = drawn;
+        let level_tp = &levels.level_tp;
+        self.noise(rng, start, chunks, goal, level_tp, buffers);
         let Buffers { clean_td, noisy_td, weight_tp, told, terms, scratch } = buffers;
         let (count, halves) = (layout.parts(), if layout.level_blocks == 0 { 1 } else { 2 });
         let frames = layout.frames_per_token as f64 / layout.level_blocks.max(1) as f64;
         weight_tp.resize(level_tp.len(), 0.0);
-        self.train.weight.weights(self.preconditioning.schedule(), &level_tp, halves, frames, weight_tp);
+        self.train.weight.weights(self.preconditioning.schedule(), level_tp, halves, frames, weight_tp);
         let (input, levels) = (self.preconditioning.input(), layout.told_levels());
         let part_of_slots = self.preconditioning.part_of_slots();
-        let mut existing = 0;
         for token in (0..t).filter(|&token| is_visible(token, chunks, goal)) {
             told.clear();
-            self.preconditioning.tell(token, &level_tp, told);
+            self.preconditioning.tell(token, level_tp, told);
             self.preconditioning.terms(token, told, terms);
             self.preconditioning.show(token, noisy_td, terms, scratch);
             let at = sequence * t + token;
             batch.level_btl[at * levels..(at + 1) * levels].copy_from_slice(told);
             let shown = batch.input_bti[at * input..(at + 1) * input].iter_mut();
             shown.zip(&scratch.input).for_each(|(shown, x)| *shown = *x as f32);
-            let asks = |part: usize| token < FIRST_CHUNK || level_tp[token * count + part] > past;
-            for i in (0..d).filter(|&i| layout.exists(token, i) && asks(part_of_slots[i])) {
+            let asked = |&i: &usize| layout.exists(token, i) && drawn.asks(layout, token, part_of_slots[i]);
+            for i in (0..d).filter(asked) {
                 batch.clean_btd[at * d + i] = clean_td[token * d + i] as f32;
                 let scale = terms.scale()[i];
                 let unit = match (self.train.weight, self.preconditioning.target()) {
@@ -312,10 +350,8 @@ impl BatchMaker {
                     _ => 1.0,
                 };
                 batch.weight_btd[at * d + i] = (weight_tp[token * count + part_of_slots[i]] / unit) as f32;
-                existing += 1;
             }
         }
-        existing
     }
 
     fn any_length(&self, rng: &mut ChaCha8Rng) -> usize {

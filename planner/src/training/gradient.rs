@@ -1,10 +1,13 @@
 //! Loss and gradient of a batch, cut into shards for data-parallel workers: by the engine where it has the
 //! architecture and the device is a CPU, by Burn's autodiff everywhere else.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rayon::prelude::*;
 
+use super::exchange::Together;
 use crate::engine::EngineGradient;
 use crate::error::check_len;
 use crate::layout::is_visible;
@@ -25,6 +28,8 @@ pub struct StepGradient {
 pub struct GradientWorkers {
     device: Device,
     kind: Kind,
+    /// Where several processes train together.
+    together: Option<Together>,
 }
 
 /// Who computes. One is alive per training run, so the variants' sizes do not matter.
@@ -59,7 +64,7 @@ impl GradientWorkers {
             )?),
             _ => return Self::in_burn(network, config, preconditioning, shards, device, threads),
         };
-        Ok(Self { device: device.clone(), kind })
+        Ok(Self { device: device.clone(), kind, together: None })
     }
 
     /// As [`GradientWorkers::new`], always by Burn's autodiff: the reference.
@@ -98,7 +103,35 @@ impl GradientWorkers {
             device: device.clone(),
             pools,
         };
-        Ok(Self { device: device.clone(), kind: Kind::Burn(burn) })
+        Ok(Self { device: device.clone(), kind: Kind::Burn(burn), together: None })
+    }
+
+    /// Shares the shards with other processes.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] where Burn computes, which does not share yet.
+    pub(super) fn sharing(mut self, together: Together) -> Result<Self, PlannerError> {
+        if matches!(self.kind, Kind::Burn(_)) {
+            return Err(PlannerError::Setting {
+                name: "exchange",
+                value: "given".into(),
+                remedy: "several processes train transformers on the CPU only: train in one process".into(),
+            });
+        }
+        self.together = Some(together);
+        Ok(self)
+    }
+
+    /// Of a batch of so many sequences those that this process computes.
+    pub(super) fn sequences(&self, batch: usize) -> Range<usize> {
+        let (Some(together), Kind::Engine(engine)) = (&self.together, &self.kind) else { return 0..batch };
+        let (shards, per_shard) = (together.share(engine.shard_count()), engine.per_shard(batch));
+        (shards.start * per_shard).min(batch)..(shards.end * per_shard).min(batch)
+    }
+
+    /// The other processes, where there are some.
+    pub(super) fn together(&mut self) -> Option<&mut Together> {
+        self.together.as_mut()
     }
 
     /// Loss and gradient of `batch` for the flat `weights`.
@@ -118,7 +151,17 @@ impl GradientWorkers {
             Kind::Engine(engine) => {
                 let data = weights.clone().try_into_data().map_err(device_error)?;
                 let weights = data.as_slice::<f32>().map_err(device_error)?;
-                let (loss, gradient) = engine.gradient(weights, batch)?;
+                let shared;
+                let (loss, gradient) = match &mut self.together {
+                    None => engine.gradient(weights, batch)?,
+                    Some(together) => {
+                        let mut sum = vec![0.0; weights.len()];
+                        let own = engine.shards(weights, batch, together.share(engine.shard_count()))?;
+                        let loss = together.sum(own, &mut sum)?;
+                        shared = sum;
+                        (loss, shared.as_slice())
+                    }
+                };
                 let upload =
                     |values: Vec<f32>, len| Tensor::from_data(TensorData::new(values, [len]), &self.device);
                 Ok(StepGradient {

@@ -9,12 +9,13 @@ use forethought_envs::data::{
 };
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::data::least_rows;
+use super::exchange::{Exchange, Together};
+use super::records::Records;
 use super::run_folder::RunFolder;
-use super::{
-    BatchMaker, EventWriter, GradientWorkers, MetricRow, Metrics, Optimizer, TrainingData, learning_rate,
-};
+use super::{BatchMaker, GradientWorkers, MetricRow, Optimizer, TrainingData, learning_rate};
 use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits, TrainState};
 use crate::network::{Network, ParameterLayout};
 use crate::{LocalDynamics, ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainBatch, TrainConfig};
@@ -49,7 +50,8 @@ pub struct Trainer {
     makers: u64,
     validation: Option<TrainBatch>,
     report: DataReport,
-    _held: RunFolder,
+    /// The folder, of a process that writes it.
+    held: Option<RunFolder>,
 }
 
 impl Trainer {
@@ -70,6 +72,37 @@ impl Trainer {
         device: &Device,
         threads: Option<usize>,
     ) -> Result<Self, PlannerError> {
+        Self::of_processes(folder, data, model, train, device, threads, None)
+    }
+
+    /// As [`Self::new`], for one of the processes that train together: all are given the same, and the first writes the
+    /// folder, which the others read when they take up a run. They end in the bytes that one process would have left,
+    /// whatever their number. What makes a step's batch is shared as well, and each keeps the weights and the optimiser.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; [`PlannerError::Setting`] where the processes cannot share `train.shards` equally, or the network is not one
+    /// that is trained on a CPU's engine; [`PlannerError::Exchange`] where they are given different things.
+    pub fn together(
+        folder: &Path,
+        data: &TrainingData<'_>,
+        model: &ModelConfig,
+        train: &TrainConfig,
+        threads: usize,
+        exchange: Box<dyn Exchange>,
+    ) -> Result<Self, PlannerError> {
+        let together = Together::new(exchange, train.shards)?;
+        Self::of_processes(folder, data, model, train, &Device::flex(), Some(threads), Some(together))
+    }
+
+    fn of_processes(
+        folder: &Path,
+        data: &TrainingData<'_>,
+        model: &ModelConfig,
+        train: &TrainConfig,
+        device: &Device,
+        threads: Option<usize>,
+        together: Option<Together>,
+    ) -> Result<Self, PlannerError> {
         train.check()?;
         let layout = model.layout(data.spec)?;
         train.check_rows(layout.level_blocks)?;
@@ -87,7 +120,7 @@ impl Trainer {
         let parameters = ParameterLayout::of(&network);
         let batches = BatchMaker::over(data.dataset, &kept, scaled, &layout, model, train)?;
         manifest.returns = batches.returns().cloned();
-        let workers = GradientWorkers::new(
+        let mut workers = GradientWorkers::new(
             &network,
             &model.network,
             batches.preconditioning(),
@@ -101,8 +134,12 @@ impl Trainer {
         };
         let mut report = data.report(&layout, &batches, &held);
         report.findings.extend(unfitted);
+        let writes = together.as_ref().is_none_or(Together::writes);
+        if let Some(together) = together {
+            workers = workers.sharing(together)?;
+        }
         // Last, so that what cannot be trained leaves no folder behind.
-        let own = RunFolder::take(folder)?;
+        let own = if writes { Some(RunFolder::take(folder)?) } else { None };
         let state = match checkpoint::latest(&folder.join("checkpoints"))? {
             None => TrainState::new(parameters.draw(train.seed)),
             Some(path) => {
@@ -113,6 +150,9 @@ impl Trainer {
             }
         };
         let optimizer = Optimizer::new(&state, &parameters, device)?;
+        if let Some(together) = workers.together() {
+            together.agree("data, settings or steps done", &begun(&manifest, optimizer.step_count())?)?;
+        }
         Ok(Self {
             folder: folder.to_owned(),
             manifest,
@@ -123,7 +163,7 @@ impl Trainer {
             makers: makers(threads),
             validation,
             report,
-            _held: own,
+            held: own,
         })
     }
 
@@ -170,9 +210,11 @@ impl Trainer {
         // What a checkpoint could not be read back with is refused before hours of work.
         self.manifest.plan.check(self.manifest.model.chunks, self.manifest.model.levels)?;
         let from = self.step();
-        let mut metrics =
-            Metrics::open(&self.folder.join("metrics.jsonl"), from, [train.log_every, train.steps])?;
-        let mut events = EventWriter::create(&self.folder, clock(), from + 1)?;
+        let mut records = match self.held {
+            Some(_) => Some(Records::open(&self.folder, from, [train.log_every, train.steps], clock())?),
+            None => None,
+        };
+        let own = self.workers.sequences(train.batch);
         let Self { folder, manifest, parameters, optimizer, workers, batches, makers, validation, .. } = self;
         let (batches, makers) = (&*batches, *makers);
         let outcome = crossbeam::thread::scope(|scope| {
@@ -181,11 +223,13 @@ impl Trainer {
                 .map(|maker| {
                     let (sender, receiver) = crossbeam::channel::bounded(PREFETCH);
                     let mut mine = (from + maker..train.steps).step_by(makers as usize);
-                    scope.spawn(move |_| mine.all(|step| sender.send(batches.batch(step)).is_ok()));
+                    let own = own.clone();
+                    scope.spawn(move |_| {
+                        mine.all(|step| sender.send(batches.part(step, own.clone())).is_ok())
+                    });
                     receiver
                 })
                 .collect();
-            let mut last = (clock(), from);
             for (step, made) in (from..train.steps).zip(made.iter().cycle()) {
                 let Ok(batch) = made.recv() else {
                     return Err(PlannerError::Device("a data thread stopped unexpectedly".into()));
@@ -210,28 +254,41 @@ impl Trainer {
                     if !(row.loss.is_finite() && row.gradient_norm.is_finite()) {
                         return Err(PlannerError::Diverged { step: done, loss: row.loss });
                     }
-                    metrics.append(&row)?;
                     (now, loss) = (clock(), Some(row.loss));
-                    let speed = (done - last.1) as f64 / (now - last.0).max(1e-9);
-                    last = (now, done);
-                    let mut values = vec![
-                        ("loss", row.loss),
-                        ("gradient_norm", row.gradient_norm),
-                        ("learning_rate", rate),
-                        ("steps_per_second", speed),
-                    ];
-                    values.extend(row.validation_loss.map(|loss| ("validation_loss", loss)));
-                    events.scalars(now, done, &values)?;
+                    if let Some(records) = &mut records {
+                        records.write(&row, now)?;
+                    }
                 }
-                if !progress(Progress { step: done, steps: train.steps, loss, now }) && !end {
-                    commit(folder, &metrics, manifest, parameters, optimizer)?;
+                let stopped = !progress(Progress { step: done, steps: train.steps, loss, now }) && !end;
+                if let Some(records) = &records
+                    && !end
+                    && (stopped || done.is_multiple_of(train.checkpoint_every))
+                {
+                    records.commit(folder, manifest, parameters, optimizer)?;
+                }
+                if stopped {
                     return Err(PlannerError::Interrupted);
                 }
-                if done.is_multiple_of(train.checkpoint_every) && !end {
-                    commit(folder, &metrics, manifest, parameters, optimizer)?;
+            }
+            let written = match &records {
+                Some(records) => Some(records.commit(folder, manifest, parameters, optimizer)?),
+                None => None,
+            };
+            if let Some(together) = workers.together() {
+                together.agree("steps done", &[0; 32])?;
+            }
+            match written {
+                Some(written) => Ok(written),
+                // Written by another process, which had to be done with it.
+                None => {
+                    checkpoint::latest(&folder.join("checkpoints"))?.ok_or_else(|| PlannerError::Checkpoint {
+                        path: folder.clone(),
+                        problem:
+                            "holds no checkpoint of the process that writes: give all processes one folder"
+                                .into(),
+                    })
                 }
             }
-            commit(folder, &metrics, manifest, parameters, optimizer)
         });
         outcome.map_err(|_| PlannerError::Device("a training thread stopped unexpectedly".into()))?
     }
@@ -243,18 +300,10 @@ fn makers(threads: Option<usize>) -> u64 {
     threads.map_or_else(cores, |threads| threads.div_ceil(WORKERS_PER_MAKER)).max(1) as u64
 }
 
-fn commit(
-    folder: &Path,
-    metrics: &Metrics,
-    manifest: &mut Manifest,
-    parameters: &ParameterLayout,
-    optimizer: &Optimizer,
-) -> Result<PathBuf, PlannerError> {
-    // A checkpoint that lasts has its lines.
-    metrics.sync()?;
-    let state = optimizer.state()?;
-    manifest.step = state.step;
-    checkpoint::save(&folder.join("checkpoints"), manifest, parameters, &state)
+/// What processes that train together have to agree on: settings, data and steps done.
+fn begun(manifest: &Manifest, step: u64) -> Result<[u8; 32], PlannerError> {
+    let text = serde_json::to_vec(manifest).map_err(|error| PlannerError::Exchange(error.to_string()))?;
+    Ok(Sha256::new().chain_update(text).chain_update(step.to_le_bytes()).finalize().into())
 }
 
 fn scalar(tensor: burn::tensor::Tensor<1>) -> Result<f64, PlannerError> {

@@ -12,13 +12,14 @@ from .agent import Agent
 from .episode import Observation
 from .plan import Outcome, Outlook, Plan
 from .real_time import RealTimeAgent
-from .training import Trained, train
+from .training import Exchange, Trained, train
 
 __version__ = _version("forethought")
 
 __all__ = [
     "Agent",
     "CheckpointError",
+    "Exchange",
     "Observation",
     "OutOfDataError",
     "Outcome",

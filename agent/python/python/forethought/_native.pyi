@@ -106,4 +106,5 @@ def train(
     seed: int | None,
     threads: int | None,
     progress: Callable[[int, int, float], object] | None,
+    exchange: tuple[object, int, int] | None,
 ) -> tuple[PathLike[str], int, list[str]]: ...

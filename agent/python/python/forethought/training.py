@@ -7,16 +7,31 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from . import _native
 from .arguments import flags, numbers, plain, whole
 
 Settings: TypeAlias = Mapping[str, Any] | str | os.PathLike[str]
 """Settings in a dict, or the path of a TOML file."""
+
+
+class Exchange(Protocol):
+    """What connects processes that train together: :class:`forethought.distributed.TorchExchange`, or one's own."""
+
+    @property
+    def rank(self) -> int:
+        """Number of this process, from 0."""
+
+    @property
+    def size(self) -> int:
+        """Processes in all."""
+
+    def gather(self, own: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Bytes of all processes in the order of their numbers, given this one's. All are called equally often."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,7 @@ def train(
     seed: SupportsIndex | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[int, int, float], object] | None = None,
+    exchange: Exchange | None = None,
 ) -> Trained:
     """Trains a planner on logged trajectories, or goes on with the run in ``out``: the same call again resumes.
 
@@ -65,6 +81,10 @@ def train(
     (``forethought settings`` lists them). ``steps`` and ``seed`` come before those in ``config``. ``threads``: all cores unless
     given; the result does not depend on their number. ``progress(step, steps, loss)`` is called every ``train.log_every``
     steps; what it raises ends the run.
+
+    ``exchange``: this process is one of several that train together on the same arguments and one folder that all can read. They end in
+    the bytes that one process would have left, whatever their number, which has to divide ``train.shards``. Where one is lost, all end
+    with an error; started again, they go on from the last checkpoint (``train.checkpoint_every``).
 
     The interpreter is released. Ctrl-C saves a checkpoint and raises KeyboardInterrupt.
 
@@ -93,6 +113,7 @@ def train(
         None if seed is None else whole("seed", seed),
         None if threads is None else whole("threads", threads, 1, 1024),
         progress,
+        None if exchange is None else (exchange, exchange.rank, exchange.size),
     )
     return Trained(Path(checkpoint), trained, report)
 

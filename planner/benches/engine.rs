@@ -232,7 +232,7 @@ fn training(c: &mut Criterion) {
     }
     let mut optimizer = Optimizer::new(&state, &parameters, &device).unwrap();
     group.bench_function("optimizer", |bench| {
-        bench.iter(|| optimizer.step(weights.clone(), &TrainConfig::default()).into_scalar::<f32>());
+        bench.iter(|| optimizer.step(weights.clone(), &TrainConfig::default()).unwrap().into_scalar::<f32>());
     });
     group.finish();
 }

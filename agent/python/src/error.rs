@@ -22,7 +22,7 @@ create_exception!(
     forethought,
     TrainingError,
     PyRuntimeError,
-    "A training run that failed: a loss that is not finite, or a device that refused."
+    "A training run that failed: a loss that is not finite, or processes that lost each other."
 );
 
 /// What goes wrong on the way to an answer.
@@ -75,7 +75,7 @@ fn planner(source: &PlannerError, text: String) -> PyErr {
     match source {
         PlannerError::Checkpoint { .. } => CheckpointError::new_err(text),
         PlannerError::OutOfData { .. } => OutOfDataError::new_err(text),
-        PlannerError::Diverged { .. } => TrainingError::new_err(text),
+        PlannerError::Diverged { .. } | PlannerError::Exchange(_) => TrainingError::new_err(text),
         PlannerError::Io { source, .. } => io(source, text),
         PlannerError::Env(source) => env(source, text),
         PlannerError::Interrupted => PyKeyboardInterrupt::new_err(text),

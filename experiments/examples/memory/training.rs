@@ -53,7 +53,7 @@ pub fn train(
     let mut loss = f64::NAN;
     for step in 0..config.steps {
         let gradient = workers.gradient(optimizer.weights(), &batches.batch(step))?;
-        optimizer.step(gradient.gradient, config);
+        optimizer.step(gradient.gradient, config)?;
         if (step + 1).is_multiple_of(config.log_every) || step + 1 == config.steps {
             let found: Result<f32, _> = gradient.loss.try_into_scalar();
             loss = found.map_or(f64::NAN, f64::from);

@@ -106,7 +106,7 @@ impl TrainBench {
 
     fn step(&mut self) -> Result<Tensor<1>, Failure> {
         let found = self.workers.gradient(self.optimizer.weights(), &self.batch)?;
-        self.optimizer.step(found.gradient, &self.config);
+        self.optimizer.step(found.gradient, &self.config)?;
         Ok(found.loss)
     }
 }

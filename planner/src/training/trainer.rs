@@ -236,7 +236,7 @@ impl Trainer {
                 };
                 let gradient = workers.gradient(optimizer.weights(), &batch)?;
                 let rate = learning_rate(&train, step);
-                let norm = optimizer.step(gradient.gradient, &train);
+                let norm = optimizer.step(gradient.gradient, &train)?;
                 let (done, end) = (step + 1, step + 1 == train.steps);
                 let (mut now, mut loss) = (clock(), None);
                 if done.is_multiple_of(train.log_every) || end {

@@ -89,7 +89,7 @@ def train(
     The interpreter is released. Ctrl-C saves a checkpoint and raises KeyboardInterrupt.
 
     Raises TypeError and ValueError for arrays and settings that cannot be trained with, :class:`CheckpointError` for a folder
-    that holds something else or another run, :class:`TrainingError` where the loss is not finite, OSError.
+    that holds something else or another run, :class:`TrainingError` where the loss is not finite or another process is lost, OSError.
     """
     seen = numbers("observations", observations, 2, np.float32)
     done = numbers("actions", actions, 2, np.float32)

@@ -36,13 +36,30 @@ impl Budget {
         Self { left: limit, limit }
     }
 
-    fn take(&mut self, bytes: u64) -> Result<(), String> {
-        self.left = self.left.checked_sub(bytes).ok_or_else(|| {
-            format!(
-                "its data take more than the limit of {} bytes: split them into smaller data sets",
-                self.limit
-            )
-        })?;
+    /// The bytes of a file, which is dropped when its columns are read: its own size is not taken.
+    pub fn read(&self, path: &Path) -> Result<Vec<u8>, EnvError> {
+        let io = |source| EnvError::Io { path: path.into(), source };
+        let refuse = |problem: String| EnvError::Data { path: path.into(), problem };
+        let found = std::fs::metadata(path).map_err(io)?;
+        if !found.is_file() {
+            return Err(refuse("this is no file, and columns are read from files: copy it again".into()));
+        }
+        if found.len() > self.left {
+            return Err(refuse(self.exceeded()));
+        }
+        std::fs::read(path).map_err(io)
+    }
+
+    fn exceeded(&self) -> String {
+        format!(
+            "its data take more than the limit of {} bytes: split them into smaller data sets",
+            self.limit
+        )
+    }
+
+    /// Takes memory for what is read.
+    pub fn take(&mut self, bytes: u64) -> Result<(), String> {
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| self.exceeded())?;
         Ok(())
     }
 }
@@ -59,17 +76,8 @@ pub(super) struct ParquetFile {
 impl ParquetFile {
     /// Reads what the file says of itself.
     pub fn open(path: &Path, budget: &mut Budget) -> Result<Self, EnvError> {
-        let io = |source| EnvError::Io { path: path.into(), source };
         let refuse = |problem: String| EnvError::Data { path: path.into(), problem };
-        let found = std::fs::metadata(path).map_err(io)?;
-        if !found.is_file() {
-            return Err(refuse("this is no file, and Parquet is read from files: copy it again".into()));
-        }
-        // A file is dropped when its columns are read.
-        if found.len() > budget.left {
-            return Err(refuse(budget.take(found.len()).err().unwrap_or_default()));
-        }
-        let bytes = std::fs::read(path).map_err(io)?;
+        let bytes = budget.read(path)?;
         let footer = footer(&bytes).ok_or_else(|| refuse(damaged("it does not end as Parquet files do")))?;
         check_schema(footer).map_err(|error| refuse(damaged(error)))?;
         let values = (bytes.len() as u64).saturating_mul(MOST_VALUES).saturating_add(SLACK);

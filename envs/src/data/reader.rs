@@ -202,7 +202,7 @@ fn reader_of(source: &Source) -> Result<&'static dyn DataReader, String> {
     }
     Ok(match DataLayout::of_name(source.path()) {
         DataLayout::Npz => &OgBench,
-        DataLayout::Hdf5 => &D4rl,
+        _ => &D4rl,
     })
 }
 

@@ -202,7 +202,7 @@ fn minaris_observations_in_parts_are_sorted_out() {
     assert!(notes(&data).contains("`camera` (an array of shape [8, 8, 3] a row)"), "{}", notes(&data));
     let data = read("minari/nestedarrow-v0", &ReadOptions::default());
     same(&data, "nested arrow");
-    assert!(notes(&data).contains("`camera` (text or bytes)"), "{}", notes(&data));
+    assert!(notes(&data).contains("`camera` (an array of shape [8, 8, 3] a row)"), "{}", notes(&data));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError, Group};
 
+use super::at_once::at_once;
 use super::hdf5_storage::{StorageError, check_storage};
 use crate::EnvError;
 
@@ -14,6 +15,9 @@ const MAX_COMPRESSION: u64 = 1100;
 const COMPRESSION_SLACK: u64 = 1 << 16;
 /// Whole numbers of fewer different values than this are choices, not quantities.
 const CHOICES: usize = 64;
+
+/// Numbers of a part that is read by itself: large against what a thread costs.
+const PART: u64 = 1 << 18;
 
 /// A version above this is no newer one, but damage.
 const NEWEST: u8 = 16;
@@ -224,7 +228,11 @@ impl Arrays {
         let one_byte = array.element_size().map_err(|e| self.unread(key, &e))? == 1;
         let read = |e| self.unread(key, &e);
         let values: Vec<f64> = if one_byte && matches!(kind, DType::Enum(_) | DType::I8 | DType::U8) {
-            array.read_raw().map_err(read)?.into_iter().map(f64::from).collect()
+            let bytes = array.read_raw().map_err(read)?;
+            if bytes.iter().fold(true, |sound, byte| sound & (*byte < 2)) {
+                return Ok(bytes.into_iter().map(|byte| byte == 1).collect());
+            }
+            bytes.into_iter().map(f64::from).collect()
         } else if is_number(&kind) || matches!(kind, DType::Enum(_)) {
             array.read_f64().map_err(read)?
         } else {
@@ -287,7 +295,7 @@ impl Arrays {
             )));
         }
         self.sound(key, array)?;
-        array.read_f32().map_err(|e| self.unread(key, &e))
+        in_parts(array).map_err(|e| self.unread(key, &e))
     }
 
     /// Opens an array and takes the memory it will need from the budget, chunk buffers included.
@@ -365,6 +373,30 @@ impl Arrays {
     pub fn error(&self, problem: String) -> EnvError {
         EnvError::Data { path: self.path.clone(), problem }
     }
+}
+
+/// The numbers of an array; of a large one in chunks, several parts of it at once.
+fn in_parts(array: &hdf5_pure::Dataset) -> Result<Vec<f32>, hdf5_pure::Error> {
+    let (shape, chunk) = (array.shape()?, array.chunk_shape()?);
+    let rows = shape.first().copied().unwrap_or(0);
+    let all = shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d)).and_then(|all| usize::try_from(all).ok());
+    let (Some(all), Some(high)) =
+        (all, chunk.and_then(|chunk| chunk.first().copied()).filter(|high| *high > 0))
+    else {
+        return array.read_f32();
+    };
+    // Whole chunks, so that none is unpacked twice.
+    let width = (all as u64).checked_div(rows).unwrap_or(0).max(1);
+    let part = (PART / width).max(1).checked_next_multiple_of(high).unwrap_or(rows);
+    if part >= rows {
+        return array.read_f32();
+    }
+    let parts = usize::try_from(rows.div_ceil(part)).unwrap_or(usize::MAX);
+    let mut values = Vec::with_capacity(all);
+    for part in at_once(parts, |at| array.read_f32_rows(at as u64 * part, part)) {
+        values.append(&mut part?);
+    }
+    Ok(values)
 }
 
 fn is_whole(kind: &DType) -> bool {

@@ -86,6 +86,7 @@ pub(super) struct Metadata {
     pub data_format: Option<String>,
     pub total_episodes: Option<u64>,
     action_space: Option<String>,
+    observation_space: Option<String>,
     env_spec: Option<String>,
 }
 
@@ -107,6 +108,34 @@ impl Metadata {
 
     fn inner(&self, text: &Option<String>) -> Value {
         text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    /// Parts of an observation, without those that are arrays of more axes by the space that is described: tables keep these
+    /// as flat as vectors.
+    pub fn vectors_alone(&self, parts: Vec<Part>) -> Vec<Part> {
+        // Bounds that JSON has no number for stand there in Python's words.
+        let text = self.observation_space.as_deref().map(|text| {
+            ["-Infinity", "Infinity", "NaN"]
+                .iter()
+                .fold(text.to_owned(), |text, word| text.replace(word, "null"))
+        });
+        let space = self.inner(&text);
+        let shape = |key: &str| {
+            let way = key.split('/').filter(|_| key != ALONE || space.get("subspaces").is_some());
+            let inner = way.into_iter().try_fold(&space, |space, step| {
+                let spaces = space.get("subspaces")?;
+                spaces.get(step).or_else(|| spaces.get(step.parse::<usize>().ok()?))
+            });
+            inner?.get("shape")?.as_array().filter(|axes| axes.len() > 1).cloned()
+        };
+        let apart = |part: Part| match shape(&part.key) {
+            Some(axes) if part.width.is_ok() => {
+                let axes: Vec<String> = axes.iter().map(Value::to_string).collect();
+                Part::other(part.key, format!("an array of shape [{}] a row", axes.join(", ")))
+            }
+            _ => part,
+        };
+        parts.into_iter().map(apart).collect()
     }
 
     /// Name of the environment.

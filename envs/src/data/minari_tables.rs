@@ -106,7 +106,7 @@ pub(super) fn read_tables<T: Table>(
             Some(columns) => columns,
             None => {
                 let alone = file.names().iter().any(|name| name == OBSERVATIONS);
-                let parts = file.parts(OBSERVATIONS, ALONE)?;
+                let parts = metadata.vectors_alone(file.parts(OBSERVATIONS, ALONE)?);
                 if file.names().iter().any(|name| name.starts_with("infos")) {
                     notes.push("`infos` are left out".into());
                 }

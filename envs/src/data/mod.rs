@@ -46,6 +46,7 @@
 mod anomalies;
 mod arrow_file;
 mod arrow_schema;
+mod at_once;
 mod dataset;
 mod description;
 mod episodes;

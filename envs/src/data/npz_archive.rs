@@ -27,9 +27,14 @@ pub(super) enum ArchiveError {
     TooLarge { name: String, size: u64, limit: u64 },
 }
 
+/// Bytes that one packed byte of measured numbers seldom exceeds.
+const UNPACKED: u64 = 4;
+
 /// An open zip file.
 pub(super) struct Archive {
     zip: ZipArchive<Cursor<Vec<u8>>>,
+    /// Bytes of the whole file.
+    size: u64,
 }
 
 impl Archive {
@@ -38,8 +43,9 @@ impl Archive {
         if !is_zip(&bytes) {
             return Err(ArchiveError::NotZip);
         }
+        let size = bytes.len() as u64;
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
-        if zip.has_duplicate_names() { Err(ArchiveError::Twice) } else { Ok(Self { zip }) }
+        if zip.has_duplicate_names() { Err(ArchiveError::Twice) } else { Ok(Self { zip, size }) }
     }
 
     /// Names of the files, fit to be printed.
@@ -66,7 +72,10 @@ impl Archive {
         if size > limit {
             return Err(ArchiveError::TooLarge { name: name.into(), size, limit });
         }
-        let mut content = Vec::new();
+        // As much as what is there can be expected to unpack to; the rest is asked for as it comes.
+        let packed = file.compressed_size().min(self.size).saturating_mul(UNPACKED);
+        let mut content =
+            Vec::with_capacity(usize::try_from(size.min(packed)).unwrap_or(0).saturating_add(1));
         // One more than there should be, so that the end is reached, where the checksum is compared.
         (&mut file)
             .take(size.saturating_add(1))

@@ -150,6 +150,35 @@ fn many_frames_go_through_groups_of_rows() {
     same_rows(&read(&path), &data);
 }
 
+/// More than eight megabytes: such files are not read whole.
+#[test]
+fn large_files_are_read_in_parts_to_the_same_numbers() {
+    let home = tempfile::tempdir().unwrap();
+    let rows = 700_001;
+    let observations: Vec<f32> = (0..3 * rows).map(|at| (at as f32 * 0.37).sin()).collect();
+    let mut data = Dataset::of_rows("", [3, 1], observations, (0..rows).map(|row| row as f32).collect());
+    data.timeouts[rows - 1] = true;
+    let [chunked, whole, npz] = ["chunked.hdf5", "whole.hdf5", "a.npz"].map(|name| home.path().join(name));
+    let options = WriteOptions { compression: 0, ..WriteOptions::default() };
+    for path in [&chunked, &npz] {
+        write_data_as(&data, path, DataLayout::of_name(path), options).unwrap();
+        assert!(fs::metadata(path).unwrap().len() > 8 << 20);
+        same_rows(&read(path), &data);
+    }
+    let mut file = hdf5_pure::FileBuilder::new();
+    let flags: Vec<u8> = data.timeouts.iter().map(|flag| u8::from(*flag)).collect();
+    file.create_dataset("observations").with_f32_data(&data.observations).with_shape(&[rows as u64, 3]);
+    file.create_dataset("actions").with_f32_data(&data.actions).with_shape(&[rows as u64, 1]);
+    file.create_dataset("timeouts").with_u8_data(&flags);
+    file.write(&whole).unwrap();
+    same_rows(&read(&whole), &data);
+    for path in [whole, chunked, npz] {
+        let len = fs::metadata(&path).unwrap().len();
+        fs::File::options().write(true).open(&path).unwrap().set_len(len - 5).unwrap();
+        assert!(read_data(&path, &ReadOptions::default()).is_err(), "{}", path.display());
+    }
+}
+
 #[test]
 fn rows_across_goal_switches_are_one_episode() {
     let home = tempfile::tempdir().unwrap();

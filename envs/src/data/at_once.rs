@@ -1,6 +1,7 @@
 //! Pieces of work on as many threads as the machine has, with results in the order of the pieces.
 
 use std::num::NonZero;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// More threads than this wait for memory, not for the processor.
@@ -38,9 +39,40 @@ pub(super) fn at_once<T: Send>(pieces: usize, work: impl Fn(usize) -> T + Sync) 
     all.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Fills `into` piece by piece, of so many numbers each, whatever the number of threads; `work` is given the place of the
+/// first of them. The error is that of the first piece that has one.
+pub(super) fn fill_at_once<E: Send>(
+    into: &mut [f32],
+    piece: usize,
+    work: impl Fn(usize, &mut [f32]) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let piece = piece.max(1);
+    let pieces: Vec<Mutex<&mut [f32]>> = into.chunks_mut(piece).map(Mutex::new).collect();
+    let done = at_once(pieces.len(), |at| {
+        // Each is taken by one thread alone.
+        let Some(Ok(mut values)) = pieces.get(at).map(Mutex::lock) else { return Ok(()) };
+        work(at * piece, &mut values)
+    });
+    done.into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::at_once;
+    use super::{at_once, fill_at_once};
+
+    #[test]
+    fn every_number_is_filled_and_the_first_error_is_told() {
+        let mut values = vec![0.0; 1001];
+        let count = |first: usize, into: &mut [f32]| -> Result<(), usize> {
+            into.iter_mut().enumerate().for_each(|(at, value)| *value = (first + at) as f32);
+            Ok(())
+        };
+        fill_at_once(&mut values, 10, count).unwrap();
+        assert!(values.iter().enumerate().all(|(at, value)| *value == at as f32));
+        let odd = |first: usize, _: &mut [f32]| if first % 20 == 10 { Err(first) } else { Ok(()) };
+        assert_eq!(fill_at_once(&mut values, 10, odd), Err(10));
+        assert_eq!(fill_at_once(&mut [], 0, odd), Ok(()));
+    }
 
     #[test]
     fn results_come_in_the_order_of_the_pieces() {

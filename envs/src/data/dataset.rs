@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::DataDescription;
+use super::at_once::at_once;
 use crate::EnvError;
 
 /// What a row marked in [`Dataset::timeouts`] means for the row after it.
@@ -237,10 +238,16 @@ pub(super) fn same<'a>(a: &[f32], b: impl IntoIterator<Item = &'a f32>) -> bool 
 /// Place of the first number that is not finite. Block by block, as a search that stops anywhere is not vectorised.
 fn not_finite(values: &[f32]) -> Option<usize> {
     const BLOCK: usize = 4096;
+    const PIECE: usize = BLOCK << 8;
     let sound = |block: &[f32]| block.iter().fold(true, |sound, value| sound & value.is_finite());
-    let block = values.chunks(BLOCK).position(|block| !sound(block))?;
-    let rest = values.get(block * BLOCK..)?;
-    rest.iter().position(|value| !value.is_finite()).map(|at| block * BLOCK + at)
+    let in_piece = |piece: usize| {
+        let first = piece * PIECE;
+        let values = values.get(first..values.len().min(first + PIECE))?;
+        let block = values.chunks(BLOCK).position(|block| !sound(block))?;
+        let rest = values.get(block * BLOCK..)?;
+        rest.iter().position(|value| !value.is_finite()).map(|at| first + block * BLOCK + at)
+    };
+    at_once(values.len().div_ceil(PIECE), in_piece).into_iter().flatten().next()
 }
 
 fn row_of(values: &[f32], width: usize, row: usize) -> Option<&[f32]> {

@@ -112,7 +112,7 @@ impl Source {
         if !hdf5_pure::is_hdf5_bytes(&first) {
             return Ok(Self { path: path.into(), content: Content::File { first } });
         }
-        let arrays = Arrays::open(path, std::fs::read(path).map_err(io)?, max_bytes)?;
+        let arrays = Arrays::open(path, found.len(), max_bytes)?;
         let (groups, has_rows) = (arrays.root_groups(), arrays.has("observations").unwrap_or(true));
         Ok(Self { path: path.into(), content: Content::Hdf5 { arrays: Box::new(arrays), groups, has_rows } })
     }

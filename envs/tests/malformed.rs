@@ -458,6 +458,10 @@ fn arrays_that_disagree_are_refused() {
     assert!(refused >= 20);
 }
 
+/// What is put in the place of a file, and what it is called.
+#[cfg(unix)]
+type Put<'a> = (&'static str, &'a dyn Fn(&Path));
+
 #[cfg(unix)]
 #[test]
 fn folders_in_circles_links_and_things_that_are_no_files_are_refused() {
@@ -468,7 +472,7 @@ fn folders_in_circles_links_and_things_that_are_no_files_are_refused() {
         let sound = (read(&set).read.unwrap(), 0);
         let optional = file.ends_with("metadata.json") || file.contains("/episodes/");
         let mut tally = Tally::default();
-        let put: [(&'static str, &dyn Fn(&Path)); 5] = [
+        let put: [Put<'_>; 5] = [
             ("missing", &|_| ()),
             ("a folder", &|path| fs::create_dir(path).unwrap()),
             ("a link that leads nowhere", &|path| symlink("nowhere", path).unwrap()),

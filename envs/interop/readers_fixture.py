@@ -1,6 +1,6 @@
 """Makes `envs/tests/readers.zip`: small data sets as other people's libraries write them, and what stands in them.
 
-    python3 -m venv venv && venv/bin/pip install h5py==3.16.0 "minari[hdf5]==0.5.4" pyarrow==26.0.1 datasets==5.2.0
+    python3 -m venv venv && venv/bin/pip install h5py==3.16.0 "minari[hdf5]==0.5.4" pillow pyarrow==26.0.1 datasets==5.2.0
     venv/bin/python envs/interop/readers_fixture.py envs/tests/readers.zip
 
 Minari's are made by minari itself. LeRobot's are written as lerobot 0.4.4 does (`lerobot_dataset.py`): features by the
@@ -202,8 +202,9 @@ def minari_sets(root):
     parquet = make("parquet-v0", lambda rows: numbers(rng, rows, 3, dtype=np.float64), box(3),
                    lambda seen: (seen, None), data_format="parquet")
     expect("parquet", **parquet, features=[["observation", 3]])
-    make("arrow-v0", lambda rows: numbers(rng, rows, 3, dtype=np.float64), box(3), lambda seen: (seen, None),
-         data_format="arrow")
+    arrow = make("arrow-v0", lambda rows: numbers(rng, rows, 3, dtype=np.float64), box(3), lambda seen: (seen, None),
+                 data_format="arrow")
+    expect("arrow", **arrow, features=[["observation", 3]])
 
     def goal(rows):
         seen = numbers(rng, rows, 4, dtype=np.float64)
@@ -225,6 +226,8 @@ def minari_sets(root):
     columns = lambda seen: (np.hstack([seen["achieved_goal"], seen["arm"]["joints"], seen["arm"]["tip"]]), None)
     read = make("nested-v0", nested, space, columns, data_format="hdf5")
     expect("nested", **read, features=[["achieved_goal", 2], ["arm/joints", 3], ["arm/tip", 2]])
+    read = make("nestedarrow-v0", nested, space, columns, data_format="arrow")
+    expect("nested arrow", **read, features=[["achieved_goal", 2], ["arm/joints", 3], ["arm/tip", 2]])
 
 
 def lerobot(root):

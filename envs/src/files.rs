@@ -201,11 +201,11 @@ fn target_of(path: &Path, replace: bool) -> io::Result<PathBuf> {
     }
 }
 
-fn exists() -> io::Error {
+pub(crate) fn exists() -> io::Error {
     io::Error::new(ErrorKind::AlreadyExists, "it exists already")
 }
 
-fn temporary_of(target: &Path) -> io::Result<PathBuf> {
+pub(crate) fn temporary_of(target: &Path) -> io::Result<PathBuf> {
     let Some(name) = target.file_name() else {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not the name of a file"));
     };

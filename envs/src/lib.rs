@@ -16,6 +16,7 @@ mod environment;
 mod error;
 mod feature;
 pub mod files;
+pub mod folders;
 pub mod fruit_swap;
 #[cfg(feature = "gymnasium")]
 pub mod gymnasium;

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::placed::Ends;
 
 pub use self::zenoh::ZenohArgs;
-pub use data::{ConvertArgs, DataCommand, DataFile, PlotArgs as DataPlotArgs, ValidateArgs};
+pub use data::{ConvertArgs, DataCommand, DataFile, PlotArgs as DataPlotArgs, ToLayout, ValidateArgs};
 pub use eval::{EvalArgs, MergeArgs, ReplayArgs, ReportArgs};
 pub use serve::ServeArgs;
 pub use speed::{PeakMemoryArgs, SpeedArgs};

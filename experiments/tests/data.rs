@@ -87,6 +87,28 @@ fn converted_data_are_the_same_rows() {
 }
 
 #[test]
+fn folders_of_other_layouts_are_written_and_read_back() {
+    let home = Home::new();
+    write(&home.path("a.hdf5"), |_| {});
+    let output = home.run(["data", "convert", "a.hdf5", "frames", "--to", "lerobot"]);
+    assert!(!output.status.success() && text(&output.stderr).contains("step_seconds"), "nothing is made up");
+    std::fs::write(home.path("a.toml"), "step_seconds = 0.05\n").unwrap();
+    for (out, layout) in [("a-v0", "minari"), ("frames", "lerobot")] {
+        let output = home.run(["data", "convert", "a.hdf5", out, "--to", layout]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let told = text(&output.stderr).contains("last rows of 2 episodes");
+        assert_eq!(told, layout == "minari", "{}", text(&output.stderr));
+        let output = home.run(["data", "convert", "a.hdf5", out, "--to", layout, "--force"]);
+        assert!(!output.status.success() && text(&output.stderr).contains("never replaced"));
+    }
+    home.succeed(["data", "convert", "frames", "b.hdf5"]);
+    let [a, b] =
+        ["a.hdf5", "b.hdf5"].map(|name| read_data(&home.path(name), &ReadOptions::default()).unwrap());
+    assert_eq!((a.observations, a.actions, a.rewards), (b.observations, b.actions, b.rewards));
+    assert_eq!((a.terminals, a.timeouts), (b.terminals, b.timeouts));
+}
+
+#[test]
 fn episodes_are_told_in_numbers_and_drawn() {
     let home = Home::new();
     write(&home.path("a.hdf5"), |_| {});

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::DataDescription;
+use super::at_once::at_once;
 use crate::EnvError;
 
 /// What a row marked in [`Dataset::timeouts`] means for the row after it.
@@ -185,7 +186,7 @@ impl Dataset {
             if rows.checked_mul(width) != Some(values.len()) {
                 return Err(self.length_problem(name, values.len(), rows.saturating_mul(width)));
             }
-            if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+            if let Some(index) = not_finite(values) {
                 let (row, column) = (index / width.max(1), index % width.max(1));
                 let value = values.get(index).copied().unwrap_or(f32::NAN);
                 return Err(self.problem(format!(
@@ -234,6 +235,21 @@ pub(super) fn same<'a>(a: &[f32], b: impl IntoIterator<Item = &'a f32>) -> bool 
     a.iter().zip(b).all(|(a, b)| a == b)
 }
 
+/// Place of the first number that is not finite. Block by block, as a search that stops anywhere is not vectorised.
+fn not_finite(values: &[f32]) -> Option<usize> {
+    const BLOCK: usize = 4096;
+    const PIECE: usize = BLOCK << 8;
+    let sound = |block: &[f32]| block.iter().fold(true, |sound, value| sound & value.is_finite());
+    let in_piece = |piece: usize| {
+        let first = piece * PIECE;
+        let values = values.get(first..values.len().min(first + PIECE))?;
+        let block = values.chunks(BLOCK).position(|block| !sound(block))?;
+        let rest = values.get(block * BLOCK..)?;
+        rest.iter().position(|value| !value.is_finite()).map(|at| first + block * BLOCK + at)
+    };
+    at_once(values.len().div_ceil(PIECE), in_piece).into_iter().flatten().next()
+}
+
 fn row_of(values: &[f32], width: usize, row: usize) -> Option<&[f32]> {
     let start = row.checked_mul(width)?;
     values.get(start..start.checked_add(width)?)
@@ -264,6 +280,10 @@ pub(super) mod tests {
         data.observations[7] = f32::NAN;
         let text = data.check().unwrap_err().to_string();
         assert!(text.contains("observations holds NaN in row 3, column 1"), "{text}");
+        let mut data = counter(10_000);
+        data.observations[9_999] = f32::NAN;
+        let text = data.check().unwrap_err().to_string();
+        assert!(text.contains("observations holds NaN in row 4999, column 1"), "{text}");
         let mut data = counter(5);
         data.actions[4] = f32::INFINITY;
         assert!(data.check().unwrap_err().to_string().contains("actions holds inf in row 4"));

@@ -1,10 +1,12 @@
 //! The arrays of an HDF5 file, with what each must hold.
 
 use std::collections::{HashMap, HashSet};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError, Group};
+use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError, Group, Layout, make_f32_type};
 
+use super::at_once::fill_at_once;
 use super::hdf5_storage::{StorageError, check_storage};
 use crate::EnvError;
 
@@ -14,6 +16,13 @@ const MAX_COMPRESSION: u64 = 1100;
 const COMPRESSION_SLACK: u64 = 1 << 16;
 /// Whole numbers of fewer different values than this are choices, not quantities.
 const CHOICES: usize = 64;
+
+/// Larger files are not read whole, so that what stands in them is in memory once.
+const STREAMED: u64 = 8 << 20;
+/// Bytes that are read before they are converted: what a processor keeps near.
+const NEAR: usize = 1 << 16;
+/// Numbers of a part that is read by itself: large against what a thread costs.
+const PART: u64 = 1 << 18;
 
 /// A version above this is no newer one, but damage.
 const NEWEST: u8 = 16;
@@ -72,11 +81,19 @@ pub(super) struct Arrays {
 }
 
 impl Arrays {
-    pub fn open(path: &Path, bytes: Vec<u8>, max_bytes: u64) -> Result<Self, EnvError> {
-        let size = bytes.len() as u64;
+    /// Opens a file of so many bytes: a small one is read whole, of a large one what is asked for.
+    pub fn open(path: &Path, size: u64, max_bytes: u64) -> Result<Self, EnvError> {
         let plausible = size.saturating_mul(MAX_COMPRESSION).saturating_add(COMPRESSION_SLACK);
         let refuse = |problem| EnvError::Data { path: path.into(), problem };
-        let file = File::from_bytes(bytes).map_err(|e| refuse(unread(&e)))?;
+        let io = |source| EnvError::Io { path: path.into(), source };
+        let file = match size > STREAMED {
+            true => File::open_streaming(path),
+            false => File::from_bytes(std::fs::read(path).map_err(io)?),
+        };
+        let file = file.map_err(|e| match e {
+            hdf5_pure::Error::Io(source) => io(source),
+            other => refuse(unread(&other)),
+        })?;
         let declared = file.superblock().eof_address;
         if declared > size {
             return Err(refuse(damaged(format!("{size} of {declared} bytes are there"))));
@@ -224,7 +241,11 @@ impl Arrays {
         let one_byte = array.element_size().map_err(|e| self.unread(key, &e))? == 1;
         let read = |e| self.unread(key, &e);
         let values: Vec<f64> = if one_byte && matches!(kind, DType::Enum(_) | DType::I8 | DType::U8) {
-            array.read_raw().map_err(read)?.into_iter().map(f64::from).collect()
+            let bytes = array.read_raw().map_err(read)?;
+            if bytes.iter().fold(true, |sound, byte| sound & (*byte < 2)) {
+                return Ok(bytes.into_iter().map(|byte| byte == 1).collect());
+            }
+            bytes.into_iter().map(f64::from).collect()
         } else if is_number(&kind) || matches!(kind, DType::Enum(_)) {
             array.read_f64().map_err(read)?
         } else {
@@ -287,7 +308,41 @@ impl Arrays {
             )));
         }
         self.sound(key, array)?;
-        array.read_f32().map_err(|e| self.unread(key, &e))
+        if let Some(values) = self.in_one_piece(array).map_err(|e| self.unread(key, &e))? {
+            return Ok(values);
+        }
+        in_parts(array).map_err(|e| self.unread(key, &e))
+    }
+
+    /// The numbers of an array that stand one after another in a large file as they are wanted, read into their place.
+    fn in_one_piece(&self, array: &hdf5_pure::Dataset) -> Result<Option<Vec<f32>>, hdf5_pure::Error> {
+        let Layout::Contiguous { address: Some(address), size } = array.layout()? else { return Ok(None) };
+        let shape = array.shape()?;
+        let count = shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d));
+        let all =
+            count.filter(|count| count.checked_mul(4) == Some(size)).and_then(|n| usize::try_from(n).ok());
+        let inside = address.checked_add(size).is_some_and(|end| end <= self.size);
+        let (Some(all), true) = (all, self.size > STREAMED && inside && array.datatype()? == make_f32_type())
+        else {
+            return Ok(None);
+        };
+        let mut values = vec![0.0; all];
+        let part = usize::try_from(PART).unwrap_or(usize::MAX);
+        fill_at_once(&mut values, part, |first, into| {
+            let mut file = std::fs::File::open(&self.path)?;
+            file.seek(SeekFrom::Start(address + 4 * first as u64))?;
+            let mut bytes = vec![0; NEAR];
+            for near in into.chunks_mut(NEAR / 4) {
+                let bytes = bytes.get_mut(..4 * near.len()).unwrap_or_default();
+                file.read_exact(bytes)?;
+                near.iter_mut()
+                    .zip(bytes.as_chunks::<4>().0)
+                    .for_each(|(to, from)| *to = f32::from_le_bytes(*from));
+            }
+            Ok(())
+        })
+        .map_err(hdf5_pure::Error::Io)?;
+        Ok(Some(values))
     }
 
     /// Opens an array and takes the memory it will need from the budget, chunk buffers included.
@@ -365,6 +420,37 @@ impl Arrays {
     pub fn error(&self, problem: String) -> EnvError {
         EnvError::Data { path: self.path.clone(), problem }
     }
+}
+
+/// The numbers of an array; of a large one in chunks, several parts of it at once.
+fn in_parts(array: &hdf5_pure::Dataset) -> Result<Vec<f32>, hdf5_pure::Error> {
+    let (shape, chunk) = (array.shape()?, array.chunk_shape()?);
+    let rows = shape.first().copied().unwrap_or(0);
+    let all = shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d)).and_then(|all| usize::try_from(all).ok());
+    let (Some(all), Some(high)) =
+        (all, chunk.and_then(|chunk| chunk.first().copied()).filter(|high| *high > 0))
+    else {
+        return array.read_f32();
+    };
+    // Whole chunks, so that none is unpacked twice.
+    let width = (all as u64).checked_div(rows).unwrap_or(0).max(1);
+    let part = (PART / width).max(1).checked_next_multiple_of(high).unwrap_or(rows);
+    if part >= rows {
+        return array.read_f32();
+    }
+    let mut values = vec![0.0; all];
+    let width = usize::try_from(width).unwrap_or(usize::MAX);
+    let piece = usize::try_from(part).unwrap_or(usize::MAX).saturating_mul(width);
+    fill_at_once(&mut values, piece, |first, into| {
+        let found = array.read_f32_rows((first / width) as u64, part)?;
+        if found.len() != into.len() {
+            let (expected, actual) = (into.len(), found.len());
+            return Err(hdf5_pure::Error::Format(FormatError::DataSizeMismatch { expected, actual }));
+        }
+        into.copy_from_slice(&found);
+        Ok(())
+    })?;
+    Ok(values)
 }
 
 fn is_whole(kind: &DType) -> bool {

@@ -143,13 +143,13 @@ fn build(
     Ok(file)
 }
 
-fn write_flags(target: &mut DatasetBuilder, boolean: &Datatype, flags: &[bool], level: u32) {
+pub(super) fn write_flags(target: &mut DatasetBuilder, boolean: &Datatype, flags: &[bool], level: u32) {
     let bytes: Vec<u8> = flags.iter().map(|flag| u8::from(*flag)).collect();
     target.with_enum_u8_data(boolean.clone(), &bytes);
     compress(target, &[flags.len()], level);
 }
 
-fn compress(target: &mut DatasetBuilder, shape: &[usize], level: u32) {
+pub(super) fn compress(target: &mut DatasetBuilder, shape: &[usize], level: u32) {
     let shape: Vec<u64> = shape.iter().map(|n| *n as u64).collect();
     let mut chunk = shape.clone();
     if let Some(rows) = chunk.first_mut() {

@@ -177,8 +177,10 @@ impl Frames {
     /// Holds the episodes that `meta/episodes` lists against the frames.
     fn compare(&self, kept: &Path, budget: &mut Budget) -> Result<(), EnvError> {
         let mut counts = std::collections::HashMap::new();
-        for episode in &self.episode {
-            *counts.entry(episode.to_bits()).or_insert(0usize) += 1;
+        // Run by run: an episode has thousands of frames.
+        #[allow(clippy::float_cmp)]
+        for run in self.episode.chunk_by(|one, next| one == next) {
+            *counts.entry(run.first().map_or(0, |episode| episode.to_bits())).or_insert(0usize) += run.len();
         }
         for path in files(kept)? {
             let mut file = ParquetFile::open(&path, budget)?;

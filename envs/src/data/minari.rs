@@ -1,15 +1,17 @@
-//! Reading Minari's data sets: one group of an HDF5 file, or one Parquet file, for each episode.
+//! Reading Minari's data sets: one group of an HDF5 file, or one Parquet or Arrow file, for each episode.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::arrow_file::ArrowFile;
 use super::episodes::{Episode, Episodes, ending};
 use super::hdf5_arrays::Arrays;
 use super::json_file::read_json;
 use super::minari_goal::{Goals, drop_repeated};
-use super::minari_parquet::read_parquet;
+use super::minari_tables::read_tables;
+use super::parquet_file::ParquetFile;
 use super::parts::{Chosen, Part, side_by_side};
 use super::reader::{DataReader, ReadOptions, Source};
 use super::{DataDescription, Dataset};
@@ -21,8 +23,8 @@ pub(super) struct Minari;
 
 /// Where the data are, under a folder that holds a data set.
 const PLACES: [&str; 2] = ["data", ""];
-const FILE: &str = "main_data.hdf5";
-const METADATA: &str = "metadata.json";
+pub(super) const FILE: &str = "main_data.hdf5";
+pub(super) const METADATA: &str = "metadata.json";
 /// The observations of an episode: one array, or a group of some.
 pub(super) const OBSERVATIONS: &str = "observations";
 const ACTIONS_IN_PARTS: &str = "actions in parts are not supported: join them into one array `actions`";
@@ -59,7 +61,8 @@ impl DataReader for Minari {
                 let source = Source::open(&home.join(FILE), options.max_bytes)?;
                 read_hdf5(&mut source.into_arrays()?, &metadata, options)
             }
-            Some("parquet") => read_parquet(&home, &metadata, options),
+            Some("parquet") => read_tables::<ParquetFile>(&home, &metadata, options),
+            Some("arrow") => read_tables::<ArrowFile>(&home, &metadata, options),
             Some(other) => Err(refuse(format!(
                 "this is Minari's layout with its episodes in {other} files, which are not read: make the data set \
                  again with data_format=\"hdf5\" (`minari.create_dataset_from_buffers`)"
@@ -83,6 +86,7 @@ pub(super) struct Metadata {
     pub data_format: Option<String>,
     pub total_episodes: Option<u64>,
     action_space: Option<String>,
+    observation_space: Option<String>,
     env_spec: Option<String>,
 }
 
@@ -104,6 +108,34 @@ impl Metadata {
 
     fn inner(&self, text: &Option<String>) -> Value {
         text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    /// Parts of an observation, without those that are arrays of more axes by the space that is described: tables keep these
+    /// as flat as vectors.
+    pub fn vectors_alone(&self, parts: Vec<Part>) -> Vec<Part> {
+        // Bounds that JSON has no number for stand there in Python's words.
+        let text = self.observation_space.as_deref().map(|text| {
+            ["-Infinity", "Infinity", "NaN"]
+                .iter()
+                .fold(text.to_owned(), |text, word| text.replace(word, "null"))
+        });
+        let space = self.inner(&text);
+        let shape = |key: &str| {
+            let way = key.split('/').filter(|_| key != ALONE || space.get("subspaces").is_some());
+            let inner = way.into_iter().try_fold(&space, |space, step| {
+                let spaces = space.get("subspaces")?;
+                spaces.get(step).or_else(|| spaces.get(step.parse::<usize>().ok()?))
+            });
+            inner?.get("shape")?.as_array().filter(|axes| axes.len() > 1).cloned()
+        };
+        let apart = |part: Part| match shape(&part.key) {
+            Some(axes) if part.width.is_ok() => {
+                let axes: Vec<String> = axes.iter().map(Value::to_string).collect();
+                Part::other(part.key, format!("an array of shape [{}] a row", axes.join(", ")))
+            }
+            _ => part,
+        };
+        parts.into_iter().map(apart).collect()
     }
 
     /// Name of the environment.

@@ -3,7 +3,7 @@
 use super::Dataset;
 use super::parts::{Chosen, Part};
 
-const WANTED: &str = "desired_goal";
+pub(super) const WANTED: &str = "desired_goal";
 const REACHED: &str = "achieved_goal";
 
 /// The goal of each row, beside the observation.

@@ -1,10 +1,12 @@
 //! Arrays as numpy stores them: a line of text that says what they are, and their numbers.
 
+use std::convert::Infallible;
 use std::io;
 
-use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar, TypeStr};
+use npyz::{DType, Deserialize, Endianness, NpyFile, NpyHeader, Order, TypeChar, TypeStr};
 use thiserror::Error;
 
+use super::at_once::fill_at_once;
 use crate::printable;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -74,11 +76,21 @@ impl<'a> Array<'a> {
 
     /// The numbers, row by row.
     pub fn numbers(&self) -> Result<Vec<f32>, NpyError> {
+        // What nearly all files hold, in one go: npyz reads number by number.
+        if self.kind.endianness() == Endianness::Little && self.kind.type_char() == TypeChar::Float {
+            return Ok(match self.kind.size_field() {
+                4 => convert(self.bytes.as_chunks::<4>().0, f32::from_le_bytes),
+                _ => convert(self.bytes.as_chunks::<8>().0, |value| f64::from_le_bytes(value) as f32),
+            });
+        }
         self.values(|value| value as f32)
     }
 
     /// The flags.
     pub fn flags(&self) -> Result<Vec<bool>, NpyError> {
+        if self.kind.type_char() == TypeChar::Bool && self.bytes.iter().all(|byte| *byte < 2) {
+            return Ok(self.bytes.iter().map(|byte| *byte == 1).collect());
+        }
         // Exact: a flag is one of two numbers.
         #[allow(clippy::float_cmp)]
         let flag = |(row, value): (usize, f64)| match value {
@@ -108,6 +120,21 @@ impl<'a> Array<'a> {
     fn each<T: Deserialize, U>(&self, make: impl Fn(T) -> U) -> io::Result<Vec<U>> {
         let numbers = NpyFile::with_header(self.header.clone(), self.bytes).data::<T>();
         numbers.map_err(io::Error::other)?.map(|number| number.map(&make)).collect()
+    }
+}
+
+/// Numbers as they are stored, several pieces of a large array at once.
+fn convert<const N: usize>(stored: &[[u8; N]], number: impl Fn([u8; N]) -> f32 + Sync) -> Vec<f32> {
+    const PIECE: usize = 1 << 18;
+    let mut values = vec![0.0; stored.len()];
+    let filled = fill_at_once(&mut values, PIECE, |first, into| {
+        into.iter_mut()
+            .zip(stored.get(first..).unwrap_or_default())
+            .for_each(|(to, from)| *to = number(*from));
+        Ok::<(), Infallible>(())
+    });
+    match filled {
+        Ok(()) => values,
     }
 }
 
@@ -156,6 +183,8 @@ mod tests {
     fn numbers_of_many_kinds_are_read() {
         for (descr, bytes, want) in [
             (">f8", (-1.25_f64).to_be_bytes().to_vec(), -1.25),
+            ("<f8", (-1.25_f64).to_le_bytes().to_vec(), -1.25),
+            (">f4", 0.5_f32.to_be_bytes().to_vec(), 0.5),
             ("<f4", 0.5_f32.to_le_bytes().to_vec(), 0.5),
             ("|i1", vec![0xfd], -3.0),
             ("<i2", (-3_i16).to_le_bytes().to_vec(), -3.0),

@@ -1,6 +1,8 @@
 //! The zip file around numpy's arrays, unpacked within a limit.
 
-use std::io::{Cursor, Read};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
 
 use thiserror::Error;
 use zip::ZipArchive;
@@ -11,6 +13,8 @@ use crate::printable;
 /// Why a zip file, or a file in it, is not read.
 #[derive(Debug, Error)]
 pub(super) enum ArchiveError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
     #[error("this is not a zip file, which .npz files are: check the path")]
     NotZip,
     #[error("the file is damaged or cut off ({0}): write or copy it again")]
@@ -27,19 +31,28 @@ pub(super) enum ArchiveError {
     TooLarge { name: String, size: u64, limit: u64 },
 }
 
+/// Bytes that one packed byte of measured numbers seldom exceeds.
+const UNPACKED: u64 = 4;
+
 /// An open zip file.
 pub(super) struct Archive {
-    zip: ZipArchive<Cursor<Vec<u8>>>,
+    zip: ZipArchive<BufReader<File>>,
+    /// Bytes of the whole file.
+    size: u64,
 }
 
 impl Archive {
     /// Reads the directory.
-    pub fn open(bytes: Vec<u8>) -> Result<Self, ArchiveError> {
-        if !is_zip(&bytes) {
+    pub fn open(path: &Path) -> Result<Self, ArchiveError> {
+        let mut file = File::open(path)?;
+        let size = file.metadata()?.len();
+        let mut first = Vec::new();
+        (&mut file).take(4).read_to_end(&mut first)?;
+        if !is_zip(&first) {
             return Err(ArchiveError::NotZip);
         }
-        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
-        if zip.has_duplicate_names() { Err(ArchiveError::Twice) } else { Ok(Self { zip }) }
+        let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(&error))?;
+        if zip.has_duplicate_names() { Err(ArchiveError::Twice) } else { Ok(Self { zip, size }) }
     }
 
     /// Names of the files, fit to be printed.
@@ -66,7 +79,10 @@ impl Archive {
         if size > limit {
             return Err(ArchiveError::TooLarge { name: name.into(), size, limit });
         }
-        let mut content = Vec::new();
+        // As much as what is there can be expected to unpack to; the rest is asked for as it comes.
+        let packed = file.compressed_size().min(self.size).saturating_mul(UNPACKED);
+        let mut content =
+            Vec::with_capacity(usize::try_from(size.min(packed)).unwrap_or(0).saturating_add(1));
         // One more than there should be, so that the end is reached, where the checksum is compared.
         (&mut file)
             .take(size.saturating_add(1))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::npy::{Array, NpyError};
-use super::npz_archive::{Archive, is_zip};
+use super::npz_archive::{Archive, ArchiveError, is_zip};
 use super::parts::NO_PARTS;
 use super::reader::{DataReader, ReadOptions, Source, read_as};
 use super::{Dataset, DatasetMetadata, RewardConvention, SimulatorState};
@@ -46,8 +46,10 @@ impl DataReader for OgBench {
         if source.is_folder() {
             return Err(refuse("this is a folder: name an .npz file".into()));
         }
-        let bytes = std::fs::read(path).map_err(|source| EnvError::Io { path: path.into(), source })?;
-        let archive = Archive::open(bytes).map_err(|error| refuse(error.to_string()))?;
+        let archive = Archive::open(path).map_err(|error| match error {
+            ArchiveError::Io(source) => EnvError::Io { path: path.into(), source },
+            other => refuse(other.to_string()),
+        })?;
         if options.observations.is_some() {
             return Err(refuse(NO_PARTS.into()));
         }

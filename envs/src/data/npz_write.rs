@@ -74,9 +74,14 @@ fn add<T: AutoSerialize + Serialize>(
     level: u32,
 ) -> io::Result<()> {
     // No time of day: the same data give the same bytes.
+    // Deflate's levels begin at 1 there.
+    let (method, level) = match level {
+        0 => (CompressionMethod::Stored, None),
+        level => (CompressionMethod::Deflated, Some(level.into())),
+    };
     let file = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(level.into()))
+        .compression_method(method)
+        .compression_level(level)
         .last_modified_time(DateTime::default())
         .large_file(array_bytes(shape, size_of::<T>()) > LARGE_FILE);
     zip.start_file(format!("{name}.npy"), file)?;

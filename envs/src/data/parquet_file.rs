@@ -11,6 +11,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
+use super::at_once::at_once;
 use super::parquet_bounds::{PageError, check_pages, check_schema};
 use super::parts::Part;
 use crate::EnvError;
@@ -18,6 +19,8 @@ use crate::EnvError;
 const MAGIC: &[u8] = b"PAR1";
 /// Length and mark at the end of a file.
 const TAIL: usize = 8;
+const UNEVEN: &str = "not all of its rows hold equally many numbers (some are empty, or lists of another length): leave \
+                      those rows out";
 /// Records that are read at once.
 const BATCH: usize = 4096;
 /// Values that a byte of a file stands for, at most, and some slack for tiny files. Runs of one value take no room, but
@@ -36,13 +39,30 @@ impl Budget {
         Self { left: limit, limit }
     }
 
-    fn take(&mut self, bytes: u64) -> Result<(), String> {
-        self.left = self.left.checked_sub(bytes).ok_or_else(|| {
-            format!(
-                "its data take more than the limit of {} bytes: split them into smaller data sets",
-                self.limit
-            )
-        })?;
+    /// The bytes of a file, which is dropped when its columns are read: its own size is not taken.
+    pub fn read(&self, path: &Path) -> Result<Vec<u8>, EnvError> {
+        let io = |source| EnvError::Io { path: path.into(), source };
+        let refuse = |problem: String| EnvError::Data { path: path.into(), problem };
+        let found = std::fs::metadata(path).map_err(io)?;
+        if !found.is_file() {
+            return Err(refuse("this is no file, and columns are read from files: copy it again".into()));
+        }
+        if found.len() > self.left {
+            return Err(refuse(self.exceeded()));
+        }
+        std::fs::read(path).map_err(io)
+    }
+
+    fn exceeded(&self) -> String {
+        format!(
+            "its data take more than the limit of {} bytes: split them into smaller data sets",
+            self.limit
+        )
+    }
+
+    /// Takes memory for what is read.
+    pub fn take(&mut self, bytes: u64) -> Result<(), String> {
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| self.exceeded())?;
         Ok(())
     }
 }
@@ -59,17 +79,8 @@ pub(super) struct ParquetFile {
 impl ParquetFile {
     /// Reads what the file says of itself.
     pub fn open(path: &Path, budget: &mut Budget) -> Result<Self, EnvError> {
-        let io = |source| EnvError::Io { path: path.into(), source };
         let refuse = |problem: String| EnvError::Data { path: path.into(), problem };
-        let found = std::fs::metadata(path).map_err(io)?;
-        if !found.is_file() {
-            return Err(refuse("this is no file, and Parquet is read from files: copy it again".into()));
-        }
-        // A file is dropped when its columns are read.
-        if found.len() > budget.left {
-            return Err(refuse(budget.take(found.len()).err().unwrap_or_default()));
-        }
-        let bytes = std::fs::read(path).map_err(io)?;
+        let bytes = budget.read(path)?;
         let footer = footer(&bytes).ok_or_else(|| refuse(damaged("it does not end as Parquet files do")))?;
         check_schema(footer).map_err(|error| refuse(damaged(error)))?;
         let values = (bytes.len() as u64).saturating_mul(MOST_VALUES).saturating_add(SLACK);
@@ -121,7 +132,7 @@ impl ParquetFile {
             return Ok(Some(1));
         }
         let kept = self.values;
-        let found = self.read(at, Some(1), |value| value);
+        let found = self.read::<f32>(at, Some(1));
         self.values = kept;
         let (_, width) = found?;
         Ok((width > 0).then_some(width))
@@ -133,12 +144,12 @@ impl ParquetFile {
         name: &str,
         budget: &mut Budget,
     ) -> Result<Option<(Vec<f32>, usize)>, EnvError> {
-        self.numbers(name, budget, |value| value as f32)
+        self.numbers(name, budget)
     }
 
     /// One number a row, as it is; `None` where there is no column of this name.
     pub fn column(&mut self, name: &str, budget: &mut Budget) -> Result<Option<Vec<f64>>, EnvError> {
-        match self.numbers(name, budget, |value| value)? {
+        match self.numbers(name, budget)? {
             None => Ok(None),
             Some((values, 1)) => Ok(Some(values)),
             Some((_, width)) => Err(self.error(format!(
@@ -169,18 +180,17 @@ impl ParquetFile {
         column.is_some_and(|column| matches!(column.physical_type(), BOOLEAN | INT32 | INT64))
     }
 
-    fn numbers<N>(
+    fn numbers<N: Number>(
         &mut self,
         name: &str,
         budget: &mut Budget,
-        number: fn(f64) -> N,
     ) -> Result<Option<(Vec<N>, usize)>, EnvError> {
         let Some(at) = self.columns().iter().position(|column| name_of(column) == name) else {
             return Ok(None);
         };
         let declared = self.declared(at)?;
         budget.take(declared.saturating_mul(size_of::<N>() as u64)).map_err(|problem| self.error(problem))?;
-        self.read(at, None, number).map(Some)
+        self.read(at, None).map(Some)
     }
 
     /// Values that a column is said to hold.
@@ -193,12 +203,7 @@ impl ParquetFile {
     }
 
     /// The values of a column, row by row, and how many a row has; of the first rows alone where `rows` says so.
-    fn read<N>(
-        &mut self,
-        at: usize,
-        rows: Option<usize>,
-        number: fn(f64) -> N,
-    ) -> Result<(Vec<N>, usize), EnvError> {
+    fn read<N: Number>(&mut self, at: usize, rows: Option<usize>) -> Result<(Vec<N>, usize), EnvError> {
         let column = self.columns()[at].clone();
         let name = name_of(&column);
         numbers_in(&column).map_err(|what| {
@@ -206,48 +211,74 @@ impl ParquetFile {
                 "column `{name}` holds {what}; numbers are expected, as float32 one list a row"
             ))
         })?;
-        let unsigned = is_unsigned(&column);
         let declared = self.declared(at)?;
         self.values = self.values.checked_sub(declared).ok_or_else(|| {
             self.error(damaged(format!(
                 "column `{name}` declares {declared} values, more than a file of this size can hold"
             )))
         })?;
-        let mut rows_of = Rows { values: Vec::new(), width: None };
-        for group in 0..self.file.metadata().num_row_groups() {
-            self.check(group, at, &name)?;
-            let failed = |error: ParquetError| self.error(damaged(format!("column `{name}`: {error}")));
-            let group = self.file.get_row_group(group).map_err(failed)?;
-            let reader = group.get_column_reader(at).map_err(failed)?;
-            let most = rows.unwrap_or(usize::MAX);
-            let before = rows_of.values.len();
-            match reader {
-                ColumnReader::BoolColumnReader(of) => {
-                    rows_of.read(of, most, |value| number(f64::from(u8::from(value))))
+        let groups = self.file.metadata().num_row_groups();
+        let most = rows.unwrap_or(usize::MAX);
+        let (mut values, mut width) = (Vec::new(), None);
+        if rows.is_some() {
+            for group in 0..groups {
+                let found: Rows<N> = self.read_group(group, at, &name, most)?;
+                if !found.values.is_empty() {
+                    return Ok((found.values, found.width.unwrap_or(0)));
                 }
-                // Numbers without a sign are kept as those with one, of the same bits.
-                ColumnReader::Int32ColumnReader(of) if unsigned => {
-                    rows_of.read(of, most, |value| number(f64::from(value.cast_unsigned())))
-                }
-                ColumnReader::Int64ColumnReader(of) if unsigned => {
-                    rows_of.read(of, most, |value| number(value.cast_unsigned() as f64))
-                }
-                ColumnReader::Int32ColumnReader(of) => {
-                    rows_of.read(of, most, |value| number(f64::from(value)))
-                }
-                ColumnReader::Int64ColumnReader(of) => rows_of.read(of, most, |value| number(value as f64)),
-                ColumnReader::FloatColumnReader(of) => {
-                    rows_of.read(of, most, |value| number(f64::from(value)))
-                }
-                ColumnReader::DoubleColumnReader(of) => rows_of.read(of, most, number),
-                _ => Err("it holds no plain numbers: store them as float32".into()),
             }
-            .map_err(|problem| self.error(format!("column `{name}`: {problem}")))?;
-            if rows.is_some() && rows_of.values.len() > before {
-                break;
+            return Ok((values, 0));
+        }
+        // Groups by themselves, as many at once as there are threads.
+        let this = &*self;
+        for found in at_once(groups, |group| this.read_group::<N>(group, at, &name, most)) {
+            let mut found = found?;
+            if found.width.is_some_and(|found| *width.get_or_insert(found) != found) {
+                return Err(self.error(format!("column `{name}`: {UNEVEN}")));
+            }
+            if values.is_empty() {
+                values = found.values;
+                values.reserve_exact(usize::try_from(declared).unwrap_or(0).saturating_sub(values.len()));
+            } else {
+                values.append(&mut found.values);
             }
         }
-        Ok((rows_of.values, rows_of.width.unwrap_or(0)))
+        Ok((values, width.unwrap_or(0)))
+    }
+
+    /// The values of a column in one group of rows.
+    fn read_group<N: Number>(
+        &self,
+        group: usize,
+        at: usize,
+        name: &str,
+        most: usize,
+    ) -> Result<Rows<N>, EnvError> {
+        self.check(group, at, name)?;
+        let failed = |error: ParquetError| self.error(damaged(format!("column `{name}`: {error}")));
+        let unsigned = self.columns().get(at).is_some_and(|column| is_unsigned(column));
+        let group = self.file.get_row_group(group).map_err(failed)?;
+        let reader = group.get_column_reader(at).map_err(failed)?;
+        let mut rows = Rows { values: Vec::new(), width: None };
+        match reader {
+            ColumnReader::BoolColumnReader(of) => {
+                rows.read(of, most, |value| N::small(f32::from(u8::from(value))))
+            }
+            // Numbers without a sign are kept as those with one, of the same bits.
+            ColumnReader::Int32ColumnReader(of) if unsigned => {
+                rows.read(of, most, |value| N::large(f64::from(value.cast_unsigned())))
+            }
+            ColumnReader::Int64ColumnReader(of) if unsigned => {
+                rows.read(of, most, |value| N::large(value.cast_unsigned() as f64))
+            }
+            ColumnReader::Int32ColumnReader(of) => rows.read(of, most, |value| N::large(f64::from(value))),
+            ColumnReader::Int64ColumnReader(of) => rows.read(of, most, |value| N::large(value as f64)),
+            ColumnReader::FloatColumnReader(of) => rows.read(of, most, N::small),
+            ColumnReader::DoubleColumnReader(of) => rows.read(of, most, N::large),
+            _ => Err("it holds no plain numbers: store them as float32".into()),
+        }
+        .map_err(|problem| self.error(format!("column `{name}`: {problem}")))?;
+        Ok(rows)
     }
 
     /// Holds the pages of a column against the file.
@@ -282,6 +313,34 @@ impl ParquetFile {
     }
 }
 
+/// What numbers are read as.
+trait Number: Copy + Send {
+    /// Of a number of 32 bits.
+    fn small(value: f32) -> Self;
+    /// Of a number of 64 bits.
+    fn large(value: f64) -> Self;
+}
+
+impl Number for f32 {
+    fn small(value: f32) -> Self {
+        value
+    }
+
+    fn large(value: f64) -> Self {
+        value as f32
+    }
+}
+
+impl Number for f64 {
+    fn small(value: f32) -> Self {
+        value.into()
+    }
+
+    fn large(value: f64) -> Self {
+        value
+    }
+}
+
 /// Values of one column so far.
 struct Rows<N> {
     values: Vec<N>,
@@ -309,18 +368,15 @@ impl<N> Rows<N> {
                 break;
             }
             left -= records;
-            let wrong = || {
-                "not all of its rows hold equally many numbers (some are empty, or lists of another length): leave those \
-                 rows out"
-                    .to_owned()
-            };
+            let wrong = || UNEVEN.to_owned();
             // Where something is missing, or a list is empty, there are fewer values than places.
             if defined.len().max(repeated.len()) > values.len() || values.len() % records != 0 {
                 return Err(wrong());
             }
             let width = values.len() / records;
-            let begins =
-                repeated.iter().enumerate().all(|(at, level)| (*level == 0) == (at % width.max(1) == 0));
+            let begins = repeated.chunks_exact(width.max(1)).all(|row| {
+                row.first() == Some(&0) && row.iter().skip(1).fold(true, |sound, level| sound & (*level != 0))
+            });
             if *self.width.get_or_insert(width) != width || width == 0 || !begins {
                 return Err(wrong());
             }

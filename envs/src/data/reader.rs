@@ -112,7 +112,7 @@ impl Source {
         if !hdf5_pure::is_hdf5_bytes(&first) {
             return Ok(Self { path: path.into(), content: Content::File { first } });
         }
-        let arrays = Arrays::open(path, std::fs::read(path).map_err(io)?, max_bytes)?;
+        let arrays = Arrays::open(path, found.len(), max_bytes)?;
         let (groups, has_rows) = (arrays.root_groups(), arrays.has("observations").unwrap_or(true));
         Ok(Self { path: path.into(), content: Content::Hdf5 { arrays: Box::new(arrays), groups, has_rows } })
     }
@@ -202,7 +202,7 @@ fn reader_of(source: &Source) -> Result<&'static dyn DataReader, String> {
     }
     Ok(match DataLayout::of_name(source.path()) {
         DataLayout::Npz => &OgBench,
-        DataLayout::Hdf5 => &D4rl,
+        _ => &D4rl,
     })
 }
 

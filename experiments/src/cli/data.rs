@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use forethought_envs::data::DataLayout;
 
 /// What to do with data.
 #[derive(Debug, Subcommand)]
@@ -12,8 +13,11 @@ pub enum DataCommand {
     /// Whether anything looks wrong: exit code 1 and a line with its row for each thing that does.
     #[command(after_help = "Example: forethought data validate logs.hdf5 --environment maze2d-umaze")]
     Validate(ValidateArgs),
-    /// Write a data set in another layout: D4RL's HDF5, or OGBench's .npz.
-    #[command(after_help = "Example: forethought data convert downloads/my-robot logs.hdf5")]
+    /// Write a data set in another layout: D4RL's HDF5, OGBench's .npz, Minari's or LeRobot's folder.
+    #[command(after_help = "\
+Examples:
+  forethought data convert downloads/my-robot logs.hdf5
+  forethought data convert logs.hdf5 my-robot-v0 --to minari")]
     Convert(ConvertArgs),
     /// Columns, lengths and returns of episodes, in numbers.
     Stats(DataArgs),
@@ -63,11 +67,39 @@ pub struct ConvertArgs {
     /// Which data.
     #[command(flatten)]
     pub data: DataFile,
-    /// File to write: .npz for OGBench's layout, else HDF5 in D4RL's.
+    /// File to write, or folder with --to minari and --to lerobot.
     pub out: PathBuf,
-    /// Replace a file that is already there.
+    /// Layout to write. Default: OGBench's where OUT ends in .npz, else D4RL's.
+    #[arg(long, value_enum, value_name = "LAYOUT")]
+    pub to: Option<ToLayout>,
+    /// Replace a file that is already there. Folders are never replaced.
     #[arg(long)]
     pub force: bool,
+}
+
+/// A layout to write.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ToLayout {
+    /// D4RL's, an HDF5 file.
+    D4rl,
+    /// OGBench's, an .npz file.
+    Ogbench,
+    /// Minari's, a folder.
+    Minari,
+    /// LeRobot's third, a folder.
+    Lerobot,
+}
+
+impl ToLayout {
+    /// The layout.
+    pub fn layout(self) -> DataLayout {
+        match self {
+            Self::D4rl => DataLayout::Hdf5,
+            Self::Ogbench => DataLayout::Npz,
+            Self::Minari => DataLayout::Minari,
+            Self::Lerobot => DataLayout::LeRobot,
+        }
+    }
 }
 
 /// Options of `data plot`.

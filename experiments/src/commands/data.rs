@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use forethought_envs::data::{
     DataLayout, DataReport, Dataset, DatasetSummary, Finding, FindingKind, TimeoutMeaning, WriteOptions,
-    actions_outside, check_inside, read_data, write_data,
+    actions_outside, check_inside, read_data, write_data_as,
 };
 use forethought_envs::{EnvSpec, FeatureKind, make, printable};
 use serde_json::json;
 
-use crate::cli::{ConvertArgs, DataCommand, DataFile, DataPlotArgs, ValidateArgs};
+use crate::cli::{ConvertArgs, DataCommand, DataFile, DataPlotArgs, ToLayout, ValidateArgs};
 use crate::failure::Failure;
 use crate::picture::{Histogram, Visits, coverage};
 use crate::statistics::quantile;
@@ -134,22 +134,25 @@ fn against(dataset: &Dataset, spec: &EnvSpec) -> Option<Finding> {
 
 fn convert(args: &ConvertArgs) -> Result<(), Failure> {
     let write = WriteOptions { overwrite: args.force, ..WriteOptions::default() };
+    let layout = args.to.map_or_else(|| DataLayout::of_name(&args.out), ToLayout::layout);
     output::unless_there(&args.out, args.force, "")?;
-    write.check(&args.out)?;
-    let dataset = read(&args.data.path, args.data.describe.as_deref())?;
-    write_data(&dataset, &args.out, write)?;
+    layout.check(&args.out, write)?;
+    let mut dataset = read(&args.data.path, args.data.describe.as_deref())?;
     tell_notes(&dataset);
-    if DataLayout::of_name(&args.out) == DataLayout::Npz {
-        let lost = [
-            (dataset.rewards.iter().any(|reward| *reward != 0.0), "rewards are left out"),
-            (dataset.goals.is_some(), "goals are left out"),
-            (dataset.terminals.contains(&true), "terminals become time-outs"),
-        ];
-        for (_, what) in lost.iter().filter(|(there, _)| *there) {
-            console::note(format_args!(
-                "{what}: OGBench's layout has no place for them; name a .hdf5 file to keep them"
-            ));
+    if layout.is_folder() {
+        // These layouts mark no switches of the goal: what a recording repeats there would break its episodes.
+        match dataset.repair_stale_observations() {
+            Ok(0) | Err(_) => {}
+            Ok(count) => {
+                console::note(format_args!("{count} observations that were recorded twice are put back"))
+            }
         }
+    }
+    write_data_as(&dataset, &args.out, layout, write)?;
+    for what in dataset.lost_in(layout) {
+        console::note(format_args!(
+            "{what}: this layout has no place for them; name a .hdf5 file to keep all"
+        ));
     }
     let rows = dataset.len();
     console::line(format_args!("{rows} rows of {} in {}", args.data.path.display(), args.out.display()))

@@ -71,7 +71,11 @@ pub(crate) fn check(what: &'static str, values: &[f64], want: usize) -> Result<(
 
 /// Refuses arrays of the wrong length.
 pub(crate) fn check_len(what: &'static str, values: &[f64], want: usize) -> Result<(), PolicyError> {
-    let got = values.len();
+    check_count(what, values.len(), want)
+}
+
+/// The same of a length.
+pub(crate) fn check_count(what: &'static str, got: usize, want: usize) -> Result<(), PolicyError> {
     if got == want { Ok(()) } else { Err(PolicyError::Length { what, want, got }) }
 }
 

@@ -22,6 +22,7 @@ mod inverse_dynamics;
 mod path;
 mod path_following;
 mod pd;
+pub mod perceptron;
 mod random_policy;
 
 pub use control_config::{

@@ -10,7 +10,7 @@ use super::batch::{Batch, join};
 use super::network::{Purpose, Trained, Twins, lower, mean};
 use super::td3_bc::normal;
 use super::transitions::Sizes;
-use super::{Head, Learner, LearnedConfig, Losses};
+use super::{Head, LearnedConfig, Learner, Losses};
 use crate::PolicyError;
 use crate::perceptron::{Adam, AdamConfig, Mlp};
 
@@ -152,7 +152,8 @@ impl Learner for Cql {
         let y_b = batch.backup(self.config.train.discount, &lower(&q1_b, &q2_b));
         let mut others = Vec::new();
         for _ in 0..self.config.cql.samples {
-            let uniform: Vec<f32> = (0..batch.rows * self.action).map(|_| 2.0 * rng.random::<f32>() - 1.0).collect();
+            let uniform: Vec<f32> =
+                (0..batch.rows * self.action).map(|_| 2.0 * rng.random::<f32>() - 1.0).collect();
             let density = -(self.action as f32) * 2.0_f32.ln();
             others.push((uniform, vec![density; batch.rows]));
             for observations in [s_bo, next_bo] {
@@ -174,7 +175,8 @@ impl Learner for Cql {
     }
 
     #[cfg(test)]
-    fn values(&mut self, input: &[f32]) -> Vec<f32> {
-        self.critics.both(input).map(|[first, second]| lower(&first, &second)).unwrap()
+    fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
+        let [q1, q2, t1, t2] = self.critics.all();
+        vec![(0, &mut self.actor), (2, q1), (3, q2), (4, t1), (5, t2)]
     }
 }

@@ -3,8 +3,8 @@
 //! Policies are Gaussians of deviation 1 around the network's output, as OGBench's (`const_std`): `-log pi(a|s)` is half the
 //! squared distance, and a constant.
 
-use super::network::{Trained, Twins, mean};
 use super::batch::join;
+use super::network::{Trained, Twins, mean};
 use crate::PolicyError;
 
 /// Weights of regression are cut off here, in IQL's code and in OGBench's.

@@ -25,7 +25,8 @@ impl LearnedPolicy {
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
         use std::io::Write;
         let refuse = |file: &str, problem: String| PolicyError::Folder { path: folder.join(file), problem };
-        let failed = |file: &'static str| move |error: io::Error| refuse(file, format!("cannot be written: {error}"));
+        let failed =
+            |file: &'static str| move |error: io::Error| refuse(file, format!("cannot be written: {error}"));
         if folder.join(MANIFEST).exists() {
             return Err(refuse(MANIFEST, "there is a policy already: choose another folder".into()));
         }
@@ -33,7 +34,8 @@ impl LearnedPolicy {
         let bytes = write_networks(&[("actor", &self.actor)])
             .map_err(|problem| refuse(WEIGHTS, format!("{problem}: train with a smaller train.rate")))?;
         let manifest = PolicyManifest { weights_sha256: hex(&bytes), ..self.manifest.clone() };
-        let text = serde_json::to_string_pretty(&manifest).map_err(|error| refuse(MANIFEST, error.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&manifest).map_err(|error| refuse(MANIFEST, error.to_string()))?;
         write_whole(&folder.join(WEIGHTS), &bytes).map_err(failed(WEIGHTS))?;
         let mut file = Unfinished::begin(&folder.join(MANIFEST), false).map_err(failed(MANIFEST))?;
         file.file().write_all(text.as_bytes()).map_err(failed(MANIFEST))?;
@@ -51,13 +53,15 @@ impl LearnedPolicy {
             refuse(MANIFEST, format!("cannot be read: {error}; name a folder that `train --policy` wrote"))
         })?;
         let damaged = |problem: String| refuse(MANIFEST, format!("{problem}: restore it or train again"));
-        let format = serde_json::from_str::<serde_json::Value>(&text).map_err(|error| damaged(error.to_string()))?;
+        let format =
+            serde_json::from_str::<serde_json::Value>(&text).map_err(|error| damaged(error.to_string()))?;
         let format = format.get("format").and_then(serde_json::Value::as_u64);
         if format != Some(u64::from(FORMAT)) {
             let found = format.map_or("none".into(), |found| found.to_string());
             return Err(damaged(format!("its format is {found}, this program reads {FORMAT}")));
         }
-        let manifest: PolicyManifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let manifest: PolicyManifest =
+            serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         check(&manifest).map_err(damaged)?;
         let actor = Mlp::zeros(&manifest.network)?;
         let policy = Self::new(manifest, actor);
@@ -89,7 +93,10 @@ impl LearnedPolicy {
 fn check(manifest: &PolicyManifest) -> Result<(), String> {
     if !LEARNED_POLICIES.contains(&manifest.policy.as_str()) {
         let known = LEARNED_POLICIES.join(", ");
-        return Err(format!("its policy is `{}`, known are {known}", forethought_envs::printable(&manifest.policy)));
+        return Err(format!(
+            "its policy is `{}`, known are {known}",
+            forethought_envs::printable(&manifest.policy)
+        ));
     }
     let (observation, action) = (manifest.scaling.observations.width(), manifest.scaling.action_low.len());
     manifest.scaling.check([observation, action])?;
@@ -103,7 +110,10 @@ fn check(manifest: &PolicyManifest) -> Result<(), String> {
     let wanted = [observation + manifest.goal_entries.len(), action * Head::outputs(manifest.head)];
     match sizes == wanted {
         true => Ok(()),
-        false => Err(format!("its network goes from {} to {} numbers, where {} and {} are needed", sizes[0], sizes[1], wanted[0], wanted[1])),
+        false => Err(format!(
+            "its network goes from {} to {} numbers, where {} and {} are needed",
+            sizes[0], sizes[1], wanted[0], wanted[1]
+        )),
     }
 }
 

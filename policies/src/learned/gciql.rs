@@ -8,7 +8,7 @@ use super::config::Extraction;
 use super::extraction::{ddpg_bc, difference, expectile, regress};
 use super::network::{Purpose, Trained, Twins, lower};
 use super::transitions::Sizes;
-use super::{Head, Learner, LearnedConfig, Losses};
+use super::{Head, LearnedConfig, Learner, Losses};
 use crate::PolicyError;
 use crate::perceptron::Mlp;
 
@@ -77,7 +77,8 @@ impl Learner for Gciql {
     }
 
     #[cfg(test)]
-    fn values(&mut self, input: &[f32]) -> Vec<f32> {
-        self.value.outputs(input).unwrap()
+    fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
+        let [q1, q2, t1, t2] = self.critics.all();
+        vec![(0, &mut self.actor), (1, &mut self.value), (2, q1), (3, q2), (4, t1), (5, t2)]
     }
 }

@@ -7,7 +7,7 @@ use super::batch::{Batch, join};
 use super::extraction::{difference, expectile, regress};
 use super::network::{Purpose, Trained, Twins, lower};
 use super::transitions::Sizes;
-use super::{Head, Learner, LearnedConfig, Losses};
+use super::{Head, LearnedConfig, Learner, Losses};
 use crate::PolicyError;
 use crate::perceptron::Mlp;
 
@@ -74,7 +74,8 @@ impl Learner for Gcivl {
     }
 
     #[cfg(test)]
-    fn values(&mut self, input: &[f32]) -> Vec<f32> {
-        self.mean_value(input).unwrap()
+    fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
+        let [v1, v2, t1, t2] = self.values.all();
+        vec![(0, &mut self.actor), (1, v1), (2, v2), (4, t1), (5, t2)]
     }
 }

@@ -61,7 +61,10 @@ mod tests {
         // Any row is the present one, or one of the next ten, with a chance of 0.011 more.
         assert!((share(&all, |goal| goal == 500) - 0.2003).abs() < 0.01);
         assert!((share(&all, |goal| (501..=510).contains(&goal)) - 0.503).abs() < 0.01);
-        assert!((share(&all, |goal| goal == 501) - 0.2503).abs() < 0.01, "half of the later ones are the next");
+        assert!(
+            (share(&all, |goal| goal == 501) - 0.2503).abs() < 0.01,
+            "half of the later ones are the next"
+        );
         assert!((share(&all, |goal| goal == 502) - 0.1253).abs() < 0.01);
     }
 

@@ -9,7 +9,7 @@ use super::batch::{Batch, join};
 use super::extraction::{difference, expectile, regress};
 use super::network::{Purpose, Trained, Twins, lower};
 use super::transitions::Sizes;
-use super::{Head, Learner, LearnedConfig, Losses};
+use super::{Head, LearnedConfig, Learner, Losses};
 use crate::PolicyError;
 use crate::perceptron::Mlp;
 
@@ -63,7 +63,8 @@ impl Learner for Iql {
     }
 
     #[cfg(test)]
-    fn values(&mut self, input: &[f32]) -> Vec<f32> {
-        self.value.outputs(input).unwrap()
+    fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
+        let [q1, q2, t1, t2] = self.critics.all();
+        vec![(0, &mut self.actor), (1, &mut self.value), (2, q1), (3, q2), (4, t1), (5, t2)]
     }
 }

@@ -28,6 +28,8 @@ mod folder;
 mod gciql;
 mod gcivl;
 mod goals;
+#[cfg(test)]
+mod golden;
 mod iql;
 mod manifest;
 mod network;
@@ -89,9 +91,9 @@ trait Learner: Send {
     /// What its outputs mean.
     fn head(&self) -> Head;
 
-    /// State values of these rows of inputs, for tests against known ones; empty where there are none.
+    /// Its networks, by the numbers that the golden fixture gives them: 0 the policy, then values and critics, then targets.
     #[cfg(test)]
-    fn values(&mut self, input: &[f32]) -> Vec<f32>;
+    fn trained(&mut self) -> Vec<(u64, &mut network::Trained)>;
 }
 
 /// What a policy network's outputs mean, for actions in `[-1, 1]`.

@@ -10,7 +10,7 @@ pub(super) struct Trained {
     pub network: Mlp,
     adam: Adam,
     tape: Tape,
-    gradient: Vec<f32>,
+    pub gradient: Vec<f32>,
 }
 
 /// What a network is for.
@@ -28,7 +28,8 @@ impl Trained {
         config: &LearnedTrainConfig,
         number: u64,
     ) -> Result<Self, PolicyError> {
-        let sizes: Vec<usize> = [input].into_iter().chain(config.hidden.iter().copied()).chain([output]).collect();
+        let sizes: Vec<usize> =
+            [input].into_iter().chain(config.hidden.iter().copied()).chain([output]).collect();
         let value = purpose == Purpose::Value;
         let shape = MlpConfig {
             sizes,
@@ -85,6 +86,13 @@ impl Twins {
         Ok(Self { target: now.clone(), now })
     }
 
+    /// All four, the targets last.
+    #[cfg(test)]
+    pub fn all(&mut self) -> [&mut Trained; 4] {
+        let ([first, second], [third, fourth]) = (&mut self.now, &mut self.target);
+        [first, second, third, fourth]
+    }
+
     /// Both estimates of a batch.
     pub fn both(&mut self, input: &[f32]) -> Result<[Vec<f32>; 2], PolicyError> {
         let [first, second] = &mut self.now;
@@ -132,7 +140,8 @@ impl Twins {
         let of_first: Vec<bool> = q1_b.iter().zip(&q2_b).map(|(q1, q2)| q1 <= q2).collect();
         let mut slope = vec![0.0; q_b.len() * width];
         for (trained, own) in self.now.iter_mut().zip([true, false]) {
-            let chosen: Vec<f32> = of_first.iter().map(|first| if *first == own { weight } else { 0.0 }).collect();
+            let chosen: Vec<f32> =
+                of_first.iter().map(|first| if *first == own { weight } else { 0.0 }).collect();
             let gradient = trained.input_gradient(&chosen)?;
             let all = gradient.len() / q_b.len().max(1);
             for (slope, row) in slope.chunks_exact_mut(width).zip(gradient.chunks_exact(all.max(1))) {

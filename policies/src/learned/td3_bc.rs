@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::batch::{Batch, join};
 use super::network::{Purpose, Trained, Twins, lower, mean};
 use super::transitions::Sizes;
-use super::{Head, Learner, LearnedConfig, Losses};
+use super::{Head, LearnedConfig, Learner, Losses};
 use crate::PolicyError;
 use crate::perceptron::Mlp;
 
@@ -38,7 +38,8 @@ impl Td3Bc {
         let pi_ba = tanh(self.actor.outputs(s_bo)?);
         let first = &mut self.critics.now[0];
         let q_b = first.outputs(&join(batch.rows, &[s_bo, &pi_ba]))?;
-        let lambda = self.config.td3_bc.alpha / mean(&q_b.iter().map(|q| q.abs()).collect::<Vec<_>>()).max(1e-6);
+        let lambda =
+            self.config.td3_bc.alpha / mean(&q_b.iter().map(|q| q.abs()).collect::<Vec<_>>()).max(1e-6);
         let slope = first.input_gradient(&vec![-lambda / n; q_b.len()])?;
         let (all, width) = (slope.len() / batch.rows.max(1), pi_ba.len() / batch.rows.max(1));
         let slope_ba = slope.chunks_exact(all).flat_map(|row| row.iter().skip(all - width));
@@ -100,7 +101,8 @@ impl Learner for Td3Bc {
     }
 
     #[cfg(test)]
-    fn values(&mut self, input: &[f32]) -> Vec<f32> {
-        self.critics.both(input).map(|[first, second]| lower(&first, &second)).unwrap()
+    fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
+        let [q1, q2, t1, t2] = self.critics.all();
+        vec![(0, &mut self.actor), (2, q1), (3, q2), (4, t1), (5, t2), (6, &mut self.target_actor)]
     }
 }

@@ -46,8 +46,7 @@ impl Transitions {
         spec: &EnvSpec,
         scaling: &Scaling,
     ) -> Result<Self, PolicyError> {
-        let unsuitable =
-            |reason: String| PolicyError::Unsuitable { name, env: spec.id.clone(), reason };
+        let unsuitable = |reason: String| PolicyError::Unsuitable { name, env: spec.id.clone(), reason };
         let goal_entries = if super::has_goal(name) { spec.condition.clone() } else { Vec::new() };
         if super::has_goal(name) && goal_entries.is_empty() {
             return Err(unsuitable(
@@ -63,7 +62,8 @@ impl Transitions {
         for row in dataset.observations.chunks_exact(sizes.observation) {
             scaling.observation(row.iter().map(|x| f64::from(*x)), &mut observations);
         }
-        let actions = dataset.actions.chunks_exact(sizes.action).flat_map(|row| scaling.action_in(row)).collect();
+        let actions =
+            dataset.actions.chunks_exact(sizes.action).flat_map(|row| scaling.action_in(row)).collect();
         let (mut steps, mut last, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         for run in dataset.trajectories(true) {
             let first = steps.len();
@@ -162,7 +162,8 @@ impl Scaling {
         if [self.observations.width(), self.action_low.len()] != sizes {
             return Err("its scaling has other sizes than its environment".into());
         }
-        BoxSpace::new(self.action_low.clone(), self.action_high.clone()).map_err(|error| error.to_string())?;
+        BoxSpace::new(self.action_low.clone(), self.action_high.clone())
+            .map_err(|error| error.to_string())?;
         let bounded = |(low, high): (&f64, &f64)| (high - low).is_finite() && high > low;
         match self.action_low.iter().zip(&self.action_high).all(bounded) {
             true => Ok(()),
@@ -173,20 +174,27 @@ impl Scaling {
     /// Appends an observation, scaled.
     pub fn observation(&self, observation: impl Iterator<Item = f64>, out: &mut Vec<f32>) {
         let (shift, scale) = (self.observations.shift(), self.observations.scale());
-        out.extend(observation.zip(shift.iter().zip(scale)).map(|(x, (shift, scale))| ((x - shift) / scale) as f32));
+        out.extend(
+            observation.zip(shift.iter().zip(scale)).map(|(x, (shift, scale))| ((x - shift) / scale) as f32),
+        );
     }
 
     /// Appends some entries of an observation, scaled.
     pub fn entries(&self, entries: &[usize], values: &[f64], out: &mut Vec<f32>) {
         let (shift, scale) = (self.observations.shift(), self.observations.scale());
-        out.extend(entries.iter().zip(values).filter_map(|(&entry, value)| {
-            Some(((value - shift.get(entry)?) / scale.get(entry)?) as f32)
-        }));
+        out.extend(
+            entries
+                .iter()
+                .zip(values)
+                .filter_map(|(&entry, value)| Some(((value - shift.get(entry)?) / scale.get(entry)?) as f32)),
+        );
     }
 
     fn action_in(&self, action: &[f32]) -> Vec<f32> {
         let bounds = self.action_low.iter().zip(&self.action_high);
-        let scaled = |(a, (low, high)): (&f32, (&f64, &f64))| (2.0 * (f64::from(*a) - low) / (high - low) - 1.0) as f32;
+        let scaled = |(a, (low, high)): (&f32, (&f64, &f64))| {
+            (2.0 * (f64::from(*a) - low) / (high - low) - 1.0) as f32
+        };
         action.iter().zip(bounds).map(scaled).collect()
     }
 

@@ -14,6 +14,8 @@ use crate::perceptron::{Mlp, read_networks, write_networks};
 
 const MANIFEST: &str = "policy.json";
 const WEIGHTS: &str = "actor.safetensors";
+/// Bytes of names and shapes in a file of weights at most.
+const MOST_HEADER: u64 = 1 << 16;
 /// Bytes of a manifest at most.
 const MOST_MANIFEST: u64 = 1 << 20;
 
@@ -63,29 +65,35 @@ impl LearnedPolicy {
         let manifest: PolicyManifest =
             serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         check(&manifest).map_err(damaged)?;
-        let actor = Mlp::zeros(&manifest.network)?;
+        let bytes = weights(folder, &manifest)?;
+        let mut actor = Mlp::zeros(&manifest.network)?;
+        read_networks(&bytes, &mut [("actor", &mut actor)])
+            .map_err(|problem| refuse(WEIGHTS, format!("{problem}: restore it or train again")))?;
         let policy = Self::new(manifest, actor);
         policy.check_for(spec)?;
-        policy.read_weights(folder)
+        Ok(policy)
     }
+}
 
-    fn read_weights(mut self, folder: &Path) -> Result<Self, PolicyError> {
-        let path = folder.join(WEIGHTS);
-        let damaged = |problem: String| PolicyError::Folder {
-            path: path.clone(),
-            problem: format!("{problem}: restore it or train again"),
-        };
-        let room = 4 * self.actor.len() as u64 + (1 << 16);
-        let size = std::fs::metadata(&path).map_err(|error| damaged(error.to_string()))?.len();
-        if size > room {
-            return Err(damaged(format!("it has {size} bytes, more than its network")));
-        }
-        let bytes = std::fs::read(&path).map_err(|error| damaged(error.to_string()))?;
-        if hex(&bytes) != self.manifest.weights_sha256 {
-            return Err(damaged(format!("its SHA-256 is not the one in {MANIFEST}")));
-        }
-        read_networks(&bytes, &mut [("actor", &mut self.actor)]).map_err(damaged)?;
-        Ok(self)
+/// Bytes of the weights' file, of which the size is held against the network's before memory is asked for.
+fn weights(folder: &Path, manifest: &PolicyManifest) -> Result<Vec<u8>, PolicyError> {
+    let path = folder.join(WEIGHTS);
+    let damaged = |problem: String| PolicyError::Folder {
+        path: path.clone(),
+        problem: format!("{problem}: restore it or train again"),
+    };
+    let found = std::fs::metadata(&path).map_err(|error| damaged(error.to_string()))?;
+    let numbers = manifest.network.parameters().unwrap_or(usize::MAX).saturating_mul(4) as u64;
+    let (size, most) = (found.len(), numbers.saturating_add(MOST_HEADER));
+    if !found.is_file() || size < numbers || size > most {
+        return Err(damaged(format!(
+            "it has {size} bytes, the network of {MANIFEST} takes {numbers} to {most}"
+        )));
+    }
+    let bytes = std::fs::read(&path).map_err(|error| damaged(error.to_string()))?;
+    match hex(&bytes) == manifest.weights_sha256 {
+        true => Ok(bytes),
+        false => Err(damaged(format!("its SHA-256 is not the one in {MANIFEST}"))),
     }
 }
 

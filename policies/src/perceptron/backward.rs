@@ -3,7 +3,7 @@
 use super::kernels;
 use super::mlp::{Layer, Mlp};
 use super::product::{Matrix, product};
-use super::shards::{ROWS, WEIGHT_ROWS, each};
+use super::shards::{WEIGHT_ROWS, each, rows_together};
 use super::tape::{Hidden, Tape};
 use crate::PolicyError;
 use crate::error::check_count;
@@ -58,7 +58,7 @@ impl Mlp {
         tape.live = false;
         let widest = self.config().sizes.iter().skip(1).copied().max().unwrap_or(0);
         tape.delta.resize(tape.rows * widest, 0.0);
-        let cut = ROWS.min(tape.rows.max(1));
+        let cut = rows_together(tape.rows);
         let of_vectors: usize = self.layers.iter().map(|layer| vectors_of(layer).2).sum();
         let mut vectors = vec![0.0; tape.rows.div_ceil(cut) * of_vectors];
         let shards = shards(self, tape, output, input, &mut vectors, [cut, widest, of_vectors]);

@@ -58,6 +58,18 @@ impl MlpConfig {
         self.sizes.last().copied().unwrap_or(0)
     }
 
+    /// Number of parameters; `None` where no memory could hold them.
+    pub fn parameters(&self) -> Option<usize> {
+        let last = self.sizes.len().checked_sub(2)?;
+        let pairs = self.sizes.iter().zip(self.sizes.iter().skip(1)).enumerate();
+        pairs
+            .map(|(index, (&input, &output))| {
+                let vectors = if self.layer_norm && index < last { 3 } else { 1 };
+                input.checked_add(vectors)?.checked_mul(output)
+            })
+            .try_fold(0_usize, |sum, layer| sum.checked_add(layer?))
+    }
+
     /// Refuses what no network can have.
     ///
     /// # Errors
@@ -73,11 +85,7 @@ impl MlpConfig {
                 "give at least an input and an output, none of them 0",
             );
         }
-        let numbers = self.sizes.windows(2).try_fold(0_usize, |sum, pair| {
-            let weights = pair.first()?.checked_add(3)?.checked_mul(*pair.get(1)?)?;
-            sum.checked_add(weights)
-        });
-        if numbers.is_none_or(|numbers| numbers > MOST_PARAMETERS) {
+        if self.parameters().is_none_or(|numbers| numbers > MOST_PARAMETERS) {
             return refuse(
                 "network sizes",
                 format!("{:?}", self.sizes),

@@ -2,7 +2,7 @@
 
 use super::mlp::Mlp;
 use super::product::{Matrix, product};
-use super::shards::{ROWS, each};
+use super::shards::{each, rows_together};
 use super::{Activation, Tape, kernels};
 use crate::PolicyError;
 
@@ -70,7 +70,7 @@ impl Mlp {
 
 /// Cuts a batch, and every array that goes with it, into the same rows.
 fn shards<'a>(network: &Mlp, tape: &'a mut Tape) -> Vec<Shard<'a>> {
-    let cut = ROWS.min(tape.rows.max(1));
+    let cut = rows_together(tape.rows);
     let (input, output) = (network.config().input(), network.config().output());
     let inputs = tape.input.chunks(cut * input);
     let mut shards: Vec<Shard<'_>> = inputs

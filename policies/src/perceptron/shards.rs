@@ -3,11 +3,13 @@
 use rayon::prelude::*;
 
 /// Rows of a batch that are taken through a network together. Large enough that packing the weights of a product is a
-/// small part of it, small enough that four threads share a batch of 512.
-pub(super) const ROWS: usize = 128;
+/// small part of it, small enough that a few threads share a batch.
+pub(super) fn rows_together(rows: usize) -> usize {
+    if rows >= 1024 { 256 } else { 128 }
+}
 
-/// Rows of a weight whose gradient is one product.
-pub(super) const WEIGHT_ROWS: usize = 128;
+/// Rows of a weight whose gradient is one product: each packs the gradients behind it anew.
+pub(super) const WEIGHT_ROWS: usize = 256;
 
 /// Numbers of a long vector that are changed together.
 pub(super) const NUMBERS: usize = 1 << 14;

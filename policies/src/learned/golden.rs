@@ -51,7 +51,8 @@ fn losses_and_gradients_are_those_of_the_papers() {
     let text = include_str!("../../tests/golden/learned.json");
     let golden: Value = serde_json::from_str(text).unwrap();
     // Numbers of the networks that each loss is for.
-    let cases: [(&str, &[(&str, &[u64])]); 5] = [
+    type Parts<'a> = &'a [(&'a str, &'a [u64])];
+    let cases: [(&str, Parts<'_>); 5] = [
         (GCBC, &[("actor", &[0])]),
         (TD3_BC, &[("critic", &[2, 3]), ("actor", &[0])]),
         (IQL, &[("value", &[1]), ("critic", &[2, 3]), ("actor", &[0])]),

@@ -17,6 +17,7 @@ use crate::perceptron::{Adam, AdamConfig, Mlp};
 /// Logarithms of deviations are held within these, as in soft actor-critic.
 const LOG_STD: (f32, f32) = (-20.0, 2.0);
 
+#[derive(Clone)]
 pub(super) struct Cql {
     /// `[mean, logarithm of the deviation]` of `tanh^-1` of the action.
     actor: Trained,
@@ -178,5 +179,75 @@ impl Learner for Cql {
     fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
         let [q1, q2, t1, t2] = self.critics.all();
         vec![(0, &mut self.actor), (2, q1), (3, q2), (4, t1), (5, t2)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::perceptron::Activation;
+
+    fn problem() -> (Cql, Batch) {
+        let mut config = LearnedConfig::of(crate::learned::CQL);
+        (config.train.hidden, config.train.activation) = (vec![6, 5], Activation::Gelu);
+        // No step changes anything.
+        (config.train.rate, config.cql.policy_rate, config.cql.alpha) = (1e-30, 1e-30, 1.5);
+        let mut cql = Cql::new(Sizes { observation: 2, action: 2, goal: 0 }, &config).unwrap();
+        for (number, trained) in cql.trained() {
+            for (i, parameter) in trained.network.parameters_mut().iter_mut().enumerate() {
+                *parameter = 0.8 * (1.3 * i as f32 + number as f32).sin();
+            }
+        }
+        let wave =
+            |len: usize, a: f32| (0..len).map(|i| 0.8 * (a * i as f32 + 0.3).sin()).collect::<Vec<_>>();
+        let batch = Batch {
+            rows: 3,
+            observations_bo: wave(6, 1.1),
+            actions_ba: wave(6, 1.9),
+            rewards_b: wave(3, 0.7),
+            ..Batch::default()
+        };
+        (cql, batch)
+    }
+
+    /// Gradients against differences of the fourth order, of a loss in single precision.
+    fn compare(cql: &Cql, number: usize, gradient: &[f32], loss: impl Fn(Cql) -> f32) {
+        assert!(gradient.iter().filter(|g| g.abs() > 0.02).count() > gradient.len() / 4);
+        for (i, gradient) in gradient.iter().enumerate() {
+            let at = |step: f32| {
+                let mut cql = cql.clone();
+                cql.trained()[number].1.network.parameters_mut()[i] += step;
+                f64::from(loss(cql))
+            };
+            let quotient = |step: f32| (at(step) - at(-step)) / f64::from(2.0 * step);
+            let want = (4.0 * quotient(0.02) - quotient(0.04)) / 3.0;
+            assert!((f64::from(*gradient) - want).abs() < 2e-3 + 0.01 * want.abs(), "{i}: {gradient} {want}");
+        }
+    }
+
+    #[test]
+    fn the_policy_s_gradient_is_that_of_its_loss_through_the_draw() {
+        let (cql, batch) = problem();
+        let improve = |cql: &mut Cql| cql.improve(&batch, &mut ChaCha8Rng::seed_from_u64(4)).unwrap();
+        let mut once = cql.clone();
+        improve(&mut once);
+        compare(&cql, 0, &once.actor.gradient, |mut cql| improve(&mut cql));
+    }
+
+    #[test]
+    fn the_critics_gradient_is_that_of_both_terms() {
+        let (cql, batch) = problem();
+        let others: Vec<(Vec<f32>, Vec<f32>)> = (0..4)
+            .map(|j| ((0..6).map(|i| (i as f32 + 0.4 * j as f32).cos()).collect(), vec![-0.5, 0.2, 0.1]))
+            .collect();
+        let regress = |cql: &mut Cql| {
+            let [error, gap] = cql.regress(&batch, &[0.5, -0.2, 0.3], &others).unwrap();
+            error + 1.5 * gap
+        };
+        let mut once = cql.clone();
+        regress(&mut once);
+        compare(&cql, 1, &once.critics.now[0].gradient, |mut cql| regress(&mut cql));
     }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use forethought_agent::{ClosingReport, EpisodeRecord, Latency};
 use forethought_envs::{EnvSpec, file_name, make};
+use forethought_policies::learned::LearnedPolicy;
+use forethought_policies::{PolicyError, make_policy};
 
 use crate::canonical::canonical;
 use crate::configuration::{CONTROLLER, Configuration};
@@ -90,6 +92,8 @@ pub enum Means {
     Simulator(Simulation),
     /// A policy that plans nothing.
     Policy(String),
+    /// A policy that was learned from data.
+    Learned(Box<LearnedPolicy>),
 }
 
 /// An environment with its planners.
@@ -276,7 +280,15 @@ impl Job {
                 scoring::with_checkpoint(loaded, spec, configuration, starts, &mut told)
             }
             Means::Simulator(simulation) => scoring::simulated(simulation, spec, starts, &mut told),
-            Means::Policy(name) => scoring::reference(name, spec, starts, &mut |_, _| true),
+            Means::Policy(name) => {
+                let mut policy = make_policy(name, spec)?;
+                scoring::reference(policy.as_mut(), spec, starts, &mut |_, _| true)
+            }
+            Means::Learned(policy) => {
+                let each = spec.max_episode_steps.unwrap_or(1);
+                let mut by_episodes = |done: usize, total: usize| told(done * each, total * each);
+                scoring::reference(&mut policy.as_ref().clone(), spec, starts, &mut by_episodes)
+            }
         }
         .map(|episodes| (episodes, None))
     }
@@ -316,6 +328,7 @@ impl Place {
             settings: serde_json::Value::Null,
         };
         match asked.source {
+            Source::Policy if asked.checkpoint.is_some() => Ok(self.learned(request, asked, made, notes)?),
             Source::Policy if !request.strict && !scoring::knows(&asked.planner, &self.spec) => Ok(None),
             Source::Policy => Ok(Some((
                 Means::Policy(asked.planner.clone()),
@@ -343,6 +356,33 @@ impl Place {
                 self.checkpoint(request, asked, made).map(Some)
             }
         }
+    }
+
+    /// A learned policy, where it was trained for this place.
+    fn learned(
+        &self,
+        request: &Request<'_>,
+        asked: &Variant,
+        made: Made,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<(Means, Made)>, Failure> {
+        let Some(folder) = &asked.checkpoint else { return Ok(None) };
+        let policy = match LearnedPolicy::load(folder, &self.spec) {
+            Ok(policy) => policy,
+            Err(error @ PolicyError::Unsuitable { .. }) if !request.strict => {
+                notes.push(format!("{}: {error}: left out", folder.display()));
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let manifest = policy.manifest();
+        let made = Made {
+            source: "learned policy".into(),
+            checkpoint: Some(manifest.weights_sha256.clone()),
+            settings: canonical(&manifest.config)?,
+            ..made
+        };
+        Ok(Some((Means::Learned(Box::new(policy)), made)))
     }
 
     fn checkpoint(

@@ -6,7 +6,7 @@ use forethought_agent::{
     AgentSettings, ClosingReport, EpisodeOutcome, EpisodeRecord, EpisodeSetup, RecordingHeader,
     RolloutConfig, Simulation as Loop, rollout, run_policy,
 };
-use forethought_envs::{EnvSpec, Start, dynamics};
+use forethought_envs::{EnvSpec, Policy, Start, dynamics};
 use forethought_planner::{MppiConfig, MppiPlanner, Planner};
 use forethought_policies::{ControlConfig, Controller, DIFFUSED_ACTION, make_controller, make_policy};
 use serde::Serialize;
@@ -228,17 +228,16 @@ pub fn knows(policy: &str, spec: &EnvSpec) -> bool {
 /// # Errors
 /// Those of the environment and the policy.
 pub fn reference(
-    policy: &str,
+    policy: &mut dyn Policy,
     spec: &EnvSpec,
     starts: &Starts<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<EpisodeRecord>, Failure> {
     let mut environment = starts.ends.make(&spec.id)?;
-    let mut policy = make_policy(policy, spec)?;
     if policy.remembers_episodes() {
-        run_policy(policy.as_mut(), environment.as_mut(), starts.before, None, &mut |_, _| true)?;
+        run_policy(policy, environment.as_mut(), starts.before, None, &mut |_, _| true)?;
     }
-    Ok(run_policy(policy.as_mut(), environment.as_mut(), starts.seeds, None, progress)?)
+    Ok(run_policy(policy, environment.as_mut(), starts.seeds, None, progress)?)
 }
 
 /// What is kept of an episode that began and ended as said.

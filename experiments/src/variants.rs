@@ -1,5 +1,6 @@
 //! What is compared: rows of a suite, by the planners, controllers and checkpoints asked for, with settings varied.
 
+mod learned;
 mod studies;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use crate::resolve::unknown;
 use crate::results::Group;
 use crate::suite::{Source, Suite, SuiteVariant};
 
+pub use learned::learned;
 pub use studies::preset_names;
 use studies::{Study, studies};
 

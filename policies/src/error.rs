@@ -55,6 +55,34 @@ pub enum PolicyError {
         /// The offending value.
         value: f64,
     },
+    /// No learned policy of this name.
+    #[error("unknown policy `{}`{hint}; policies that can be learned: {known}", printable(.name))]
+    UnknownLearned {
+        /// What was asked for.
+        name: String,
+        /// ` (did you mean ...?)` or empty.
+        hint: String,
+        /// Comma-separated list of names.
+        known: String,
+    },
+    /// A loss that is no number any more.
+    #[error("the {loss} loss is {value} at step {step}: lower train.rate, or look for outliers in the data")]
+    Diverged {
+        /// Which.
+        loss: &'static str,
+        /// What it is.
+        value: f32,
+        /// When.
+        step: u64,
+    },
+    /// A saved policy that cannot be read or written.
+    #[error("{}: {}", .path.display(), printable(.problem))]
+    Folder {
+        /// File or folder.
+        path: std::path::PathBuf,
+        /// What is wrong with it, and what to do about it.
+        problem: String,
+    },
     /// An environment error.
     #[error(transparent)]
     Env(#[from] forethought_envs::EnvError),
@@ -71,7 +99,11 @@ pub(crate) fn check(what: &'static str, values: &[f64], want: usize) -> Result<(
 
 /// Refuses arrays of the wrong length.
 pub(crate) fn check_len(what: &'static str, values: &[f64], want: usize) -> Result<(), PolicyError> {
-    let got = values.len();
+    check_count(what, values.len(), want)
+}
+
+/// The same of a length.
+pub(crate) fn check_count(what: &'static str, got: usize, want: usize) -> Result<(), PolicyError> {
     if got == want { Ok(()) } else { Err(PolicyError::Length { what, want, got }) }
 }
 

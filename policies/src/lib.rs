@@ -9,7 +9,8 @@
 //! | [`INVERSE_DYNAMICS`] | what leads to the next planned observation, by a model learned from data |
 //! | [`PATH_FOLLOWING`] | the planned path, driven as fast as the actuators allow |
 //!
-//! [`Policy`] acts without a plan: [`RandomPolicy`] here, and what a suite of environments brings along.
+//! [`Policy`] acts without a plan: [`RandomPolicy`] here, what a suite of environments brings along, and what [`learned`]
+//! makes of data. Networks of the latter are [`perceptron`]s.
 //!
 //! Nothing here knows how plans are made: what lies ahead of one arrives as slices.
 #![cfg_attr(test, allow(clippy::float_cmp))]
@@ -19,9 +20,11 @@ mod controller;
 mod diffused_action;
 mod error;
 mod inverse_dynamics;
+pub mod learned;
 mod path;
 mod path_following;
 mod pd;
+pub mod perceptron;
 mod random_policy;
 
 pub use control_config::{

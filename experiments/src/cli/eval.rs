@@ -18,6 +18,7 @@ Examples:
   forethought eval maze2d-umaze --preset mcg,replan                   what settings are worth
   forethought eval maze2d-large --preset frontier --time 9            score against planning time
   forethought eval maze2d-large --latency measured,80ms               a world that does not wait for the planner
+  forethought eval pointmaze-medium-navigate --policy runs/gciql      a learned policy beside the others
   forethought eval --suite maze2d                                     the whole benchmark";
 
 /// Options of `eval`.
@@ -35,6 +36,9 @@ pub struct EvalArgs {
     /// Checkpoint folder or training run; repeated, they are compared. Default: those that come with the project.
     #[arg(long, value_name = "FOLDER")]
     pub checkpoint: Vec<PathBuf>,
+    /// Folder of a policy that `train --policy` made: a row beside the others. May be repeated.
+    #[arg(long, value_name = "FOLDER")]
+    pub policy: Vec<PathBuf>,
     /// Planners and policies of the suite, separated by commas. Default: the usual ones, or all of a suite.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub planners: Option<Vec<String>>,

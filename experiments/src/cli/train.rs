@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use forethought_policies::learned::LEARNED_POLICIES;
 
 use crate::device::DeviceName;
 
 /// Options of `train`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct TrainArgs {
     /// Environment, for example maze2d-umaze (`-v1` may be left out). May be left out with --data: the environment is
     /// then the one that the file names, or one that the data alone describe.
@@ -42,9 +43,19 @@ pub struct TrainArgs {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceName,
-    /// Stop after this many seconds with a checkpoint; the same command resumes.
+    /// Stop after this many seconds with a checkpoint; the same command resumes. With --policy: with the policy as it is then,
+    /// and nothing resumes.
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<f64>,
+    /// Instead of a planner, train a policy that acts without plans, on the CPU. Settings are its own then, for example
+    /// --set train.batch=256 or --set gc.alpha=0.3; `policy.json` in its folder lists them all.
+    #[arg(long, value_name = "NAME", conflicts_with = "export",
+        help = format!("Instead of a planner, train a policy that acts without plans, on the CPU: {}. Settings are its own then, \
+            for example --set train.batch=256 or --set gc.alpha=0.3; `policy.json` in its folder lists them all", LEARNED_POLICIES.join(", ")))]
+    pub policy: Option<String>,
+    /// Steps of a policy's training (overrides train.steps).
+    #[arg(long, value_name = "N", requires = "policy")]
+    pub steps: Option<u64>,
     /// When training is complete, also write a folder that holds only what planning needs.
     #[arg(long, value_name = "FOLDER")]
     pub export: Option<PathBuf>,

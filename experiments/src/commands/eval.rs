@@ -161,7 +161,9 @@ fn choose(args: &EvalArgs, suite: &Suite, environments: &[String]) -> Result<Cho
         quick: args.quick,
         own_controller,
     };
-    variants::choose(suite, &asked)
+    let mut chosen = variants::choose(suite, &asked)?;
+    chosen.variants.extend(variants::learned(&args.policy, environments)?);
+    Ok(chosen)
 }
 
 /// A quick run in the folder of a full one would replace results that took long by ones that mean little.

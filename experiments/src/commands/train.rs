@@ -18,11 +18,15 @@ use crate::interrupt::Deferred;
 use crate::settings::{self, Layer};
 use crate::{output, progress, resolve};
 
+mod policy;
 mod source;
 
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     if args.time_limit.is_some_and(|limit| limit.is_nan() || limit < 0.0) {
         return Err(Failure::refused("--time-limit must be a number of seconds, 0 or more"));
+    }
+    if let Some(name) = &args.policy {
+        return policy::run(args, name);
     }
     let device = args.device.open()?;
     let mut source = source::open(args)?;

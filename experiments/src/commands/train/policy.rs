@@ -1,0 +1,91 @@
+//! `forethought train --policy`: a policy that acts without plans, learned from the same data.
+
+use forethought_envs::printable;
+use forethought_policies::learned::{self, LEARNED_POLICIES, LearnedConfig, LearnedProgress};
+use serde_json::{Map, Value, json};
+
+use super::source::{self, Source};
+use crate::cli::TrainArgs;
+use crate::failure::Failure;
+use crate::interrupt::Deferred;
+use crate::settings::{self, Layer};
+use crate::{console, progress, resolve};
+
+/// Carries out the command.
+pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
+    if !LEARNED_POLICIES.contains(&name) {
+        return Err(resolve::unknown("--policy", "policy", name, &LEARNED_POLICIES));
+    }
+    let Some(threads) = args.device.threads() else {
+        return Err(Failure::refused("--device cuda: policies are trained on the CPU; leave it out"));
+    };
+    let config = configuration(args, name)?;
+    config.check(name)?;
+    // The settings are the policy's, so the planner's must not see them.
+    let data = TrainArgs { config: None, overrides: Vec::new(), ..args.clone() };
+    let Source { path, name: run, spec, dataset, .. } = source::open(&data)?;
+    let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&run, name));
+    if folder.join("policy.json").exists() {
+        return Err(Failure::refused(format!(
+            "{} holds a policy already, and a policy's training is not resumed: name another folder with --out, or remove it",
+            folder.display()
+        )));
+    }
+    let (end, began) = (Deferred::begin(), progress::clock());
+    let mut bar = progress::bar(config.train.steps, "steps", args.json);
+    if !args.json {
+        console::note(format_args!("data         {} as `{}`", path.display(), printable(&spec.id)));
+        console::note(format_args!(
+            "training {name}: {} steps of {} rows, hidden layers {:?}",
+            config.train.steps, config.train.batch, config.train.hidden
+        ));
+    }
+    let mut last = Vec::new();
+    // Borrowed alone, as the bar is shown from a thread of the training's.
+    let (shown, kept, end) = (&mut bar, &mut last, &end);
+    let policy =
+        learned::train(name, &dataset, &spec, &config, threads, &mut move |now: LearnedProgress<'_>| {
+            let passed = progress::clock() - began;
+            *kept = now.losses.to_vec();
+            let losses: Vec<String> = kept.iter().map(|(loss, value)| format!("{loss} {value:.4}")).collect();
+            shown.set_message(format!(
+                "{}, {:.1} steps/s",
+                losses.join(", "),
+                now.step as f64 / passed.max(1e-9)
+            ));
+            shown.set_position(now.step);
+            args.time_limit.is_none_or(|limit| passed < limit) && !end.requested()
+        })?;
+    bar.finish();
+    let seconds = progress::clock() - began;
+    policy.save(&folder)?;
+    let steps = policy.manifest().steps;
+    if args.json {
+        let losses: Map<String, Value> =
+            last.iter().map(|(loss, value)| ((*loss).into(), json!(value))).collect();
+        return console::json(&json!({
+            "complete": steps == config.train.steps, "policy": name, "folder": console::shown(&folder), "steps": steps,
+            "transitions": policy.manifest().transitions, "seconds": seconds, "losses": losses,
+        }));
+    }
+    if steps < config.train.steps {
+        console::note(format_args!(
+            "stopped at step {steps} of {}: the policy is what it was then",
+            config.train.steps
+        ));
+    }
+    console::line(format_args!("{steps} steps in {seconds:.0} s; {name} in {}", folder.display()))
+}
+
+/// The policy's own defaults, a file over them, and what the command says.
+fn configuration(args: &TrainArgs, name: &str) -> Result<LearnedConfig, Failure> {
+    let text = settings::render(&LearnedConfig::of(name))?;
+    let mut layers = vec![Layer { name: format!("the defaults of {name}").into(), text }];
+    if let Some(path) = &args.config {
+        layers.push(Layer::read(path)?);
+    }
+    let mut config: LearnedConfig = settings::load(&layers, &args.overrides)?;
+    config.train.steps = args.steps.unwrap_or(config.train.steps);
+    config.train.seed = args.seed.unwrap_or(config.train.seed);
+    Ok(config)
+}

@@ -19,7 +19,7 @@ from torch import nn
 
 SIZES = {
     # width, layers, heads, observation, action, frames in a token, chunks, training levels, sampling levels
-    "tiny": (8, 2, 2, 3, 2, 2, 3, 100, 10),
+    "tiny": (8, 2, 2, 4, 2, 2, 3, 100, 10),
     "medium": (128, 12, 4, 4, 2, 10, 60, 1000, 50),
 }
 

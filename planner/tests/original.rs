@@ -46,7 +46,7 @@ fn fixture() -> (PathBuf, Value, EnvSpec, Unsaid) {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/original");
     let answers = serde_json::from_str(include_str!("fixtures/original/tiny.json")).unwrap();
-    (folder.join("tiny.ckpt"), answers, spec(3, 2, 6), unsaid())
+    (folder.join("tiny.ckpt"), answers, spec(4, 2, 6), unsaid())
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -170,4 +170,86 @@ fn a_plan_is_theirs() {
     let worst = difference(&layout, &x.x_btd, &wanted, &[layout.chunks]);
     eprintln!("plan: {worst:e}");
     assert!(worst < 1e-4, "{worst:e}");
+}
+
+/// The fixture with its files changed, written with sound checksums.
+fn changed(change: impl Fn(&str, &mut Vec<u8>), method: CompressionMethod) -> Result<(), String> {
+    let mut from = ZipArchive::new(Cursor::new(TINY)).unwrap();
+    let mut to = ZipWriter::new(Cursor::new(Vec::new()));
+    for i in 0..from.len() {
+        let mut file = from.by_index(i).unwrap();
+        let (name, mut bytes) = (file.name().unwrap().into_owned(), Vec::new());
+        file.read_to_end(&mut bytes).unwrap();
+        change(&name, &mut bytes);
+        to.start_file(name, SimpleFileOptions::default().compression_method(method)).unwrap();
+        to.write_all(&bytes).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.ckpt");
+    fs::write(&path, to.finish().unwrap().into_inner()).unwrap();
+    let read = read(&path, &spec(4, 2, 6), unsaid());
+    read.map(drop).map_err(|error| error.to_string())
+}
+
+/// Another word of the same length in the pickle.
+fn renamed(from: &str, to: &str) -> Result<(), String> {
+    assert_eq!(from.len(), to.len());
+    let change = |name: &str, bytes: &mut Vec<u8>| {
+        let found = |bytes: &[u8]| bytes.windows(from.len()).position(|window| window == from.as_bytes());
+        while name.ends_with("data.pkl")
+            && let Some(at) = found(bytes)
+        {
+            bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+        }
+    };
+    changed(change, CompressionMethod::Stored)
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    changed(|_, _| {}, CompressionMethod::Stored).unwrap();
+    let said = |outcome: Result<(), String>, words: &[&str]| {
+        let message = outcome.expect_err("it was read");
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    };
+    said(
+        renamed("layers.1.linear1.bias", "layers.1.linearX.bias"),
+        &["lacks `diffusion_model.model.transformer.layers.1.linear1.bias`"],
+    );
+    said(renamed("clipped_snr", "clipped_xyz"), &["holds `diffusion_model.clipped_xyz`", "knows nothing"]);
+    said(renamed("init_mlp.0.weight", "init_xyz.0.weight"), &["`init_mlp.0.weight`", "v1.5"]);
+    said(renamed("data_mean", "data_xxxx"), &["`data_mean` is missing"]);
+    said(renamed("torch\nFloatStorage", "torch\nShortStorage"), &["ShortStorage", "floating-point"]);
+    said(changed(|_, _| {}, CompressionMethod::Deflated), &["compressed"]);
+    // Numbers that are not there, that are not finite, and a schedule that is another one.
+    let shorter = |name: &str, bytes: &mut Vec<u8>| {
+        if name.ends_with("data/20") {
+            bytes.truncate(8);
+        }
+    };
+    said(changed(shorter, CompressionMethod::Stored), &["larger than its storage"]);
+    let broken = |name: &str, bytes: &mut Vec<u8>| {
+        if name.ends_with("data/20") {
+            bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+        }
+    };
+    said(changed(broken, CompressionMethod::Stored), &["holds NaN at entry 0"]);
+    let cosine = |name: &str, bytes: &mut Vec<u8>| {
+        if name.ends_with("data/3") {
+            bytes[200..204].copy_from_slice(&0.5f32.to_le_bytes());
+        }
+    };
+    said(changed(cosine, CompressionMethod::Stored), &["alphas_cumprod` is 0.5 at level 50", "linear"]);
+}
+
+#[test]
+fn another_environment_is_refused_by_its_sizes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/original");
+    let read = |spec: EnvSpec, unsaid| read(&folder.join("tiny.ckpt"), &spec, unsaid).map(drop);
+    let said = |outcome: Result<(), PlannerError>| outcome.unwrap_err().to_string();
+    assert!(said(read(spec(5, 2, 6), unsaid())).contains("frames of 6 numbers, and `somewhere` has 5"));
+    assert!(said(read(spec(3, 2, 6), unsaid())).contains("Rewards in tokens"));
+    assert!(said(read(spec(4, 2, 6), Unsaid { heads: 3, ..unsaid() })).contains("heads"));
+    assert!(said(read(spec(4, 2, 0), unsaid())).contains("chunks"), "nobody says how long plans are");
+    read(spec(4, 2, 0), Unsaid { chunks: Some(3), ..unsaid() }).unwrap();
 }

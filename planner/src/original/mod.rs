@@ -232,7 +232,7 @@ impl Reading {
         Ok(ModelConfig {
             frames_per_token,
             chunks,
-            levels: self.shape(&names.diffusion("alphas_cumprod"))?.iter().product(),
+            levels: self.shape(&names.diffusion("alphas_cumprod"))?.first().copied().unwrap_or(0),
             schedule: ScheduleKind::Ddpm,
             target: crate::noise::Target::X0,
             level_blocks: 0,

@@ -1,5 +1,5 @@
 //! Checkpoints of the authors' code against PyTorch: files and numbers by `planner/interop/original.py`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::fs;
 use std::io::{Cursor, Read, Write};

@@ -2,6 +2,7 @@
 
 mod data;
 mod eval;
+mod interop;
 mod serve;
 mod speed;
 mod train;
@@ -21,6 +22,7 @@ use crate::placed::Ends;
 pub use self::zenoh::ZenohArgs;
 pub use data::{ConvertArgs, DataCommand, DataFile, PlotArgs as DataPlotArgs, ToLayout, ValidateArgs};
 pub use eval::{EvalArgs, MergeArgs, ReplayArgs, ReportArgs};
+pub use interop::{ExportArgs, ImportArgs};
 pub use serve::ServeArgs;
 pub use speed::{PeakMemoryArgs, SpeedArgs};
 pub use train::TrainArgs;
@@ -142,6 +144,15 @@ pub enum Command {
     /// Look at data, whoever made them, hold them against what is sound, and write them in another layout.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Make a checkpoint of one that the authors' own code trained (planner/ORIGINAL.md).
+    #[command(
+        after_help = "Example: forethought import outputs/checkpoints/epoch=8.ckpt --environment maze2d-medium --out runs/theirs"
+    )]
+    Import(ImportArgs),
+    /// Write a checkpoint with what it takes to run it in Python: weights, a module for PyTorch or NumPy, and what to hold it
+    /// against (planner/ORIGINAL.md).
+    #[command(after_help = "Example: forethought export runs/maze2d-umaze-v1/train --out exported")]
+    Export(ExportArgs),
     /// Show what a checkpoint, a data file or a configuration holds.
     #[command(after_help = "Example: forethought inspect data/maze2d-umaze-v1.hdf5")]
     Inspect(InspectArgs),

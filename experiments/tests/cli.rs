@@ -283,3 +283,35 @@ fn a_build_without_zenoh_says_how_to_make_one() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--features zenoh"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_checkpoint_goes_out_with_all_that_it_takes_and_theirs_come_in() {
+    let home = Home::new();
+    let trained = home.run(train("run", &[]));
+    assert!(trained.status.success(), "{}", text(&trained.stderr));
+    let told = parse(&home.succeed(["export", "run", "--out", "out", "--json"]));
+    assert!(told["weights"].as_u64().unwrap() > 100);
+    let files = home.files("out");
+    let names =
+        ["forethought_model.py", "manifest.json", "model.safetensors", "plan.json", "test_vector.json"];
+    assert_eq!(files.keys().collect::<Vec<_>>(), names);
+    // It is a checkpoint like any other, and is not written over.
+    assert!(home.succeed(["inspect", "out"]).contains("met within"));
+    let again = home.run(["export", "run", "--out", "out"]);
+    assert_eq!((again.status.code(), home.files("out")), (Some(1), files));
+    // A file of the authors' code, as small as can be, and an environment with other sizes.
+    let theirs = concat!(env!("CARGO_MANIFEST_DIR"), "/../planner/tests/fixtures/original/tiny.ckpt");
+    let import = |name: &'static str, out: &'static str| {
+        home.run(["import", theirs, "--environment", name, "--heads", "2", "--chunks", "3", "--out", out])
+    };
+    let refused = import("toy-car", "other");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("frames of 6 numbers"), "{}", text(&refused.stderr));
+    assert!(!home.path("other").exists());
+    let read = import("maze2d-umaze", "theirs");
+    assert!(read.status.success(), "{}", text(&read.stderr));
+    assert!(text(&read.stdout).contains("after 1234 steps"), "{}", text(&read.stdout));
+    let few = ["--episodes", "1", "--out", "scored", "--set", "plan.sampler.steps=5"];
+    home.succeed(["eval", "maze2d-umaze", "--checkpoint", "theirs"].into_iter().chain(few));
+    assert!(home.path("scored/episodes.csv").is_file());
+}

@@ -42,6 +42,7 @@ pub mod checkpoint;
 pub mod guidance;
 pub mod network;
 pub mod noise;
+pub mod original;
 pub mod random;
 pub mod training;
 

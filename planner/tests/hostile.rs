@@ -55,7 +55,7 @@ fn any_layout() -> impl Strategy<Value = TokenLayout> {
 }
 
 fn any_config() -> impl Strategy<Value = NetworkConfig> {
-    let kind = prop::sample::select(vec![NetworkKind::Transformer, NetworkKind::Gru]);
+    let kind = prop::sample::select(vec![NetworkKind::Transformer, NetworkKind::Gru, NetworkKind::Reference]);
     let of = prop::sample::select(vec![
         FourierEntries::Condition,
         FourierEntries::Observation,
@@ -133,7 +133,7 @@ fn plan_config() -> PlanConfig {
 /// What is counted without building a network is what it has.
 #[test]
 fn weights_are_counted_as_they_are_built() {
-    for kind in [NetworkKind::Transformer, NetworkKind::Gru] {
+    for kind in [NetworkKind::Transformer, NetworkKind::Gru, NetworkKind::Reference] {
         for (width, layers, heads, fourier_features) in [(8, 1, 2, 0), (12, 3, 3, 2), (16, 2, 1, 12)] {
             for (frames_per_token, chunks, condition) in [(1, 1, vec![]), (3, 4, vec![1]), (9, 2, vec![0, 2])]
             {

@@ -44,25 +44,33 @@ fn schedule() -> NoiseSchedule {
     NoiseSchedule::new(ScheduleKind::Cosine, LEVELS).unwrap()
 }
 
-/// Burn's two networks, and the engine that computes the first on a CPU.
+/// Burn's networks, and the engine that computes the first on a CPU.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Net {
     Transformer,
     Gru,
     Engine,
+    /// The authors'.
+    Reference,
 }
 
 /// Every network, and whether it is causal.
-const NETS: [(Net, bool); 5] = [
+const NETS: [(Net, bool); 7] = [
     (Net::Transformer, false),
     (Net::Transformer, true),
     (Net::Gru, true),
     (Net::Engine, false),
     (Net::Engine, true),
+    (Net::Reference, false),
+    (Net::Reference, true),
 ];
 
 fn config(net: Net, causal: bool) -> NetworkConfig {
-    let kind = if net == Net::Gru { NetworkKind::Gru } else { NetworkKind::Transformer };
+    let kind = match net {
+        Net::Gru => NetworkKind::Gru,
+        Net::Reference => NetworkKind::Reference,
+        Net::Transformer | Net::Engine => NetworkKind::Transformer,
+    };
     NetworkConfig {
         kind,
         width: 16,
@@ -334,7 +342,7 @@ fn a_shorter_plan_does_not_depend_on_the_padded_tail() {
 #[test]
 fn a_sequence_has_the_same_estimate_alone_and_in_any_batch() {
     let (tokens, width) = (FIRST_CHUNK + CHUNKS, layout(false).width());
-    for kind in [Net::Transformer, Net::Gru, Net::Engine] {
+    for kind in [Net::Transformer, Net::Gru, Net::Engine, Net::Reference] {
         let batch = Batch::new(40, tokens, width);
         let (mut one, mut two) = (denoiser(kind, false, Target::V, 1), denoiser(kind, false, Target::V, 2));
         let whole = estimate_and_pull(one.as_mut(), &batch);
@@ -368,9 +376,12 @@ fn the_pulled_gradient_agrees_with_finite_differences() {
     let (tokens, width) = (FIRST_CHUNK + CHUNKS, layout(false).width());
     for (kind, causal) in NETS {
         for target in [Target::X0, Target::Noise, Target::V] {
-            let (step, tolerance) = if kind == Net::Transformer { (1e-5, 1e-6) } else { (1e-2, 1e-2) };
+            let double = matches!(kind, Net::Transformer | Net::Reference);
+            let (step, tolerance) = if double { (1e-5, 1e-6) } else { (1e-2, 1e-2) };
             let mut denoiser: Box<dyn Denoiser> = match kind {
-                Net::Transformer => Box::new(burn_denoiser(kind, causal, target).in_double_precision()),
+                Net::Transformer | Net::Reference => {
+                    Box::new(burn_denoiser(kind, causal, target).in_double_precision())
+                }
                 Net::Gru | Net::Engine => denoiser(kind, causal, target, 1),
             };
             let mut batch = Batch::new(1, tokens, width);

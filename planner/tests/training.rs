@@ -557,3 +557,25 @@ fn a_batch_is_its_step_number() {
         assert!(*weight >= 0.0 && weight.is_finite() && clean.is_finite());
     }
 }
+
+/// The authors' network, which imported checkpoints have, is trained like the others.
+#[test]
+fn the_authors_network_learns() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = NetworkConfig { kind: NetworkKind::Reference, fourier_features: 0, ..model().network };
+    let model = ModelConfig {
+        network,
+        level_blocks: 0,
+        target: forethought_planner::noise::Target::X0,
+        schedule: forethought_planner::noise::ScheduleKind::Ddpm,
+        ..model()
+    };
+    let train = TrainConfig { steps: 200, log_every: 20, ..train() };
+    trainer(folder.path(), &model, &train, 2).unwrap().run(&|| 0.0, &mut |_| true).unwrap();
+    let metrics = fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+    let loss =
+        |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64().unwrap();
+    let losses: Vec<f64> = metrics.lines().map(loss).collect();
+    // A network that learns nothing stays where it begins, up to the noise of batches.
+    assert!(losses[losses.len() - 1] < 0.7 * losses[0], "{losses:?}");
+}

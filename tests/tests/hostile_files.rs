@@ -23,16 +23,17 @@ use forethought_envs::data::{
     read_data, read_hdf5, write_hdf5, write_npz,
 };
 use forethought_envs::maze::{GenerateOptions, generate};
-use forethought_envs::{EnvSpec, make};
+use forethought_envs::{BoxSpace, EnvSpec, TaskConfig, make};
 use forethought_planner::checkpoint::{self, DataRecord, FORMAT, Manifest, Precision, SlotLimits};
 use forethought_planner::network::{Network, NetworkConfig, ParameterLayout};
+use forethought_planner::original::{self, Unsaid};
 use forethought_planner::{LocalDynamics, ModelConfig, PlanConfig, TrainConfig};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
-use zip::{ZipArchive, ZipWriter};
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 /// Bytes in use, and the most there were since the last look.
 static USED: AtomicUsize = AtomicUsize::new(0);
@@ -538,9 +539,13 @@ fn unzipped(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
 
 /// A zip file with checksums that belong to its contents: what is changed then is what is read.
 fn zipped(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    zipped_as(files, SimpleFileOptions::default())
+}
+
+fn zipped_as(files: &[(String, Vec<u8>)], options: SimpleFileOptions) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in files {
-        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        zip.start_file(name, options).unwrap();
         zip.write_all(content).unwrap();
     }
     zip.finish().unwrap().into_inner()
@@ -624,6 +629,43 @@ fn mutated_npz_files_are_refused_or_read() {
         tally.count(seed, outcome);
     });
     tally.close("npz files");
+}
+
+/// A checkpoint that PyTorch saved: names, shapes and numbers of another program, and a pickle.
+const ORIGINAL: &[u8] = include_bytes!("../../planner/tests/fixtures/original/tiny.ckpt");
+
+#[test]
+fn mutated_originals_are_refused_or_read() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.ckpt");
+    let space = |n| BoxSpace::new(vec![-1.0; n], vec![1.0; n]).unwrap();
+    let spec = EnvSpec { max_episode_steps: Some(6), ..EnvSpec::of_spaces("somewhere", space(4), space(2)) };
+    let unsaid = Unsaid { heads: 2, ..Unsaid::default() };
+    let read = || {
+        original::read(&path, &spec, unsaid, (TaskConfig::default(), Value::Null), &Device::flex()).map(drop)
+    };
+    fs::write(&path, ORIGINAL).unwrap();
+    read().unwrap();
+    let files = unzipped(ORIGINAL);
+    let pickle = files.iter().position(|(name, _)| name.ends_with("data.pkl")).unwrap();
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let mut tally = Tally::default();
+    seeds("checkpoints of the authors", |rng, seed| {
+        let bytes = if rng.random_bool(0.2) {
+            let mut bytes = ORIGINAL.to_vec();
+            mutate_bytes(&mut bytes, rng);
+            bytes
+        } else {
+            let mut files = files.clone();
+            let at = if rng.random_bool(0.8) { pickle } else { rng.random_range(0..files.len()) };
+            mutate_bytes(&mut files[at].1, rng);
+            zipped_as(&files, stored)
+        };
+        fs::write(&path, bytes).unwrap();
+        tally.count(seed, guarded(CAP, &|| format!("checkpoint of the authors, seed {seed}"), read));
+    });
+    tally.close("checkpoints of the authors");
 }
 
 /// Bytes to be put somewhere into a file.

@@ -4,6 +4,8 @@ mod collect;
 mod data;
 mod envs;
 mod eval;
+mod export;
+mod import;
 mod inspect;
 mod merge;
 mod plan;
@@ -38,6 +40,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Zenoh(args) => self::zenoh::run(&args),
         Command::Speed(args) => speed::run(&args),
         Command::Data(command) => data::run(&command),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Envs(args) => envs::run(&args),
         Command::Settings(args) => settings::run(&args),

@@ -13,6 +13,7 @@ const HIDDEN: f32 = -1e9;
 pub struct Conditions {
     batch: usize,
     tokens: usize,
+    levels: usize,
     level_btl: Vec<f32>,
     remaining_bt: Vec<i32>,
     mask_btt: Vec<f32>,
@@ -44,7 +45,7 @@ impl Conditions {
             }
         }
         let level_btl = level_btl.iter().map(|&level| f32::from(level) / levels.max(1) as f32).collect();
-        Self { batch, tokens, level_btl, remaining_bt, mask_btt, visible_bt }
+        Self { batch, tokens, levels, level_btl, remaining_bt, mask_btt, visible_bt }
     }
 
     /// The network's input, of what it is shown; tracked by autodiff where that is.
@@ -60,6 +61,7 @@ impl Conditions {
         let remaining_bt = Tensor::<2, Int>::from_data(remaining, device);
         NetworkInput {
             x_bti,
+            levels: self.levels,
             level_btl: {
                 let told = self.level_btl.len() / (b * t).max(1);
                 float(self.level_btl).reshape([b, t, told])

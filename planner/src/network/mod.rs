@@ -7,6 +7,7 @@ mod conditions;
 mod denoiser;
 mod parameters;
 mod recurrent;
+mod reference;
 mod transformer;
 
 use burn::module::Module;
@@ -19,6 +20,7 @@ pub use denoiser::NetworkDenoiser;
 pub(crate) use denoiser::thread_pool;
 pub use parameters::{ParameterLayout, ParameterSlot};
 pub use recurrent::Recurrent;
+pub use reference::Reference;
 pub use transformer::Transformer;
 
 use crate::fourier::{FourierEntries, FourierFeatures, MOST_OCTAVES};
@@ -56,6 +58,9 @@ pub enum NetworkKind {
     Transformer,
     /// Gated recurrent units, the network of the paper's first experiments.
     Gru,
+    /// The transformer of the authors' v1.5 code: post-norm layers, fixed positions, no goal token ([`Reference`]). What
+    /// `forethought import` makes of their checkpoints.
+    Reference,
 }
 
 /// Most weights of a network that is built: four gigabytes of them.
@@ -107,6 +112,11 @@ impl NetworkConfig {
                 format!("an even multiple of model.network.heads ({}) is needed", self.heads),
             );
         }
+        let sinusoids = self.width.is_multiple_of(4) && self.width >= 8;
+        if self.kind == NetworkKind::Reference && !sinusoids {
+            let remedy = "this kind needs a multiple of 4, at least 8: half of it are sinusoids of the level";
+            return bad("model.network.width", self.width, remedy.into());
+        }
         Ok(())
     }
 
@@ -134,6 +144,13 @@ impl NetworkConfig {
                 // Modulation, final norm, final modulation.
                 let rest = sum(&[of(w, six), Some(twice), of(w, twice)]);
                 sum(&[input, tables, level, layers(block), rest, of(w, d)])
+            }
+            NetworkKind::Reference => {
+                let sinusoids = (w / 2).checked_mul(layout.told_levels() as u64)?;
+                let first = of(self.checked_input(layout)?.checked_add(sinusoids)?, w);
+                let four = w.checked_mul(4)?;
+                let layer = sum(&[of(w, w.checked_mul(3)?), of(w, w), of(w, four), of(four, w), Some(four)]);
+                sum(&[first, of(w, w), layers(layer), of(w, d)])
             }
             NetworkKind::Gru => {
                 // A norm, and three gates with a linear layer each for input and memory.
@@ -171,6 +188,8 @@ pub struct NetworkInput {
     pub x_bti: Tensor<3>,
     /// Noise levels that it is told of each token as shares of pure noise, `[B, T, L]` in `[0, 1]`.
     pub level_btl: Tensor<3>,
+    /// Training levels that there are, `K`.
+    pub levels: usize,
     /// Chunks from each token to the end of its sequence, `[B, T]`; 0 for state, goal and last chunk.
     pub remaining_bt: Tensor<2, Int>,
     /// 0 where token `t` may see token `s`, a large negative number where not: `[B, 1, T, T]`.
@@ -187,6 +206,8 @@ pub enum Network {
     Transformer(Transformer),
     /// See [`Recurrent`].
     Recurrent(Recurrent),
+    /// See [`Reference`].
+    Reference(Reference),
 }
 
 impl Network {
@@ -213,6 +234,7 @@ impl Network {
         let network = match config.kind {
             NetworkKind::Transformer => Self::Transformer(Transformer::new(config, layout, device)),
             NetworkKind::Gru => Self::Recurrent(Recurrent::new(config, layout, device)),
+            NetworkKind::Reference => Self::Reference(Reference::new(config, layout, device)),
         };
         let parameters = ParameterLayout::of(&network);
         let weights = parameters.draw(seed);
@@ -224,6 +246,7 @@ impl Network {
         match self {
             Self::Transformer(network) => network.forward(input),
             Self::Recurrent(network) => network.forward(input),
+            Self::Reference(network) => network.forward(input),
         }
     }
 }

@@ -98,15 +98,26 @@ impl Block {
     }
 
     fn attend(&self, h_btw: Tensor<3>, mask_b1tt: Tensor<4>) -> Tensor<3> {
-        let [b, t, w] = h_btw.dims();
-        let per_head = w / self.heads;
-        let split = |x: Tensor<3>| x.reshape([b, t, self.heads, per_head]).swap_dims(1, 2);
-        let qkv = self.query_key_value.forward(h_btw).chunk(3, 2);
-        let (q_bhtc, k_bhtc, v_bhtc) = (split(qkv[0].clone()), split(qkv[1].clone()), split(qkv[2].clone()));
-        let score_bhtt = q_bhtc.matmul(k_bhtc.swap_dims(2, 3)).mul_scalar(1.0 / (per_head as f64).sqrt());
-        let weight_bhtt = softmax(score_bhtt + mask_b1tt, 3);
-        self.projection.forward(weight_bhtt.matmul(v_bhtc).swap_dims(1, 2).reshape([b, t, w]))
+        let qkv_btm = self.query_key_value.forward(h_btw);
+        self.projection.forward(attention(qkv_btm, self.heads, Some(mask_b1tt)))
     }
+}
+
+/// Scaled dot-product attention in heads, `[B, T, 3 W]` queries, keys and values to `[B, T, W]`; the mask is added to the
+/// scores.
+pub(super) fn attention(qkv_btm: Tensor<3>, heads: usize, mask_b1tt: Option<Tensor<4>>) -> Tensor<3> {
+    let [b, t, m] = qkv_btm.dims();
+    let w = m / 3;
+    let per_head = w / heads;
+    let split = |x: Tensor<3>| x.reshape([b, t, heads, per_head]).swap_dims(1, 2);
+    let qkv = qkv_btm.chunk(3, 2);
+    let (q_bhtc, k_bhtc, v_bhtc) = (split(qkv[0].clone()), split(qkv[1].clone()), split(qkv[2].clone()));
+    let score_bhtt = q_bhtc.matmul(k_bhtc.swap_dims(2, 3)).mul_scalar(1.0 / (per_head as f64).sqrt());
+    let score_bhtt = match mask_b1tt {
+        Some(mask_b1tt) => score_bhtt + mask_b1tt,
+        None => score_bhtt,
+    };
+    softmax(score_bhtt, 3).matmul(v_bhtc).swap_dims(1, 2).reshape([b, t, w])
 }
 
 /// `x (1 + scale) + shift`.

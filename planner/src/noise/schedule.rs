@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::PlannerError;
 
+/// Largest share of the signal that one step of a product may take, so that few levels fall strictly as well.
+const MOST_VARIANCE: f64 = 0.999;
+
 /// Shape of the schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -15,6 +18,9 @@ pub enum ScheduleKind {
     Cosine,
     /// Sigmoid with start -3, end 3 (Jabri et al., ICML 2023).
     Sigmoid,
+    /// The linear variances as the product that code takes, `prod (1 - beta)` with `beta` from `0.1 / K` to `20 / K`: those
+    /// of networks that were trained elsewhere, the authors' among them. Up to 0.002 from [`Self::Linear`].
+    Ddpm,
 }
 
 /// Signal power `abar(k)` for the training levels `k = 0..=K`.
@@ -43,7 +49,10 @@ impl NoiseSchedule {
                 remedy: "between 2 and 65535 noise levels are accepted".into(),
             });
         }
-        let raw: Vec<f64> = (0..=levels).map(|k| signal(kind, k as f64 / levels as f64)).collect();
+        let raw = match kind {
+            ScheduleKind::Ddpm => product(levels),
+            _ => (0..=levels).map(|k| signal(kind, k as f64 / levels as f64)).collect(),
+        };
         // An affine map onto [floor, 1] keeps the order strict where a clamp would flatten the tail.
         let (first, last) = (raw[0], raw[levels]);
         let floor = last.max(Self::FLOOR);
@@ -75,10 +84,22 @@ impl NoiseSchedule {
     }
 }
 
-/// Unfloored signal power at `u = k / levels`.
+/// Signal power after each of `levels` steps, whose variances rise evenly from `0.1 / K` to `20 / K`, one at most.
+fn product(levels: usize) -> Vec<f64> {
+    let (first, last) = (0.1 / levels as f64, 20.0 / levels as f64);
+    let beta = |k: usize| first + (last - first) * k as f64 / (levels - 1) as f64;
+    let mut raw = vec![1.0];
+    raw.extend((0..levels).scan(1.0, |abar, k| {
+        *abar *= 1.0 - beta(k).min(MOST_VARIANCE);
+        Some(*abar)
+    }));
+    raw
+}
+
+/// Unfloored signal power at `u = k / levels`; that of [`ScheduleKind::Ddpm`] as its integral.
 fn signal(kind: ScheduleKind, u: f64) -> f64 {
     match kind {
-        ScheduleKind::Linear => {
+        ScheduleKind::Linear | ScheduleKind::Ddpm => {
             // The product of (1 - beta) over beta from 1e-4 to 0.02 in 1000 steps, as an integral, so that
             // the noise at a given fraction of the schedule does not depend on the number of levels.
             let steps = 1000.0;
@@ -101,7 +122,8 @@ fn signal(kind: ScheduleKind, u: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const KINDS: [ScheduleKind; 3] = [ScheduleKind::Linear, ScheduleKind::Cosine, ScheduleKind::Sigmoid];
+    const KINDS: [ScheduleKind; 4] =
+        [ScheduleKind::Linear, ScheduleKind::Cosine, ScheduleKind::Sigmoid, ScheduleKind::Ddpm];
 
     #[test]
     fn signal_falls_strictly_from_one_to_the_floor() {
@@ -129,6 +151,17 @@ mod tests {
                 "level {k}: {} and {product}",
                 schedule.abar(k)
             );
+        }
+    }
+
+    /// Ho et al., NeurIPS 2020: a thousand variances from 1e-4 to 0.02, and nothing of the signal kept by a floor.
+    #[test]
+    fn the_product_is_the_products() {
+        let schedule = NoiseSchedule::new(ScheduleKind::Ddpm, 1000).unwrap();
+        let product =
+            |k: usize| -> f64 { (0..k).map(|i| 1.0 - (1e-4 + (0.02 - 1e-4) * i as f64 / 999.0)).product() };
+        for k in [1, 10, 20, 500, 1000] {
+            assert!((schedule.abar(k) / product(k) - 1.0).abs() < 1e-12, "level {k}");
         }
     }
 

@@ -73,6 +73,11 @@ impl Asked {
                  array, or name the part, such as --shard 2/4",
             ));
         };
+        if let Some((of, tasks)) = of.zip(counted).filter(|(of, tasks)| of != tasks) {
+            return Err(Failure::refused(format!(
+                "the job array has {tasks} tasks, and one of {of} parts is asked for: name the part, such as --shard 2/{of}"
+            )));
+        }
         let Some(of) = of.or(counted) else {
             return Err(Failure::refused(
                 "the scheduler does not say of how many parts this is one: give it, such as --shard auto/4",
@@ -160,6 +165,7 @@ mod tests {
             ("SLURM_ARRAY_TASK_COUNT", "4"),
         ];
         assert_eq!(says("auto", &slurm), Ok(Shard { number: 3, of: 4 }));
+        assert!(says("auto/5", &slurm).unwrap_err().contains("--shard 2/5"));
         assert_eq!(says("auto/5", &[("JOB_COMPLETION_INDEX", "0")]), Ok(Shard { number: 1, of: 5 }));
         assert_eq!(says("2/4", &slurm), Ok(Shard { number: 2, of: 4 }));
         assert!(says("auto", &[]).unwrap_err().contains("SLURM_ARRAY_TASK_ID"));

@@ -48,11 +48,9 @@ fn merged_parts_are_the_bytes_of_one_run() {
 
     // A part that was lost is missed by its episodes; made again, the whole is the same.
     fs::remove_dir_all(home.path("out-shards/2-of-3")).unwrap();
-    refused(
-        &home,
-        &words(&["merge", "out-shards", "--force"]),
-        &["1-of-3", "3-of-3", "episodes 5 to 6 are in neither"],
-    );
+    refused(&home, &words(&["merge", "out-shards", "--force"]), &["2 of 3 parts"]);
+    let gap = ["merge", "out-shards/1-of-3", "out-shards/3-of-3", "--out", "x"];
+    refused(&home, &words(&gap), &["1-of-3", "3-of-3", "episodes 5 to 6 are in neither"]);
     home.succeed(eval("out", &["--shard", "2/3"]));
     home.succeed(words(&["merge", "out-shards", "--force"]));
     assert_eq!(file(&home, "out/episodes.csv"), file(&home, "whole/episodes.csv"));

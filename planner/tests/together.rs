@@ -181,3 +181,26 @@ fn what_cannot_be_shared_is_refused() {
         assert!(message.contains("the same data, settings and folder"), "{message}");
     }
 }
+
+#[test]
+fn where_one_is_asked_to_stop_all_stop_with_a_checkpoint() {
+    let home = tempfile::tempdir().unwrap();
+    let (alone, folder) = (home.path().join("alone"), home.path().join("stopped"));
+    run(&alone, 7, table(1)).remove(0).unwrap();
+    let (spec, dataset) = data();
+    let one = |table: Table| {
+        let source = TrainingData { validation: 0.2, ..TrainingData::new(&spec, &dataset) };
+        // The one that does not write is asked first.
+        let asked = table.rank == 1;
+        let mut trainer = Trainer::together(&folder, &source, &model(), &train(7), 1, Box::new(table))?;
+        trainer.run(&|| 0.0, &mut |now| !(asked && now.step == 2)).map(|_| ())
+    };
+    let outcomes: Vec<Result<(), PlannerError>> = std::thread::scope(|scope| {
+        let all: Vec<_> = table(2).into_iter().map(|table| scope.spawn(|| one(table))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(PlannerError::Interrupted))), "{outcomes:?}");
+    assert!(folder.join("checkpoints/step-00000002").is_dir());
+    run(&folder, 7, table(2)).into_iter().for_each(Result::unwrap);
+    assert_eq!(files(&folder).get("metrics.jsonl"), files(&alone).get("metrics.jsonl"));
+}

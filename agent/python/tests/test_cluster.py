@@ -67,7 +67,10 @@ def test_what_the_program_refuses_is_said_once_in_its_words(tmp_path):
         evaluate(EVAL, parts=2, out=tmp_path / "out", program=str(tmp_path / "nothing"))
     with pytest.raises(ValueError, match="parts is 0"):
         evaluate(EVAL, parts=0, out=tmp_path / "out", program=PROGRAM)
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.rglob("*.csv"))
+    # Parts of other arguments are not taken for what is asked.
+    with pytest.raises(ValueError, match="other arguments"):
+        evaluate([*EVAL, "--seed", "1"], parts=2, out=tmp_path / "out", program=PROGRAM)
 
 
 def test_seeds_are_trained_side_by_side_and_end_in_the_same_bytes(tmp_path, capsys):

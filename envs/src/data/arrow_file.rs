@@ -106,7 +106,7 @@ impl Table for ArrowFile {
             if *width.get_or_insert(wide) != wide || wide == 0 {
                 return Err(self.error(uneven(name)));
             }
-            budget.take((4 * count) as u64).map_err(|problem| self.error(problem))?;
+            budget.take((count as u64).saturating_mul(4)).map_err(|problem| self.error(problem))?;
             let buffer = batch.buffers.get(leaf.buffer).and_then(|(from, to)| self.bytes.get(*from..*to));
             decode(buffer.unwrap_or_default(), number, start, count, &mut values).ok_or_else(|| {
                 self.error(format!("column `{name}` is damaged or cut off; copy the file again"))
@@ -177,14 +177,17 @@ fn parse(bytes: &[u8]) -> Result<(Vec<Leaf>, Vec<Batch>), Refused> {
         let offset = size(blocks.long(index, BLOCK, 0)?)?;
         let length = size(blocks.long(index, BLOCK, 16)?)?;
         // Each stands once in the file.
-        left = left.checked_sub(length).and_then(|left| left.checked_sub(8)).ok_or(Outside)?;
-        batches.push(batch(bytes, offset, length)?);
+        let (found, end) = batch(bytes, offset, length)?;
+        let message =
+            end.checked_sub(offset).and_then(|message| message.checked_add(length)).ok_or(Outside)?;
+        left = left.checked_sub(message).ok_or(Outside)?;
+        batches.push(found);
     }
     Ok((leaves, batches))
 }
 
-/// One batch, whose message stands at an offset and is followed by so many bytes.
-fn batch(bytes: &[u8], offset: usize, length: usize) -> Result<Batch, Refused> {
+/// One batch, whose message stands at an offset and is followed by so many bytes; with where the message ends.
+fn batch(bytes: &[u8], offset: usize, length: usize) -> Result<(Batch, usize), Refused> {
     let before = if int(bytes, offset)? == CONTINUED { 4 } else { 0 };
     let begin = offset.checked_add(before + 4).ok_or(Outside)?;
     let end = begin.checked_add(size(int(bytes, begin - 4)?.into())?).ok_or(Outside)?;
@@ -217,7 +220,7 @@ fn batch(bytes: &[u8], offset: usize, length: usize) -> Result<Batch, Refused> {
         let place = |at: usize| end.checked_add(at).filter(|at| *at <= bytes.len()).ok_or(Outside);
         found.buffers.push((place(from)?, place(until)?));
     }
-    Ok(found)
+    Ok((found, end))
 }
 
 /// Adds `count` numbers from the `start`th on; `None` where the buffer has not so many.

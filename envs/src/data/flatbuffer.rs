@@ -2,6 +2,9 @@
 //!
 //! Source: "FlatBuffers internals" (offsets, vtables, vectors), little-endian throughout.
 
+/// Letters of a text at most.
+const MOST_LETTERS: usize = 1 << 12;
+
 /// What lies outside of the bytes, or where nothing can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Outside;
@@ -103,6 +106,10 @@ impl<'a> Fields<'a> {
     /// A text; damaged letters are shown as such.
     pub fn text(&self, slot: usize) -> Result<String, Outside> {
         let letters = self.vector(slot, 1)?;
+        // Thousands of fields may name one text, and each would copy it.
+        if letters.len > MOST_LETTERS {
+            return Err(Outside);
+        }
         let letters = self.bytes.get(letters.start..letters.start + letters.len).ok_or(Outside)?;
         Ok(String::from_utf8_lossy(letters).into_owned())
     }

@@ -44,9 +44,22 @@ impl Dataset {
     /// Whether the last row of an episode holds its last observation alone: the action in it is the one before again, and
     /// nothing is paid for it.
     fn is_closed(&self, run: Run) -> bool {
-        let [before, last] = [2, 1].map(|back| run.end.checked_sub(back).and_then(|row| self.action(row)));
+        self.repeats_its_action(run.start, run.end)
+            && self.paid(run).last().is_none_or(|reward| same(&[reward], &[0.0]))
+    }
+
+    /// Whether the last of the rows from `start` to `end`, those of an episode, holds its last observation alone, which no step
+    /// was taken from: its action is the one before again, and nothing is paid for it.
+    pub fn ends_with_observation(&self, start: usize, end: usize) -> bool {
+        end.checked_sub(1).is_some_and(|_| self.is_closed(Run { start, end, terminal: false }))
+    }
+
+    /// Whether the action in the last of the rows from `start` to `end` is the one before again, as readers leave it where an
+    /// episode's last observation has a row of its own.
+    fn repeats_its_action(&self, start: usize, end: usize) -> bool {
+        let [before, last] = [2, 1].map(|back| end.checked_sub(back).and_then(|row| self.action(row)));
         let repeated = before.zip(last).is_some_and(|(before, last)| same(before, last));
-        run.rows() > 1 && repeated && self.paid(run).last().is_none_or(|reward| same(&[reward], &[0.0]))
+        end.saturating_sub(start) > 1 && repeated
     }
 
     /// What of this data set a layout has no place for, in words; nothing where it keeps all.

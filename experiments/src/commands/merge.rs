@@ -69,6 +69,13 @@ fn parts(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         );
         return Err(Failure::refused(refused));
     }
+    let of = |path: &PathBuf| path.file_name()?.to_str()?.rsplit_once("-of-")?.1.parse::<usize>().ok();
+    if let Some(of) = found.iter().filter_map(of).max().filter(|of| found.len() < *of) {
+        let (shown, there) = (folder.display(), found.len());
+        return Err(Failure::refused(format!(
+            "{shown} holds {there} of {of} parts: run the others first, or name the parts one by one for what there is"
+        )));
+    }
     found.sort();
     Ok(found)
 }

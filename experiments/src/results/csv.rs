@@ -13,9 +13,7 @@ pub const NUMBERED: &str = ",task,chances";
 /// goes with numbered tasks stands behind the rest, so that lines of benchmarks without numbers are what they were.
 pub fn line(environment: &str, variant: &str, episode: &Episode) -> String {
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-    let vector = |entries: &[f64]| {
-        entries.iter().map(|&entry| (entry as f32).to_string()).collect::<Vec<_>>().join(" ")
-    };
+    let vector = |entries: &[f64]| entries.iter().map(|&entry| place(entry)).collect::<Vec<_>>().join(" ");
     let fields = [
         quoted(environment),
         quoted(variant),
@@ -34,6 +32,12 @@ pub fn line(environment: &str, variant: &str, episode: &Episode) -> String {
         format!(",{task},{}", episode.chances.map_or(String::new(), |chances| chances.to_string()))
     });
     fields.join(",") + &numbered
+}
+
+/// An entry of a place by as few digits as give it back.
+fn place(entry: f64) -> String {
+    let short = entry as f32;
+    if f64::from(short).to_bits() == entry.to_bits() { short.to_string() } else { entry.to_string() }
 }
 
 /// Environment, variant and episode of a line that [`line`] wrote; `Err` says what is wrong with it.
@@ -74,7 +78,12 @@ fn optional<T>(
 }
 
 fn vector(name: &str, text: &str) -> Result<Vec<f64>, String> {
-    text.split_whitespace().map(|entry| number::<f32>(name, entry).map(f64::from)).collect()
+    let entry = |entry: &str| {
+        let short: f32 = number(name, entry)?;
+        // Files of earlier versions have more digits, and their seals are of these.
+        if short.to_string() == entry { Ok(f64::from(short)) } else { number(name, entry) }
+    };
+    text.split_whitespace().map(entry).collect()
 }
 
 pub(super) fn quoted(text: &str) -> String {
@@ -137,6 +146,14 @@ mod tests {
             let beside = line("maze, a", "b", &episode) + if task.is_none() { ",," } else { "" };
             assert_eq!(parse(&beside).unwrap().2, episode);
         }
+    }
+
+    /// Their seals are of lines with all digits.
+    #[test]
+    fn lines_of_earlier_versions_are_written_as_they_were() {
+        let old = "a,b,3,0.0036580198542095132 0.1,0.23781388872359108 -2,1,,1,,1,5,2";
+        let (environment, variant, episode) = parse(old).unwrap();
+        assert_eq!(line(&environment, &variant, &episode), old);
     }
 
     #[test]

@@ -86,7 +86,10 @@ impl Results {
                     own.variant, own.made.environment
                 ));
             }
-            own.planning = own.planning.zip(record.planning).map(|(own, more)| own.with(more));
+            own.planning = match (own.planning, record.planning) {
+                (Some(own), Some(more)) => Some(own.with(more)),
+                (own, more) => own.or(more),
+            };
             // Times are of single plans: those of one part say nothing of the whole.
             own.times = None;
             own.episodes.extend(record.episodes);

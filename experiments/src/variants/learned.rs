@@ -15,7 +15,11 @@ use crate::suite::Source;
 /// [`Failure`] for a folder that holds none, is damaged, or whose policy was trained for none of the environments.
 pub fn learned(folders: &[PathBuf], environments: &[String]) -> Result<Vec<Variant>, Failure> {
     let mut rows = Vec::new();
-    for folder in folders {
+    for (at, folder) in folders.iter().enumerate() {
+        // The same once more has nothing to add, and no name of its own.
+        if folders.iter().take(at).any(|before| before == folder) {
+            continue;
+        }
         let mut refused = None;
         let mut found = None;
         for id in environments {

@@ -73,6 +73,16 @@ impl Together {
         }
     }
 
+    /// Whether any of the processes says yes.
+    ///
+    /// # Errors
+    /// Those of [`Exchange::gather`].
+    pub fn any(&mut self, own: bool) -> Result<bool, PlannerError> {
+        self.all.resize(self.exchange.size(), 0);
+        self.exchange.gather(&[u8::from(own)], &mut self.all)?;
+        Ok(self.all.iter().any(|said| *said != 0))
+    }
+
     /// Losses and gradients of all shards, in order, given those of its own: `own` calls for each its loss and its gradient, of `len`
     /// entries, or of none where the shard has no sequences. Writes the sums.
     ///

@@ -259,7 +259,13 @@ impl Trainer {
                         records.write(&row, now)?;
                     }
                 }
-                let stopped = !progress(Progress { step: done, steps: train.steps, loss, now }) && !end;
+                let own = !progress(Progress { step: done, steps: train.steps, loss, now });
+                // One that stops alone would leave the others waiting, and nothing written.
+                let stopped = !end
+                    && match workers.together() {
+                        Some(together) => together.any(own)?,
+                        None => own,
+                    };
                 if let Some(records) = &records
                     && !end
                     && (stopped || done.is_multiple_of(train.checkpoint_every))

@@ -60,11 +60,8 @@ impl Sampler {
             batch.observations_bo.extend_from_slice(self.data.observation(row));
             batch.actions_ba.extend_from_slice(self.data.action(row));
             let ended = self.data.ended.get(at).copied().unwrap_or(false);
-            batch.next_observations_bo.extend_from_slice(self.data.observation(if ended {
-                row
-            } else {
-                row + 1
-            }));
+            let next = self.data.next.get(at).copied().unwrap_or(row);
+            batch.next_observations_bo.extend_from_slice(self.data.observation(next));
             if goal == 0 {
                 batch.rewards_b.push(self.data.rewards.get(row).copied().unwrap_or(0.0));
                 batch.masks_b.push(if ended { 0.0 } else { 1.0 });

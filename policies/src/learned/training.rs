@@ -1,14 +1,14 @@
 //! From data to a policy.
 
 use forethought_envs::EnvSpec;
-use forethought_envs::data::Dataset;
+use forethought_envs::data::{Dataset, RewardConvention};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::batch::{Batch, Sampler};
 use super::manifest::{FORMAT, PolicyManifest};
 use super::transitions::{Scaling, Transitions};
-use super::{LEARNED_POLICIES, LearnedConfig, LearnedPolicy, learner, unknown};
+use super::{CQL, IQL, LEARNED_POLICIES, LearnedConfig, LearnedPolicy, TD3_BC, learner, unknown};
 use crate::PolicyError;
 
 /// Keeps the draws of batches and of noise apart from others of the same seed.
@@ -41,6 +41,14 @@ pub fn train(
     let name = LEARNED_POLICIES.into_iter().find(|known| *known == name).ok_or_else(|| unknown(name))?;
     config.check(name)?;
     spec.check()?;
+    // Zeros instead would be learnt from in silence.
+    if [TD3_BC, IQL, CQL].contains(&name) && dataset.metadata.rewards == RewardConvention::Missing {
+        return Err(PolicyError::Unsuitable {
+            name,
+            env: spec.id.clone(),
+            reason: "the data record no rewards: add them, or choose bc, gcbc, gcivl or gciql".into(),
+        });
+    }
     let scaling = Scaling::fit(name, dataset, spec, config)?;
     let data = Transitions::new(name, dataset, spec, &scaling)?;
     let (goal_entries, transitions) = (data.goal_entries.clone(), data.steps.len());

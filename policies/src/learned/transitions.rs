@@ -1,6 +1,6 @@
 //! Data as transitions: scaled, with where each row's trajectory ends.
 
-use forethought_envs::data::{Dataset, Normalizer, NormalizerKind};
+use forethought_envs::data::{Dataset, Normalizer, NormalizerKind, RewardConvention};
 use forethought_envs::{BoxSpace, EnvSpec};
 
 use super::LearnedConfig;
@@ -28,8 +28,10 @@ pub(super) struct Transitions {
     pub steps: Vec<usize>,
     /// For each of these, the place among them of the last one of its trajectory.
     pub last: Vec<usize>,
-    /// For each of these, whether the task ended with it, so that nothing follows.
+    /// For each of these, whether the task ended with it, so that nothing that follows is worth anything.
     pub ended: Vec<bool>,
+    /// For each of these, the row that holds what its action led to; its own where the data do not.
+    pub next: Vec<usize>,
     /// Entries of an observation that goals speak of.
     pub goal_entries: Vec<usize>,
 }
@@ -64,15 +66,21 @@ impl Transitions {
         }
         let actions =
             dataset.actions.chunks_exact(sizes.action).flat_map(|row| scaling.action_in(row)).collect();
-        let (mut steps, mut last, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut steps, mut last, mut ended, mut next) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let late = dataset.metadata.rewards == RewardConvention::OfObservation;
         for run in dataset.trajectories(true) {
             let first = steps.len();
             let final_row = run.end.saturating_sub(1);
+            // A last row that is no step: an observation alone, or one whose reward would stand in a row after it.
+            let alone = late || dataset.ends_with_observation(run.start, run.end);
+            let ends = dataset.terminals.get(final_row).copied().unwrap_or(false);
             for row in run.start..run.end {
-                let over = dataset.terminals.get(row).copied().unwrap_or(false);
-                if (row < final_row || over) && dataset.step_reward(row).is_some() {
+                let over = ends && (row == final_row || (alone && row + 1 == final_row));
+                let step = row < final_row || (over && !alone);
+                if step && dataset.step_reward(row).is_some() {
                     steps.push(row);
                     ended.push(over);
+                    next.push(if row < final_row { row + 1 } else { row });
                 }
             }
             last.resize(steps.len(), steps.len().max(first + 1) - 1);
@@ -81,7 +89,7 @@ impl Transitions {
             return Err(unsuitable("the data hold no row that another one follows: collect more".into()));
         }
         let rewards = (0..dataset.len()).map(|row| dataset.step_reward(row).unwrap_or(0.0)).collect();
-        Ok(Self { sizes, observations, actions, rewards, steps, last, ended, goal_entries })
+        Ok(Self { sizes, observations, actions, rewards, steps, last, ended, next, goal_entries })
     }
 
     /// Scaled observation of a row; empty past the end.
@@ -203,5 +211,51 @@ impl Scaling {
         let bounds = self.action_low.get(column).zip(self.action_high.get(column));
         let (low, high) = bounds.map_or((0.0, 0.0), |(low, high)| (*low, *high));
         (low + (f64::from(scaled.clamp(-1.0, 1.0)) + 1.0) / 2.0 * (high - low)).clamp(low, high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forethought_envs::BoxSpace;
+
+    /// Two episodes of three rows, observations 0 to 5, whose second ends as terminal.
+    fn transitions(actions: [f32; 6], rewards: RewardConvention) -> Transitions {
+        let observations = (0..6_u8).map(f32::from).collect();
+        let mut data = Dataset::of_rows("x", [1, 1], observations, actions.to_vec());
+        data.metadata.rewards = rewards;
+        data.rewards = vec![1.0, 2.0, 0.0, 4.0, 5.0, 0.0];
+        data.timeouts = vec![false, false, true, false, false, false];
+        data.terminals = vec![false, false, false, false, false, true];
+        let spec = EnvSpec::of_spaces("x", BoxSpace::symmetric(1, 9.0), BoxSpace::symmetric(1, 1.0));
+        let config = LearnedConfig::of("iql");
+        let scaling = Scaling::fit("iql", &data, &spec, &config).unwrap();
+        Transitions::new("iql", &data, &spec, &scaling).unwrap()
+    }
+
+    #[test]
+    fn the_last_row_of_a_terminal_episode_is_a_step_whose_outcome_nobody_saw() {
+        let found = transitions([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], RewardConvention::OfAction);
+        assert_eq!(found.steps, [0, 1, 3, 4, 5]);
+        assert_eq!(found.ended, [false, false, false, false, true]);
+        assert_eq!(found.next, [1, 2, 4, 5, 5]);
+        assert_eq!(found.last, [1, 1, 4, 4, 4]);
+    }
+
+    #[test]
+    fn a_row_of_the_last_observation_is_no_step_and_the_one_before_ends_the_episode() {
+        let found = transitions([0.1, 0.2, 0.2, 0.4, 0.5, 0.5], RewardConvention::OfAction);
+        assert_eq!(found.steps, [0, 1, 3, 4]);
+        assert_eq!(found.ended, [false, false, false, true]);
+        assert_eq!(found.next, [1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn a_reward_that_stands_in_the_next_row_is_not_taken_from_the_next_episode() {
+        let found = transitions([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], RewardConvention::OfObservation);
+        assert_eq!(found.steps, [0, 1, 3, 4]);
+        assert_eq!(found.ended, [false, false, false, true]);
+        let paid: Vec<f32> = found.steps.iter().map(|&row| found.rewards[row]).collect();
+        assert_eq!(paid, [2.0, 0.0, 5.0, 0.0]);
     }
 }

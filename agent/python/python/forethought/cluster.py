@@ -16,6 +16,7 @@ program on every machine: on the PATH, or where ``program`` says. Without ``ray.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -67,6 +68,7 @@ def evaluate(
     def place(part: int) -> Path:
         return shards / f"{part + 1}-of-{parts}"
 
+    _same(shards / "arguments.json", ["eval", *arguments])
     due = [part for part in range(parts) if not (place(part) / "protocol.json").exists()]
     commands = [[program, "eval", *arguments, "--shard", f"{part + 1}/{parts}", "--out", "{}/run"] for part in due]
     results = [f"run-shards/{part + 1}-of-{parts}" for part in due]
@@ -96,12 +98,22 @@ def train_seeds(
     """
     wanted = list(seeds)
     places = [Path(out) / f"seed-{seed}" for seed in wanted]
+    _same(Path(out) / "arguments.json", ["train", *arguments])
     due = [(seed, place) for seed, place in zip(wanted, places) if not (place / "manifest.json").exists()]
     commands = [
         [program, "train", *arguments, "--seed", str(seed), "--out", "{}/run", "--export", "{}/checkpoint"] for seed, _ in due
     ]
     _run(commands, ["checkpoint"] * len(due), [place for _, place in due], cpus, retries, progress, len(wanted))
     return places
+
+
+def _same(kept: Path, arguments: list[str]) -> None:
+    """Refuses a folder whose parts are of other arguments: they would be taken for these."""
+    if kept.exists() and json.loads(kept.read_text(encoding="utf-8")) != arguments:
+        raise ValueError(f"{kept.parent} holds parts of other arguments ({kept.name}): choose another out, or remove it")
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(arguments), encoding="utf-8")
 
 
 def _run(

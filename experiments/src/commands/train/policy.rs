@@ -1,5 +1,6 @@
 //! `forethought train --policy`: a policy that acts without plans, learned from the same data.
 
+use forethought_envs::files::open_locked;
 use forethought_envs::printable;
 use forethought_policies::learned::{self, LEARNED_POLICIES, LearnedConfig, LearnedProgress};
 use serde_json::{Map, Value, json};
@@ -10,6 +11,9 @@ use crate::failure::Failure;
 use crate::interrupt::Deferred;
 use crate::settings::{self, Layer};
 use crate::{console, progress, resolve};
+
+/// Locked while a policy is trained into a folder; the lock ends with the process.
+const HELD: &str = ".forethought-run";
 
 /// Carries out the command.
 pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
@@ -31,6 +35,20 @@ pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
             folder.display()
         )));
     }
+    // Before hours of work: that the folder can be written, and by nobody else.
+    let unwritten = |error: std::io::Error| {
+        Failure::refused(format!(
+            "{} cannot be written: {error}: name another folder with --out",
+            folder.display()
+        ))
+    };
+    std::fs::create_dir_all(&folder).map_err(unwritten)?;
+    let Some(_held) = open_locked(&folder.join(HELD)).map_err(unwritten)? else {
+        return Err(Failure::refused(format!(
+            "another process trains into {}: name another folder with --out",
+            folder.display()
+        )));
+    };
     let (end, began) = (Deferred::begin(), progress::clock());
     let mut bar = progress::bar(config.train.steps, "steps", args.json);
     if !args.json {

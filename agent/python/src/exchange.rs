@@ -58,7 +58,9 @@ impl Exchange for PyExchange {
             let answer = answer.as_slice()?;
             if answer.len() != all.len() {
                 let (got, want) = (answer.len(), all.len());
-                return Ok(Err(format!("gather gave {got} bytes instead of {want}: those of every process, in order")));
+                return Ok(Err(format!(
+                    "gather gave {got} bytes instead of {want}: those of every process, in order"
+                )));
             }
             all.copy_from_slice(answer);
             Ok(Ok(()))

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::arrays::numbers;
-use crate::exchange::{Joined, PyExchange, Raised};
 use crate::error::Error;
+use crate::exchange::{Joined, PyExchange, Raised};
 
 /// How often a run looks for Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
@@ -121,8 +121,10 @@ impl Order {
         let raised = exchange.as_ref().map(PyExchange::raised);
         let mut trainer = match exchange {
             None => Trainer::new(&self.out, &source, model, train, &Device::flex(), Some(threads))?,
-            Some(exchange) => Trainer::together(&self.out, &source, model, train, threads, Box::new(exchange))
-                .map_err(|error| because(raised.as_ref(), error))?,
+            Some(exchange) => {
+                Trainer::together(&self.out, &source, model, train, threads, Box::new(exchange))
+                    .map_err(|error| because(raised.as_ref(), error))?
+            }
         };
         if trainer.manifest().support.is_none() {
             // Data whose positions nobody knows have been nowhere; the report says why.

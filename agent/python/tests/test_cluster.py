@@ -64,13 +64,13 @@ def test_what_the_program_refuses_is_said_once_in_its_words(tmp_path):
     with pytest.raises(ProgramError, match="no-such-maze"):
         evaluate(["no-such-maze"], parts=2, out=tmp_path / "out", program=PROGRAM)
     with pytest.raises(ProgramError, match="not on the PATH"):
-        evaluate(EVAL, parts=2, out=tmp_path / "out", program=str(tmp_path / "nothing"))
+        evaluate(EVAL, parts=2, out=tmp_path / "lost", program=str(tmp_path / "nothing"))
     with pytest.raises(ValueError, match="parts is 0"):
         evaluate(EVAL, parts=0, out=tmp_path / "out", program=PROGRAM)
     assert not list(tmp_path.rglob("*.csv"))
     # Parts of other arguments are not taken for what is asked.
     with pytest.raises(ValueError, match="other arguments"):
-        evaluate([*EVAL, "--seed", "1"], parts=2, out=tmp_path / "out", program=PROGRAM)
+        evaluate([*EVAL, "--seed", "1"], parts=2, out=tmp_path / "lost", program=PROGRAM)
 
 
 def test_seeds_are_trained_side_by_side_and_end_in_the_same_bytes(tmp_path, capsys):

@@ -13,6 +13,7 @@ Two processes, or four, end in the bytes that one would have left. Needs ``torch
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ class TorchExchange:
     """
 
     def __init__(self, group: Any = None) -> None:
-        import torch
-        import torch.distributed as together
+        # By name, as type checkers need not have it.
+        torch: Any = import_module("torch")
+        together: Any = import_module("torch.distributed")
 
         if not together.is_initialized():
             together.init_process_group("gloo")

@@ -19,6 +19,7 @@ mod controller;
 mod diffused_action;
 mod error;
 mod inverse_dynamics;
+pub mod off_policy;
 mod path;
 mod path_following;
 mod pd;

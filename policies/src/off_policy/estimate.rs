@@ -84,6 +84,20 @@ impl Estimate {
     }
 }
 
+/// Mean of one number an episode as an estimate of a method of one's own, with its interval.
+///
+/// # Errors
+/// [`PolicyError::NonFinite`] for a value that is not finite, and those of [`Bootstrap::interval`].
+pub fn estimate_of_mean(
+    method: &str,
+    diagnosis: Diagnosis,
+    values: &[f64],
+    bootstrap: &Bootstrap,
+) -> Result<Estimate, PolicyError> {
+    let diagnosis = Diagnosis { episodes: values.len(), ..diagnosis };
+    Estimate::of(method, diagnosis, bootstrap, &mean_of(values))
+}
+
 /// Mean of one number an episode, as a statistic of how often each counts.
 pub(super) fn mean_of(values: &[f64]) -> impl Fn(&[f64]) -> f64 {
     move |counts| {

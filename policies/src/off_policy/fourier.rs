@@ -120,7 +120,8 @@ impl FourierFeatures {
         let k = seen.nrows();
         let part = 1.0 / count.max(1) as f64;
         let of_seen = self.directions.columns(0, k) * &seen;
-        let of_actions = self.directions.columns(k, a);
+        // `[count, action]`, row-major: this is the innermost loop.
+        let of_actions: Vec<f64> = self.directions.columns(k, a).transpose().iter().copied().collect();
         let height = (2.0 / self.phases.len() as f64).sqrt() * part;
         let mut features = DMatrix::zeros(self.len(), n);
         let mut action = vec![0.0; a];
@@ -143,10 +144,9 @@ impl FourierFeatures {
                 for (to, value) in linear.iter_mut().skip(1 + k).zip(&action) {
                     *to += part * value;
                 }
-                for (index, ((to, seen), phase)) in
-                    cosines.iter_mut().zip(of_seen.iter()).zip(&self.phases).enumerate()
-                {
-                    let along: f64 = of_actions.row(index).iter().zip(&action).map(|(w, x)| w * x).sum();
+                let each = cosines.iter_mut().zip(of_seen.iter()).zip(&self.phases);
+                for (((to, seen), phase), directions) in each.zip(of_actions.chunks_exact(a.max(1))) {
+                    let along: f64 = directions.iter().zip(&action).map(|(w, x)| w * x).sum();
                     *to += height * (seen + along + phase).cos();
                 }
             }

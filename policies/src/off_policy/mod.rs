@@ -8,6 +8,7 @@
 //! | `ratios.rs` | products of likelihood ratios, in logarithms |
 //! | `importance.rs` | weighted, per-decision and weighted per-decision importance sampling |
 //! | `fourier.rs`, `linear_fqe.rs` | fitted Q evaluation in random features, solved exactly |
+//! | `network_fqe.rs` | fitted Q evaluation with perceptrons and a target network |
 //! | `doubly_robust.rs` | fitted values corrected by ratios, plain and weighted |
 //! | `bootstrap.rs`, `estimate.rs` | intervals by drawing episodes anew; an estimate, and whether to trust it |
 //! | `evaluate.rs` | all of it at once |
@@ -26,13 +27,14 @@ mod fourier;
 mod importance;
 mod linear_fqe;
 mod logged;
+mod network_fqe;
 mod policy;
 mod ratios;
 
 pub use behaviour::{BehaviourConfig, fit_behaviour, outside_share};
 pub use bootstrap::{Bootstrap, BootstrapKind, Interval};
 pub use doubly_robust::{DR, WDR, doubly_robust, weighted_doubly_robust};
-pub use estimate::{Diagnosis, Estimate};
+pub use estimate::{Diagnosis, Estimate, estimate_of_mean};
 pub use evaluate::{EvaluationConfig, evaluate, evaluate_policy};
 pub use fourier::{FourierConfig, FourierFeatures};
 pub use importance::{
@@ -41,5 +43,6 @@ pub use importance::{
 };
 pub use linear_fqe::{FittedValues, LINEAR_FQE, LinearFit, LinearFqe};
 pub use logged::{Criterion, Logged, LoggedEpisode};
+pub use network_fqe::{NETWORK_FQE, NetworkFqeConfig, network_fqe};
 pub use policy::{GaussianPolicy, OfPolicy, StochasticPolicy};
 pub use ratios::Ratios;

@@ -11,6 +11,7 @@ mod episode;
 mod error;
 mod expectation;
 mod follower;
+mod imagined_value;
 mod loaded;
 mod outcome;
 mod past;
@@ -25,6 +26,7 @@ pub use config::RolloutConfig;
 pub use deadline::within;
 pub use error::{AgentError, EpisodeStep};
 pub use follower::Follower;
+pub use imagined_value::{IMAGINED, Imagined, Pays, imagine_policy};
 pub use loaded::LoadedCheckpoint;
 pub use outcome::EpisodeOutcome;
 pub use realtime::{

@@ -286,7 +286,8 @@ impl DiffusionPlanner {
         })
     }
 
-    fn layout(&self) -> &TokenLayout {
+    /// Layout of the network's tokens.
+    pub fn layout(&self) -> &TokenLayout {
         self.denoiser.layout()
     }
 

@@ -21,6 +21,7 @@ mod diffused_action;
 mod error;
 mod inverse_dynamics;
 pub mod learned;
+pub mod off_policy;
 mod path;
 mod path_following;
 mod pd;

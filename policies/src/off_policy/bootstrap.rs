@@ -122,7 +122,7 @@ impl Bootstrap {
         let whole = statistic(&vec![1.0; episodes]);
         // Ties count half, so that a statistic that hardly moves is not taken for one that is off.
         let below = sorted.iter().filter(|value| **value < whole).count() as f64;
-        let equal = sorted.iter().filter(|value| value.total_cmp(&&whole).is_eq()).count() as f64;
+        let equal = sorted.iter().filter(|value| value.total_cmp(&whole).is_eq()).count() as f64;
         let share = (below + 0.5 * equal) / sorted.len() as f64;
         let least = 0.5 / sorted.len() as f64;
         let off = normal_quantile(share.clamp(least, 1.0 - least));
@@ -187,13 +187,14 @@ mod tests {
     use rand_distr::{Distribution, Exp1};
 
     fn mean_of<'a>(values: &'a [f64]) -> impl Fn(&[f64]) -> f64 + 'a {
-        |counts| counts.iter().zip(values).map(|(c, x)| c * x).sum::<f64>() / values.len() as f64
+        move |counts| counts.iter().zip(values).map(|(c, x)| c * x).sum::<f64>() / values.len() as f64
     }
 
     #[test]
     fn normal_quantiles_are_those_of_the_tables() {
         for (share, z) in [(0.975, 1.959_964), (0.5, 0.0), (0.05, -1.644_854), (0.999, 3.090_232)] {
-            assert!((normal_quantile(share) - z).abs() < 2e-6, "{share}");
+            // An error of 7.5e-8 in the share, over the density there, which is 0.0034 at the last.
+            assert!((normal_quantile(share) - z).abs() < 3e-5, "{share}");
         }
     }
 

@@ -136,7 +136,10 @@ pub fn network_fqe(
             (Tape::default(), Tape::default(), vec![0.0; network.len()]);
         let (mut x, mut next, mut paid, mut goes_on) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..config.steps {
-            (x.clear(), next.clear(), paid.clear(), goes_on.clear());
+            x.clear();
+            next.clear();
+            paid.clear();
+            goes_on.clear();
             for _ in 0..config.batch {
                 let (row, leads) = steps.get(rng.random_range(0..steps.len())).copied().unwrap_or((0, false));
                 let to_go = criterion.horizon.map_or(0, |horizon| rng.random_range(1..=horizon));

@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn normal_quantiles_are_those_of_the_tables() {
         for (share, z) in [(0.975, 1.959_964), (0.5, 0.0), (0.05, -1.644_854), (0.999, 3.090_232)] {
-            assert!((normal_quantile(share) - z).abs() < 2e-6, "{share}");
+            // An error of 7.5e-8 in the share, over the density there, which is 0.0034 at the last.
+            assert!((normal_quantile(share) - z).abs() < 3e-5, "{share}");
         }
     }
 

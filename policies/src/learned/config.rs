@@ -29,7 +29,8 @@ pub struct LearnedConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LearnedTrainConfig {
-    /// Steps. OGBench and the papers take 1,000,000; a tenth of it is an hour on two cores, and most of the score.
+    /// Steps. OGBench and the papers take 1,000,000; a tenth of it is hours on two cores, and how much of the score that gives is not
+    /// measured yet.
     pub steps: u64,
     /// Rows of a batch. OGBench: 1024; the papers: 256.
     pub batch: usize,

@@ -36,6 +36,8 @@ pub struct Imagined {
 /// then rests on observations that no later sweep could change but by what later actions of the block tell the network of
 /// earlier outcomes, which is why blocks are short.
 ///
+/// Without a horizon it looks 1,000 steps ahead: what a discount near 1 leaves of the time after that is missing.
+///
 /// # Errors
 /// Those of [`DiffusionPlanner::imagine`] and of the policy; [`AgentError::Control`] for a criterion out of range.
 pub fn imagine_policy(

@@ -334,7 +334,7 @@ class Forethought(Base):
         rows = [[min(max(steps + late[t] - m, 0), steps) for t in range(chunks)] for m in range(steps + late[-1] + 1)]
         low, high = (array(np.tile(self.manifest["limits"][end], self.f)) for end in ("low", "high"))
         stable = settings["stabilization_level"]
-        x, estimate, previous = xp.concatenate((array(known), array(noise))), array(noise), [None] * chunks
+        x, estimate, previous = xp.concatenate((array(known), array(noise))), array(np.array(noise, dtype=np.float64)), [None] * chunks
         for now, then in zip(rows, rows[1:]):
             if now == then:
                 continue

@@ -236,6 +236,60 @@ fn what_cannot_be_answered_is_refused_with_a_remedy() {
     let refused = evaluate(&logged, &wide, &mut behaviour(), &mut target(), &criterion(), &config(0));
     assert!(refused.unwrap_err().to_string().contains("action space"));
     assert_eq!(estimates(&logged, 0)[0].method, LINEAR_FQE);
+    // More steps than memory holds.
+    let far = Criterion { horizon: Some(usize::MAX), ..criterion() };
+    let refused = evaluate(&logged, &space(), &mut behaviour(), &mut target(), &far, &config(0));
+    assert!(refused.unwrap_err().to_string().contains("horizon"));
+    // Arrays that do not belong together.
+    for damage in [
+        |logged: &mut Logged| logged.rewards.truncate(5),
+        |logged: &mut Logged| logged.episodes[1].rows.start = 0,
+        |logged: &mut Logged| drop(logged.actions.pop()),
+        |logged: &mut Logged| drop(logged.episodes.pop()),
+    ] {
+        let mut damaged = logged.clone();
+        damage(&mut damaged);
+        assert!(damaged.check().is_err());
+        assert!(
+            evaluate(&damaged, &space(), &mut behaviour(), &mut target(), &criterion(), &config(0)).is_err()
+        );
+    }
+}
+
+/// Where ratios leave nothing to average, fitted values are left, with the warning.
+#[test]
+fn a_policy_unlike_all_data_is_answered_with_a_warning() {
+    let logged = data(60, 12);
+    let mut far = GaussianPolicy::new(
+        |_: &[f64], a: &mut [f64]| {
+            a[0] = 40.0;
+            Ok(())
+        },
+        &[0.2],
+    )
+    .unwrap();
+    let found = evaluate(&logged, &space(), &mut behaviour(), &mut far, &criterion(), &config(0)).unwrap();
+    assert_eq!(found[0].method, LINEAR_FQE);
+    assert!(found.len() < 6, "{found:?}");
+    assert!(found.iter().all(|estimate| estimate.diagnosis.warning().is_some()), "{found:?}");
+}
+
+/// A row of an episode's last observation alone, as readers leave it, is no step.
+#[test]
+fn the_last_observation_of_an_episode_is_no_step() {
+    let mut data = forethought_envs::data::Dataset::of_rows(
+        "x",
+        [1, 1],
+        vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+        vec![0.1, 0.2, 0.2, 0.4, 0.5, 0.6],
+    );
+    data.metadata.rewards = forethought_envs::data::RewardConvention::OfAction;
+    data.rewards = vec![1.0, 2.0, 0.0, 4.0, 5.0, 6.0];
+    data.terminals = vec![false, false, true, false, false, true];
+    let logged = Logged::of_dataset(&data).unwrap();
+    assert_eq!(logged.rewards, [1.0, 2.0, 4.0, 5.0, 6.0]);
+    assert_eq!(logged.episodes.iter().map(|episode| episode.rows.clone()).collect::<Vec<_>>(), [0..2, 2..5]);
+    assert!(logged.episodes.iter().all(|episode| episode.terminal));
 }
 
 /// An endless task: `V = E sum gamma^t r` with terminal steps nowhere; moments settle in closed form.

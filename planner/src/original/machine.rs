@@ -4,6 +4,10 @@ use std::collections::HashMap;
 
 use super::pickle::{Id, Storage, Tensor, Value};
 
+/// Bytes of a name at most, and axes of a tensor: a few bytes of a file can ask for a copy of either.
+const MOST_NAME: usize = 256;
+const MOST_AXES: usize = 16;
+
 /// A pickle while it is read.
 #[derive(Default)]
 pub(super) struct Machine<'a> {
@@ -115,7 +119,11 @@ impl<'a> Machine<'a> {
                 0x93 => {
                     let (name, module) = (self.pop()?, self.pop()?);
                     let name = match (self.get(module), self.get(name)) {
-                        (Value::Text(module), Value::Text(name)) => format!("{module} {name}"),
+                        (Value::Text(module), Value::Text(name))
+                            if module.len().max(name.len()) <= MOST_NAME =>
+                        {
+                            format!("{module} {name}")
+                        }
                         _ => String::new(),
                     };
                     self.push(Value::Global(name));
@@ -182,6 +190,10 @@ impl<'a> Machine<'a> {
             && let [_, kind, key, ..] = items.as_slice()
             && let (Value::Global(kind), Value::Text(key)) = (self.get(*kind), self.get(*key))
         {
+            // Each use of it copies them.
+            if kind.len() > MOST_NAME || key.len() > MOST_NAME {
+                return Err("a storage has a name that PyTorch never gives".into());
+            }
             return Ok(Storage { kind: kind.clone(), key: key.clone() });
         }
         Err("a storage is described as PyTorch does not describe it".into())
@@ -196,7 +208,10 @@ impl<'a> Machine<'a> {
 
     fn counts(&self, id: Id) -> Result<Vec<usize>, String> {
         match self.get(id) {
-            Value::Sequence(items) => items.iter().map(|item| self.count(*item)).collect(),
+            Value::Sequence(items) if items.len() <= MOST_AXES => {
+                items.iter().map(|item| self.count(*item)).collect()
+            }
+            Value::Sequence(items) => Err(format!("a tensor has {} axes", items.len())),
             _ => Err("a tensor's shape is no tuple".into()),
         }
     }

@@ -106,6 +106,35 @@ mod tests {
         assert!(matches!(Pickle::parse(&bytes).unwrap().root(), Value::Sequence(items) if items.len() == 1));
     }
 
+    /// A text, a tuple's sizes or a name that are copied again and again by instructions of a few bytes.
+    #[test]
+    fn what_is_large_is_not_copied_by_small_instructions() {
+        let long = |letters: usize| {
+            let mut text = b"X".to_vec();
+            text.extend((letters as u32).to_le_bytes());
+            text.extend(vec![b'a'; letters]);
+            text
+        };
+        let mut storage = b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\n".to_vec();
+        storage.extend(long(1000));
+        storage.extend(b"tQ.");
+        let message = Pickle::parse(&storage).unwrap_err();
+        assert!(message.contains("a name that PyTorch never gives"), "{message}");
+        let mut name = b"\x80\x04".to_vec();
+        name.extend(long(1000));
+        name.extend(long(3));
+        name.extend(b"\x93.");
+        assert_eq!(*Pickle::parse(&name).unwrap().root(), Value::Global(String::new()));
+        let storage = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000tQ";
+        let mut tensor = b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(".to_vec();
+        tensor.extend(storage);
+        tensor.extend(b"K\0(");
+        tensor.extend(b"K\x01".repeat(17));
+        tensor.extend(b"t)tR.");
+        let message = Pickle::parse(&tensor).unwrap_err();
+        assert!(message.contains("17 axes"), "{message}");
+    }
+
     #[test]
     fn pickles_that_end_early_or_take_what_is_not_there_are_refused_by_the_byte() {
         for bytes in

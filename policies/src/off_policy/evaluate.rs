@@ -39,6 +39,8 @@ impl Default for EvaluationConfig {
 /// importance sampling and doubly robust estimates as well. `behaviour` is what acted in the data: known, or of
 /// [`super::fit_behaviour`]. `space` is the environment's action space, which actions are clipped to.
 ///
+/// Methods whose ratios overflow or leave no episode any weight have no value and are left out.
+///
 /// # Errors
 /// Those of the parts; see [`Ratios::new`] for episodes that were cut.
 pub fn evaluate(
@@ -59,13 +61,19 @@ pub fn evaluate(
         (logged.log_densities(target, config.seed)?, logged.log_densities(behaviour, config.seed)?);
     if let (Some(of_target), Some(of_behaviour)) = &densities {
         let ratios = Ratios::new(logged, of_target, of_behaviour, criterion)?;
-        estimates.extend([
-            weighted_importance_sampling(&ratios, bootstrap)?,
-            per_decision_importance_sampling(&ratios, bootstrap)?,
-            weighted_per_decision_importance_sampling(&ratios, bootstrap)?,
-            doubly_robust(logged, &ratios, &fit.values, criterion, bootstrap)?,
-            weighted_doubly_robust(logged, &ratios, &fit.values, criterion, bootstrap)?,
-        ]);
+        for estimate in [
+            weighted_importance_sampling(&ratios, bootstrap),
+            per_decision_importance_sampling(&ratios, bootstrap),
+            weighted_per_decision_importance_sampling(&ratios, bootstrap),
+            doubly_robust(logged, &ratios, &fit.values, criterion, bootstrap),
+            weighted_doubly_robust(logged, &ratios, &fit.values, criterion, bootstrap),
+        ] {
+            match estimate {
+                // Ratios of a policy unlike all data leave nothing to average; what is left says that it is not in the data.
+                Err(PolicyError::NonFinite { .. }) => {}
+                other => estimates.push(other?),
+            }
+        }
     }
     let outside = outside_share(logged, behaviour, &actions, config.samples)?;
     for estimate in &mut estimates {

@@ -58,6 +58,7 @@ impl<'a> LinearFqe<'a> {
     /// [`PolicyError::Setting`] for a ridge that is not positive, for more rows than memory should hold, and where no row has a
     /// step after it.
     pub fn new(logged: &'a Logged, features: &'a FourierFeatures, ridge: f64) -> Result<Self, PolicyError> {
+        logged.check()?;
         let refuse = |name, value: String, remedy: &str| {
             Err(PolicyError::Setting { name, value, remedy: remedy.to_owned() })
         };
@@ -112,6 +113,14 @@ impl<'a> LinearFqe<'a> {
         criterion: &Criterion,
     ) -> Result<LinearFit, PolicyError> {
         criterion.check()?;
+        let kept = criterion.horizon.map(|horizon| horizon.checked_mul(self.features.len()));
+        if kept.is_some_and(|numbers| numbers.is_none_or(|numbers| numbers > MOST_NUMBERS)) {
+            return Err(PolicyError::Setting {
+                name: "horizon",
+                value: criterion.horizon.unwrap_or_default().to_string(),
+                remedy: "give fewer steps, or none and a discount below 1".into(),
+            });
+        }
         let psi = self.features.mean_over(&self.logged.observations, actions, count)?;
         let next = columns(&psi, self.steps.iter().map(|(_, next)| *next));
         let cross = &self.phi_of_steps * next.transpose();

@@ -94,7 +94,8 @@ impl Logged {
         for trajectory in data.trajectories(false) {
             let last = trajectory.end.saturating_sub(1);
             let terminal = data.terminals.get(last).copied().unwrap_or(false);
-            let end = if late { last } else { trajectory.end };
+            let alone = late || data.ends_with_observation(trajectory.start, trajectory.end);
+            let end = if alone { last } else { trajectory.end };
             let first = logged.rewards.len();
             for row in trajectory.start..end {
                 let parts = (data.observation(row), data.action(row), data.step_reward(row));
@@ -112,6 +113,32 @@ impl Logged {
             return refuse("holds no episode of a step or more: collect some");
         }
         Ok(logged)
+    }
+
+    /// Refuses arrays that do not belong together.
+    ///
+    /// # Errors
+    /// [`PolicyError::Length`] naming the array, [`PolicyError::Setting`] for episodes that are not one after the other.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let rows = self.len();
+        for (what, width, found) in [
+            ("logged observations", self.observation_dim, self.observations.len()),
+            ("logged actions", self.action_dim, self.actions.len()),
+        ] {
+            crate::error::check_count(what, found, rows.saturating_mul(width))?;
+        }
+        let mut at = 0;
+        for episode in &self.episodes {
+            if episode.rows.start != at || episode.rows.end <= at {
+                return Err(PolicyError::Setting {
+                    name: "episodes",
+                    value: format!("{:?}", episode.rows),
+                    remedy: "give their rows one after the other, and none without".into(),
+                });
+            }
+            at = episode.rows.end;
+        }
+        crate::error::check_count("rows of episodes", at, rows)
     }
 
     /// Number of rows.
@@ -168,6 +195,7 @@ impl Logged {
         count: usize,
         seed: u64,
     ) -> Result<Vec<f64>, PolicyError> {
+        self.check()?;
         let wanted = self.len().checked_mul(count).and_then(|n| n.checked_mul(self.action_dim));
         let Some(numbers) = wanted.filter(|&numbers| numbers <= MOST_NUMBERS && count > 0) else {
             let remedy = "give at least 1, and fewer for so many rows".to_owned();

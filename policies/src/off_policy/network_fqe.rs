@@ -4,7 +4,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::normal_quantile;
 use super::{Criterion, Diagnosis, Estimate, FittedValues, Interval, Logged};
 use crate::PolicyError;
 use crate::error::check_count;
@@ -83,7 +82,7 @@ impl Inputs {
 
 /// Fitted Q evaluation (Le, Voloshin & Yue 2019) with perceptrons and a slowly moving target network:
 /// `Q(s, a, k) <- r + gamma Q'(s', a', k - 1)`, with the `k` steps to go as an input and drawn anew in each batch, as every
-/// transition answers every `k`. `actions` are the policy's, `[rows, count, action]`. The interval is normal, of the spread of members
+/// transition answers every `k`. `actions` are the policy's, `[rows, count, action]`. The interval is Student's, of the spread of members
 /// that were each fitted to episodes drawn anew (Hao et al. 2021), and values are the mean of all members.
 ///
 /// # Errors
@@ -97,6 +96,7 @@ pub fn network_fqe(
     config: &NetworkFqeConfig,
 ) -> Result<(Estimate, FittedValues), PolicyError> {
     criterion.check()?;
+    logged.check()?;
     let each = count.saturating_mul(logged.action_dim);
     check_count("actions", actions.len(), logged.len().saturating_mul(each))?;
     if config.members < 2 || config.batch == 0 || count == 0 {
@@ -203,8 +203,14 @@ pub fn network_fqe(
     if !(value.is_finite() && spread.is_finite()) {
         return Err(PolicyError::NonFinite { what: "fitted value", index: 0, value });
     }
-    let half = normal_quantile(0.975) * spread;
+    let half = student_quantile(estimates.len()) * spread;
     let interval = Interval { low: value - half, high: value + half };
     let diagnosis = Diagnosis { episodes, ..Diagnosis::default() };
     Ok((Estimate { method: NETWORK_FQE.into(), value, interval, diagnosis }, FittedValues { q, v }))
+}
+
+/// What 97.5 of 100 draws of Student's distribution are below, for the spread of so many members: of few, a spread tells little.
+fn student_quantile(members: usize) -> f64 {
+    const QUANTILES: [f64; 9] = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26];
+    members.checked_sub(2).and_then(|at| QUANTILES.get(at)).copied().unwrap_or(2.23)
 }

@@ -27,6 +27,7 @@ impl Ratios {
         criterion: &Criterion,
     ) -> Result<Self, PolicyError> {
         criterion.check()?;
+        logged.check()?;
         check_len("log-densities of the policy", target, logged.len())?;
         check_len("log-densities of the behaviour", behaviour, logged.len())?;
         if let Some((index, &value)) = behaviour.iter().enumerate().find(|(_, value)| !value.is_finite()) {

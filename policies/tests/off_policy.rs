@@ -244,8 +244,8 @@ fn what_cannot_be_answered_is_refused_with_a_remedy() {
     for damage in [
         |logged: &mut Logged| logged.rewards.truncate(5),
         |logged: &mut Logged| logged.episodes[1].rows.start = 0,
-        |logged: &mut Logged| drop(logged.actions.pop()),
-        |logged: &mut Logged| drop(logged.episodes.pop()),
+        |logged: &mut Logged| logged.actions.truncate(5),
+        |logged: &mut Logged| logged.episodes.truncate(1),
     ] {
         let mut damaged = logged.clone();
         damage(&mut damaged);

@@ -4,7 +4,6 @@
 //!
 //!     cargo run --release --example off_policy
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,7 +13,7 @@ use forethought_experiments::study::{self, Options};
 use forethought_experiments::table::{Table, numbers, words};
 use forethought_experiments::{progress, results};
 use forethought_policies::off_policy::{LINEAR_FQE, WDR};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use trial::{Size, Trial};
 use worlds::{WORLDS, World};
 
@@ -24,16 +23,7 @@ mod worlds;
 const FULL: Size = Size { sets: 200, rollouts: 4000, resamples: 400, share: 1.0 };
 const QUICK: Size = Size { sets: 2, rollouts: 50, resamples: 50, share: 0.2 };
 
-#[derive(Debug, Parser)]
-struct Arguments {
-    /// Take what was computed before, one file a world, and write table and figure of it.
-    #[arg(long, value_name = "FILE")]
-    from: Vec<PathBuf>,
-    #[command(flatten)]
-    options: Options,
-}
-
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Results {
     study: String,
     commit: String,
@@ -41,11 +31,10 @@ struct Results {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    study::run(&arguments.options, |options| {
+    study::run(&Options::parse(), |options| {
         let out = options.folder("off-policy")?;
-        let trials = if arguments.from.is_empty() { compute(options)? } else { read(&arguments.from)? };
-        let results = Results { study: "off-policy".into(), commit: results::COMMIT.into(), trials };
+        let results =
+            Results { study: "off-policy".into(), commit: results::COMMIT.into(), trials: compute(options)? };
         options.finish(&out, &results, &table(&results), &figure(&results))
     })
 }
@@ -57,15 +46,6 @@ fn compute(options: &Options) -> Result<Vec<Trial>, Failure> {
     let trials = WORLDS.iter().map(trial).collect();
     bar.finish();
     trials
-}
-
-fn read(files: &[PathBuf]) -> Result<Vec<Trial>, Failure> {
-    let read = |file: &PathBuf| {
-        let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
-        let trial = text.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
-        trial.map_err(|error| Failure::refused(format!("{}: {error}", file.display())))
-    };
-    files.iter().map(read).collect()
 }
 
 fn table(results: &Results) -> String {

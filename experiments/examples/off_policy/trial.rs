@@ -7,7 +7,7 @@ use forethought_policies::off_policy::{
     per_decision_importance_sampling, weighted_doubly_robust, weighted_importance_sampling,
     weighted_per_decision_importance_sampling,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::worlds::World;
 
@@ -20,7 +20,7 @@ const APART: u64 = 10_000;
 const SEEDS: u64 = 1000;
 
 /// How much is done.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Size {
     /// Data sets, drawn independently.
     pub sets: usize,
@@ -54,7 +54,7 @@ fn settings(world: World) -> Settings {
 }
 
 /// One policy by one method.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Cell {
     pub method: String,
     /// On the first data set.
@@ -70,7 +70,7 @@ pub struct Cell {
 }
 
 /// One policy.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Row {
     pub policy: String,
     pub truth: f64,
@@ -79,7 +79,7 @@ pub struct Row {
 }
 
 /// One method over all policies and data sets.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     pub method: String,
     /// Spearman's rank correlation of estimates and truths: mean over data sets, and the tenth worst of a hundred.
@@ -93,7 +93,7 @@ pub struct Summary {
 }
 
 /// What came out in one world.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Trial {
     pub environment: String,
     pub discount: f64,

@@ -151,23 +151,22 @@ impl GradientWorkers {
             Kind::Engine(engine) => {
                 let data = weights.clone().try_into_data().map_err(device_error)?;
                 let weights = data.as_slice::<f32>().map_err(device_error)?;
-                let shared;
                 let (loss, gradient) = match &mut self.together {
-                    None => engine.gradient(weights, batch)?,
+                    None => {
+                        let (loss, gradient) = engine.gradient(weights, batch)?;
+                        (loss, gradient.to_vec())
+                    }
                     Some(together) => {
                         let mut sum = vec![0.0; weights.len()];
                         let own = engine.shards(weights, batch, together.share(engine.shard_count()))?;
-                        let loss = together.sum(own, &mut sum)?;
-                        shared = sum;
-                        (loss, shared.as_slice())
+                        (together.sum(own, &mut sum)?, sum)
                     }
                 };
-                let upload =
-                    |values: Vec<f32>, len| Tensor::from_data(TensorData::new(values, [len]), &self.device);
-                Ok(StepGradient {
-                    loss: upload(vec![loss as f32], 1),
-                    gradient: upload(gradient.to_vec(), gradient.len()),
-                })
+                let upload = |values: Vec<f32>| {
+                    let len = values.len();
+                    Tensor::from_data(TensorData::new(values, [len]), &self.device)
+                };
+                Ok(StepGradient { loss: upload(vec![loss as f32]), gradient: upload(gradient) })
             }
         }
     }

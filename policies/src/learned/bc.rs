@@ -6,7 +6,7 @@ use super::batch::{Batch, join};
 use super::extraction::regress;
 use super::network::{Purpose, Trained};
 use super::transitions::Sizes;
-use super::{Head, LearnedConfig, Learner, Losses};
+use super::{LearnedConfig, Learner, Losses};
 use crate::PolicyError;
 use crate::perceptron::Mlp;
 
@@ -31,10 +31,6 @@ impl Learner for Cloning {
 
     fn actor(&self) -> &Mlp {
         &self.actor.network
-    }
-
-    fn head(&self) -> Head {
-        Head::Mean
     }
 
     #[cfg(test)]

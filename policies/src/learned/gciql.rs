@@ -8,7 +8,7 @@ use super::config::Extraction;
 use super::extraction::{ddpg_bc, difference, expectile, regress};
 use super::network::{Purpose, Trained, Twins, lower};
 use super::transitions::Sizes;
-use super::{Head, LearnedConfig, Learner, Losses};
+use super::{LearnedConfig, Learner, Losses};
 use crate::PolicyError;
 use crate::perceptron::Mlp;
 
@@ -70,10 +70,6 @@ impl Learner for Gciql {
 
     fn actor(&self) -> &Mlp {
         &self.actor.network
-    }
-
-    fn head(&self) -> Head {
-        Head::Mean
     }
 
     #[cfg(test)]

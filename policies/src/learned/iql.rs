@@ -9,7 +9,7 @@ use super::batch::{Batch, join};
 use super::extraction::{difference, expectile, regress};
 use super::network::{Purpose, Trained, Twins, lower};
 use super::transitions::Sizes;
-use super::{Head, LearnedConfig, Learner, Losses};
+use super::{LearnedConfig, Learner, Losses};
 use crate::PolicyError;
 use crate::perceptron::Mlp;
 
@@ -56,10 +56,6 @@ impl Learner for Iql {
 
     fn actor(&self) -> &Mlp {
         &self.actor.network
-    }
-
-    fn head(&self) -> Head {
-        Head::Mean
     }
 
     #[cfg(test)]

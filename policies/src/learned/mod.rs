@@ -89,7 +89,9 @@ trait Learner: Send {
     fn actor(&self) -> &Mlp;
 
     /// What its outputs mean.
-    fn head(&self) -> Head;
+    fn head(&self) -> Head {
+        Head::Mean
+    }
 
     /// Its networks, by the numbers that the golden fixture gives them: 0 the policy, then values and critics, then targets.
     #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod picture;
 mod placed;
 mod plan_time;
 pub mod planning;
+mod program;
 pub mod progress;
 mod report;
 #[cfg(feature = "rerun")]

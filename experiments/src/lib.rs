@@ -12,6 +12,7 @@ pub mod device;
 mod document;
 #[cfg(feature = "zenoh")]
 pub mod drive;
+mod estimate;
 pub mod failure;
 pub mod interrupt;
 pub mod output;

@@ -172,7 +172,7 @@ fn what_was_finished_is_kept_and_the_same_command_goes_on() {
     }
     let left = home.files("out");
     assert!(!left.contains_key("episodes.csv"), "half-written results");
-    assert_eq!(text(&left["unfinished/maze2d-umaze--policy.csv"]).lines().count(), 1 + 2);
+    assert_eq!(text(&left["unfinished/maze2d-umaze-v1--policy.csv"]).lines().count(), 1 + 2);
     let said = home.path("said");
     let output = home.command(eval(&[])).env("SAID", &said).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -271,7 +271,7 @@ fn a_line_too_many_is_not_taken_for_the_next_answer() {
         assert!(found && message.contains("`policy`"), "{message}");
         let left = home.files(".");
         let left = left
-            .get("out/unfinished/maze2d-umaze--policy.csv")
+            .get("out/unfinished/maze2d-umaze-v1--policy.csv")
             .map_or(0, |text| text.split(|b| *b == b'\n').count() - 2);
         assert!(left <= kept, "an episode that may be wrong was kept: {left}");
     }

@@ -34,7 +34,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     }
     let varied = !(args.vary.is_empty() && args.preset.is_empty() && args.latency.is_none());
     let (suite, environments) = suite(args)?;
-    let chosen = choose(args, &suite, &environments)?;
+    let mut chosen = choose(args, &suite, &environments)?;
     let count = if args.quick {
         4
     } else if varied {
@@ -74,6 +74,12 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let mut agenda = runner::prepare(&request, earlier)?;
     if agenda.jobs.is_empty() {
         return Err(Failure::refused(format!("nothing can be scored: {}", agenda.notes.join("; "))));
+    }
+    // Where nothing can be planned with, what is there is compared with the first of it.
+    if let Some(first) =
+        agenda.jobs.first().filter(|_| agenda.jobs.iter().all(|job| job.name != chosen.baseline))
+    {
+        chosen.baseline.clone_from(&first.name);
     }
     let mut layout = layout(args, &suite, &environments, &chosen);
     layout.extend(&agenda.results.layout);

@@ -128,6 +128,37 @@ fn all_environments_are_taken_together() {
     assert!(text(&files["profiles.svg"]).matches("fill-opacity").count() == together.len());
 }
 
+#[test]
+fn folders_of_several_environments_are_compared_together() {
+    let home = Home::new();
+    for (out, planner) in [("a", "random"), ("b", "waypoint-fresh")] {
+        let all =
+            ["eval", "maze2d-umaze,maze2d-medium", "--episodes", "3", "--planners", planner, "--out", out];
+        home.succeed(all);
+    }
+    let told = parse(&home.succeed(["report", "a", "b", "--json"]));
+    let comparison = &told["comparison"];
+    let pairs: Vec<f64> = comparison["pairs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| pair["difference"]["mean"].as_f64().unwrap())
+        .collect();
+    let overall = &comparison["overall"][0];
+    assert_eq!(
+        (pairs.len(), &overall["environments"], &overall["difference"]["count"]),
+        (2, &2.into(), &6.into())
+    );
+    assert!(
+        (overall["difference"]["mean"].as_f64().unwrap() - 0.5 * (pairs[0] + pairs[1])).abs() < 1e-9,
+        "{comparison}"
+    );
+    assert!(home.succeed(["report", "a", "b"]).contains("all 2"));
+    // One environment is no several.
+    let told = parse(&home.succeed(["report", &shipped("ablate-large"), &shipped("ablate-large"), "--json"]));
+    assert_eq!(told["comparison"]["overall"].as_array().map(Vec::len), Some(0));
+}
+
 /// A folder of one random policy's episodes.
 fn random(home: &Home, out: &str, seed: &str) {
     let arguments =

@@ -86,7 +86,7 @@ fn all(sheet: &Sheet<'_>) -> String {
     let figures: Vec<Vec<String>> = sheet.together().iter().map(row).collect();
     format!(
         "<h2>All environments together</h2>\n<p>Over all episodes of all environments, of the variants that were scored in each. \
-         Resamples are drawn environment by environment (stratified bootstrap); the interquartile mean leaves out the lowest \
+         2000 resamples are drawn, environment by environment (stratified bootstrap); the interquartile mean leaves out the lowest \
          and the highest quarter of all scores; probability of improvement is the mean over the environments (Agarwal et al. \
          2021).</p>\n{}{}",
         picture.text,

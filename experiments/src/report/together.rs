@@ -4,12 +4,15 @@
 use serde::Serialize;
 
 use super::figures::{Sheet, estimate, signed_estimate};
-use super::{RESAMPLES, SEED, rows};
+use super::{SEED, rows};
 use crate::failure::Failure;
 use crate::picture::{self, Curve, Picture};
 use crate::results::{Record, Results};
 use crate::statistics::{self, Improvement, Summary};
 use crate::table::{Table, numbers, words};
+
+/// Resamples over all environments: these have many episodes, and 2000 tell the ends of an interval to a twentieth of its width.
+const RESAMPLES: usize = 2000;
 
 /// A variant over all environments.
 #[derive(Clone, Debug, Serialize)]

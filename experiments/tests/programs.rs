@@ -312,7 +312,7 @@ fn an_interrupt_ends_the_program_and_keeps_what_is_there() {
     command.env("ON", "act").env("AT", "450").env("FAULT", hang).stderr(std::process::Stdio::piped());
     let child = command.spawn().unwrap();
     let until = Instant::now() + Duration::from_secs(20);
-    while fs::read_to_string(&pids).is_ok_and(|text| !text.is_empty()) == false {
+    while !fs::read_to_string(&pids).is_ok_and(|text| !text.is_empty()) {
         assert!(Instant::now() < until, "the program was never asked");
         std::thread::sleep(Duration::from_millis(20));
     }

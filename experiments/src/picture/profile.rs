@@ -193,12 +193,12 @@ mod tests {
     #[test]
     fn a_band_goes_round_its_curve() {
         let scores: Vec<f64> = (0..40).map(|i| f64::from(i) * 2.0).collect();
-        let corners = band(&[scores.clone()], -20.0, 80.0);
+        let corners = band(std::slice::from_ref(&scores), -20.0, 80.0);
         assert_eq!(corners.len(), 2 * (LEVELS + 1));
         let (lower, upper) = corners.split_at(LEVELS + 1);
         for (low, high) in lower.iter().zip(upper.iter().rev()) {
             assert!(
-                low[0] == high[0]
+                low[0].to_bits() == high[0].to_bits()
                     && low[1] <= share_above(&scores, low[0])
                     && share_above(&scores, low[0]) <= high[1]
             );

@@ -1,6 +1,7 @@
 //! What the user typed.
 
 mod data;
+mod estimate;
 mod eval;
 mod interop;
 mod serve;
@@ -21,6 +22,7 @@ use crate::placed::Ends;
 
 pub use self::zenoh::ZenohArgs;
 pub use data::{ConvertArgs, DataCommand, DataFile, PlotArgs as DataPlotArgs, ToLayout, ValidateArgs};
+pub use estimate::EstimateArgs;
 pub use eval::{EvalArgs, MergeArgs, ReplayArgs, ReportArgs};
 pub use interop::{ExportArgs, ImportArgs};
 pub use serve::ServeArgs;
@@ -113,6 +115,9 @@ pub enum Command {
     /// Score planners, controllers, checkpoints and settings on the same episodes. The same command again resumes.
     #[command(after_help = eval::EXAMPLES)]
     Eval(Box<EvalArgs>),
+    /// What a learned policy would earn, from data that others drove, and whether to believe it.
+    #[command(after_help = estimate::EXAMPLES)]
+    Estimate(EstimateArgs),
     /// Tables, plots and a page from folders of results; of several, a comparison episode by episode.
     #[command(after_help = "Examples: forethought report runs/maze2d-umaze-v1/eval\n          \
                             forethought report experiments/results/maze2d runs/mine")]

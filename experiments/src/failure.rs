@@ -21,6 +21,12 @@ impl Failure {
         Self { message: message.into(), code: 1 }
     }
 
+    /// The same, with more to say.
+    #[must_use]
+    pub fn with(self, more: &str) -> Self {
+        Self { message: self.message + more, ..self }
+    }
+
     /// Exit code.
     pub fn code(&self) -> u8 {
         self.code

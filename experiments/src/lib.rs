@@ -12,6 +12,7 @@ pub mod device;
 mod document;
 #[cfg(feature = "zenoh")]
 pub mod drive;
+mod estimate;
 pub mod failure;
 pub mod interrupt;
 pub mod output;
@@ -20,6 +21,7 @@ pub mod picture;
 mod placed;
 mod plan_time;
 pub mod planning;
+mod program;
 pub mod progress;
 mod report;
 #[cfg(feature = "rerun")]

@@ -13,6 +13,8 @@ use serde::Serialize;
 
 /// Name of the list of written files, one relative path a line.
 pub const LIST: &str = ".forethought-files";
+/// Bytes of a text that is read back at most.
+const MOST_TEXT: u64 = 1 << 28;
 
 /// What to do with a folder that already holds something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +194,27 @@ impl OutputDir {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(io_error(&path, source)),
             _ => Ok(path),
         }
+    }
+
+    /// Text of a file that is there and is not about to be replaced; `None` where there is none that can be read.
+    pub fn own_text(&self, name: &str) -> Option<String> {
+        let leaving = self.old.borrow().iter().any(|old| old == name);
+        if leaving { None } else { files::read_text(&self.root.join(name), MOST_TEXT).ok() }
+    }
+
+    /// Removes a file that is not needed any more, and the folder that this leaves empty. The list may go on naming it.
+    pub fn remove(&self, name: &str) -> Result<(), OutputError> {
+        let path = self.root.join(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(io_error(&path, source)),
+            Err(_) => return Ok(()),
+            Ok(()) => {}
+        }
+        // Fails on a folder that is not empty, which is the wanted outcome.
+        if let Some(folder) = path.parent().filter(|folder| *folder != self.root) {
+            let _ = fs::remove_dir(folder);
+        }
+        Ok(())
     }
 
     fn claim(&self, name: &str) -> Result<PathBuf, OutputError> {

@@ -17,9 +17,10 @@ use serde_json::Value;
 use crate::placed::Ends;
 use crate::plan_time::PlanTime;
 
+pub use csv::{line as episode_line, parse as parse_episode};
 pub use layout::{Arm, Group, Layout, Published, ReferenceTime, Row};
 pub use merge::Merge;
-pub use store::{EPISODES, PLANS, PROTOCOL, is_ours, read, write};
+pub use store::{EPISODES, PLANS, PROTOCOL, UNFINISHED, is_ours, read, write};
 
 /// The commit that this program was built from.
 pub const COMMIT: &str = env!("FORETHOUGHT_COMMIT");
@@ -106,7 +107,8 @@ pub struct Made {
     pub environment: String,
     /// Hash of its layout and physics.
     pub layout_hash: Option<String>,
-    /// Where commands come from: `checkpoint`, `simulator`, or the name of a policy that needs no plan.
+    /// Where commands come from: `checkpoint`, `simulator`, `learned policy`, `program`, or the name of a
+    /// policy that needs no plan.
     pub source: String,
     /// SHA-256 of the checkpoint's weights.
     pub checkpoint: Option<String>,

@@ -1,6 +1,7 @@
 //! Scores what is not there yet, and keeps what is: the one runner behind `eval`.
 
 mod resume;
+mod unfinished;
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +17,10 @@ use crate::failure::Failure;
 use crate::output::OutputDir;
 use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
+use crate::program::Launch;
 use crate::progress::Bar;
 use crate::resolve::{file_stem, short};
-use crate::results::{self, COMMIT, Made, Record, Results, VERSION};
+use crate::results::{self, COMMIT, Episode, Made, Record, Results, VERSION};
 use crate::scoring::{self, Episodes, Simulation, Starts};
 use crate::suite::{Source, serves};
 use crate::variants::Variant;
@@ -60,7 +62,7 @@ pub struct Finished<'a> {
     pub spec: &'a EnvSpec,
     /// What is kept of it.
     pub record: &'a Record,
-    /// Its episodes.
+    /// Its episodes; of a program, those that were played now.
     pub episodes: &'a [EpisodeRecord],
     /// What the loop says of them, where the world did not wait for the planner.
     pub report: Option<&'a ClosingReport>,
@@ -94,6 +96,8 @@ pub enum Means {
     Policy(String),
     /// A policy that was learned from data.
     Learned(Box<LearnedPolicy>),
+    /// A process of the user's.
+    Program(Launch),
 }
 
 /// An environment with its planners.
@@ -201,10 +205,15 @@ impl Agenda {
         let total = jobs.iter().filter(|job| job.is_due()).map(|job| steps(job.place)).sum();
         let ends: Vec<u64> = jobs.iter().map(|job| steps(job.place)).collect();
         let bar = progress::bar(total, "environment steps", request.quiet);
-        // Policies first, as they take no time; then variant by variant, so that a run that is stopped early leaves
-        // rows that are complete.
+        // Programs first, as nobody has tried them; then policies, as they take no time; then variant by variant, so that a
+        // run that is stopped early leaves rows that are complete.
         let mut order: Vec<usize> = (0..jobs.len()).filter(|&at| jobs[at].is_due()).collect();
-        order.sort_by_key(|&at| (!matches!(jobs[at].means, Means::Policy(_)), jobs[at].variant));
+        let turn = |means: &Means| match means {
+            Means::Program(_) => 0,
+            Means::Policy(_) => 1,
+            _ => 2,
+        };
+        order.sort_by_key(|&at| (turn(&jobs[at].means), jobs[at].variant));
         for at in order {
             let (job, began) = (&jobs[at], bar.position());
             let place = &mut places[job.place];
@@ -220,14 +229,28 @@ impl Agenda {
                 }
                 _ => None,
             };
-            let (episodes, report) =
-                job.episodes(place, &starts, request.device, recording.as_deref(), &bar)?;
+            let (earlier, episodes, report) = match &job.means {
+                Means::Program(launch) => {
+                    let each = ends[at] / request.episodes.count.max(1) as u64;
+                    let mut told = |done: usize| bar.set_position(began + done as u64 * each);
+                    let played = unfinished::play(launch, &job.made, (&place.spec, &starts, out), &mut told)?;
+                    (played.0, played.1, None)
+                }
+                _ => {
+                    let (episodes, report) =
+                        job.episodes(place, &starts, request.device, recording.as_deref(), &bar)?;
+                    (Vec::new(), episodes, report)
+                }
+            };
             bar.set_position(began + ends[at]);
-            let record = job.record(&place.spec, request.ends, &episodes)?;
+            let record = job.record(&place.spec, request.ends, earlier, &episodes)?;
             let (spec, report) = (&place.spec, report.as_ref());
             seen(Finished { spec, record: &record, episodes: &episodes, report })?;
             results.put(record);
             results::write(out, results)?;
+            if matches!(job.means, Means::Program(_)) {
+                unfinished::done(out, &job.made, &job.name)?;
+            }
         }
         bar.finish();
         for job in jobs.iter().filter(|job| job.same_as.is_some()) {
@@ -289,11 +312,23 @@ impl Job {
                 let mut by_episodes = |done: usize, total: usize| told(done * each, total * each);
                 scoring::reference(&mut policy.as_ref().clone(), spec, starts, &mut by_episodes)
             }
+            Means::Program(launch) => Err(Failure::broken(format!(
+                "program `{}` is played where its episodes are kept",
+                launch.name()
+            ))),
         }
         .map(|episodes| (episodes, None))
     }
 
-    fn record(&self, spec: &EnvSpec, ends: &Ends, records: &[EpisodeRecord]) -> Result<Record, Failure> {
+    /// `earlier` are episodes that an earlier run left.
+    fn record(
+        &self,
+        spec: &EnvSpec,
+        ends: &Ends,
+        earlier: Vec<Episode>,
+        records: &[EpisodeRecord],
+    ) -> Result<Record, Failure> {
+        let now = records.iter().map(|record| scoring::episode(record, spec, ends));
         Ok(Record {
             variant: self.name.clone(),
             same_as: None,
@@ -303,10 +338,7 @@ impl Job {
             planning: scoring::planning_of(records),
             times: None,
             foretold: scoring::foretold_in(records),
-            episodes: records
-                .iter()
-                .map(|record| scoring::episode(record, spec, ends))
-                .collect::<Result<_, _>>()?,
+            episodes: earlier.into_iter().map(Ok).chain(now).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -334,6 +366,10 @@ impl Place {
                 Means::Policy(asked.planner.clone()),
                 Made { source: asked.planner.clone(), ..made },
             ))),
+            Source::Program => Ok(asked.program.clone().map(|launch| {
+                let settings = launch.identity();
+                (Means::Program(launch), Made { source: "program".into(), settings, ..made })
+            })),
             Source::Simulator => {
                 let own = Simulation::default();
                 let controller = asked.controller.clone().unwrap_or_else(|| own.controller.clone());

@@ -4,6 +4,7 @@
 //! of the Statistical Precipice" (2021); `interop/rliable_check.py` holds them against the authors' own program.
 
 mod improvement;
+mod profile;
 mod quantiles;
 #[cfg(test)]
 mod rliable;
@@ -14,7 +15,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-pub use improvement::{Improvement, probability_of_improvement};
+pub use improvement::{Improvement, probability_of_improvement, probability_of_improvement_over_tasks};
+pub use profile::performance_profile;
 pub use quantiles::Quantiles;
 
 /// Two-sided 95 % quantile of the standard normal distribution.

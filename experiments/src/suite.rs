@@ -103,6 +103,9 @@ pub enum Source {
     Simulator,
     /// A policy that plans nothing.
     Policy,
+    /// A process of the user's; no suite names one.
+    #[serde(skip)]
+    Program,
 }
 
 impl Suite {

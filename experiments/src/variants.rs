@@ -1,21 +1,24 @@
 //! What is compared: rows of a suite, by the planners, controllers and checkpoints asked for, with settings varied.
 
 mod learned;
+mod programs;
 mod studies;
 
 use std::path::PathBuf;
 
 use crate::failure::Failure;
+use crate::program::Launch;
 use crate::resolve::unknown;
 use crate::results::Group;
 use crate::suite::{Source, Suite, SuiteVariant};
 
 pub use learned::learned;
+pub use programs::programs;
 pub use studies::preset_names;
 use studies::{Study, studies};
 
 /// One thing to be scored in every environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     /// Name, its own.
     pub name: String,
@@ -29,6 +32,8 @@ pub struct Variant {
     pub set: Vec<String>,
     /// Checkpoint; that of the environment unless named.
     pub checkpoint: Option<PathBuf>,
+    /// Program, where commands come from one.
+    pub program: Option<Launch>,
     /// Beginnings of the names of the environments that it is for; all where there are none.
     pub only: Vec<String>,
     /// What it is, in a line.
@@ -102,6 +107,7 @@ pub fn choose(suite: &Suite, asked: &Asked) -> Result<Chosen, Failure> {
                 controller: row.controller.clone(),
                 set: row.set.clone(),
                 checkpoint: checkpoint.filter(|_| own).cloned(),
+                program: None,
                 only: row.only.clone(),
                 about: row.about.clone(),
                 row: true,

@@ -85,6 +85,80 @@ fn tables_plots_and_page_come_from_the_two_files_alone() {
     home.succeed(["report", "in", "--out", "out", "--force"]);
 }
 
+#[test]
+fn all_environments_are_taken_together() {
+    let home = Home::new();
+    let told = parse(&home.succeed(["report", &shipped("maze2d"), "--json"]));
+    let (all, together) = (told["results"].as_array().unwrap(), told["together"].as_array().unwrap());
+    let baseline = told["layout"]["baseline"].as_str().unwrap();
+    let mean = |of: &dyn Fn(&Value) -> f64, variant: &Value| {
+        let figures: Vec<f64> = all.iter().filter(|one| one["variant"] == *variant).map(of).collect();
+        assert_eq!(figures.len(), 6);
+        figures.iter().sum::<f64>() / 6.0
+    };
+    assert!(together.len() > 5, "{together:?}");
+    for one in together {
+        // As many episodes of each: the mean of all is the mean of the environments' means, and so for what is paired.
+        assert_eq!(one["score"]["count"], 600);
+        let near = |left: &Value, right: f64| (left.as_f64().unwrap() - right).abs() < 1e-9;
+        assert!(near(
+            &one["score"]["mean"],
+            mean(&|own| own["score"]["mean"].as_f64().unwrap(), &one["variant"])
+        ));
+        if one["variant"] == baseline {
+            assert!(one["difference"].is_null() && one["improvement"].is_null());
+            continue;
+        }
+        let figure = |own: &Value| own["difference"]["mean"].as_f64().unwrap();
+        assert!(near(&one["difference"]["mean"], mean(&figure, &one["variant"])), "{one}");
+        let figure = |own: &Value| own["improvement"]["probability"].as_f64().unwrap();
+        assert!(near(&one["improvement"]["probability"], mean(&figure, &one["variant"])), "{one}");
+        let [low, high] =
+            ["low", "high"].map(|end| one["score"]["interquartile_mean_interval"][end].as_f64().unwrap());
+        let middle = one["score"]["interquartile_mean"].as_f64().unwrap();
+        assert!(low <= middle && middle <= high && low < high, "{one}");
+    }
+    let shown = home.succeed(["report", &shipped("maze2d"), "--out", "out"]);
+    assert!(shown.contains("All 6 environments together"), "{shown}");
+    let files = home.files("out");
+    let page = text(&files["report.html"]);
+    assert!(page.contains("All environments together") && files.contains_key("profiles.svg"));
+    // A profile of each environment and one of all, each curve with its band.
+    assert_eq!(page.matches("share of episodes above x").count(), 7);
+    assert!(text(&files["profiles.svg"]).matches("fill-opacity").count() == together.len());
+}
+
+#[test]
+fn folders_of_several_environments_are_compared_together() {
+    let home = Home::new();
+    for (out, planner) in [("a", "random"), ("b", "waypoint-fresh")] {
+        let all =
+            ["eval", "maze2d-umaze,maze2d-medium", "--episodes", "3", "--planners", planner, "--out", out];
+        home.succeed(all);
+    }
+    let told = parse(&home.succeed(["report", "a", "b", "--json"]));
+    let comparison = &told["comparison"];
+    let pairs: Vec<f64> = comparison["pairs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| pair["difference"]["mean"].as_f64().unwrap())
+        .collect();
+    let overall = &comparison["overall"][0];
+    assert_eq!(
+        (pairs.len(), &overall["environments"], &overall["difference"]["count"]),
+        (2, &2.into(), &6.into())
+    );
+    assert!(
+        (overall["difference"]["mean"].as_f64().unwrap() - 0.5 * (pairs[0] + pairs[1])).abs() < 1e-9,
+        "{comparison}"
+    );
+    assert!(home.succeed(["report", "a", "b"]).contains("all 2"));
+    // One environment is no several.
+    let told = parse(&home.succeed(["report", &shipped("ablate-large"), &shipped("ablate-large"), "--json"]));
+    assert_eq!(told["comparison"]["overall"].as_array().map(Vec::len), Some(0));
+}
+
 /// A folder of one random policy's episodes.
 fn random(home: &Home, out: &str, seed: &str) {
     let arguments =

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::device::DeviceName;
 use crate::placed::Ends;
+use crate::program::DEFAULT_PATIENCE_S;
 use crate::shard;
 use crate::variants;
 
@@ -19,6 +20,7 @@ Examples:
   forethought eval maze2d-large --preset frontier --time 9            score against planning time
   forethought eval maze2d-large --latency measured,80ms               a world that does not wait for the planner
   forethought eval pointmaze-medium-navigate --policy runs/gciql      a learned policy beside the others
+  forethought eval maze2d-umaze --program \"python3 policy.py\"         any program as a policy (experiments/PROGRAM.md)
   forethought eval --suite maze2d                                     the whole benchmark";
 
 /// Options of `eval`.
@@ -39,6 +41,16 @@ pub struct EvalArgs {
     /// Folder of a policy that `train --policy` made: a row beside the others. May be repeated.
     #[arg(long, value_name = "FOLDER")]
     pub policy: Vec<PathBuf>,
+    /// A program that acts: told observations and asked for actions, a line of JSON each, on its standard input and output
+    /// (experiments/PROGRAM.md). A row beside the others. May be repeated.
+    #[arg(long, value_name = "COMMAND ARGS")]
+    pub program: Vec<String>,
+    /// Name of the program's row. Default: that of its file. As often as --program.
+    #[arg(long, value_name = "NAME", requires = "program")]
+    pub name: Vec<String>,
+    /// Seconds that a program may take for an answer, its first one included.
+    #[arg(long, value_name = "SECONDS", requires = "program", default_value_t = DEFAULT_PATIENCE_S)]
+    pub program_timeout: f64,
     /// Planners and policies of the suite, separated by commas. Default: the usual ones, or all of a suite.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub planners: Option<Vec<String>>,

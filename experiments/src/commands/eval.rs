@@ -34,7 +34,7 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     }
     let varied = !(args.vary.is_empty() && args.preset.is_empty() && args.latency.is_none());
     let (suite, environments) = suite(args)?;
-    let chosen = choose(args, &suite, &environments)?;
+    let mut chosen = choose(args, &suite, &environments)?;
     let count = if args.quick {
         4
     } else if varied {
@@ -55,7 +55,11 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
         overrides: &args.overrides,
         device: args.device,
         any_commit: args.any_commit,
-        strict: environments.len() == 1 && (args.suite.is_none() || args.planners.is_some()),
+        // Who brings a program, and names no planner, may have no checkpoint.
+        strict: match args.planners {
+            Some(_) => environments.len() == 1,
+            None => environments.len() == 1 && args.suite.is_none() && args.program.is_empty(),
+        },
         recordings: args.recordings,
         quiet: args.json,
     };
@@ -70,6 +74,12 @@ pub fn run(args: &EvalArgs) -> Result<(), Failure> {
     let mut agenda = runner::prepare(&request, earlier)?;
     if agenda.jobs.is_empty() {
         return Err(Failure::refused(format!("nothing can be scored: {}", agenda.notes.join("; "))));
+    }
+    // Where nothing can be planned with, what is there is compared with the first of it.
+    if let Some(first) =
+        agenda.jobs.first().filter(|_| agenda.jobs.iter().all(|job| job.name != chosen.baseline))
+    {
+        chosen.baseline.clone_from(&first.name);
     }
     let mut layout = layout(args, &suite, &environments, &chosen);
     layout.extend(&agenda.results.layout);
@@ -163,6 +173,9 @@ fn choose(args: &EvalArgs, suite: &Suite, environments: &[String]) -> Result<Cho
     };
     let mut chosen = variants::choose(suite, &asked)?;
     chosen.variants.extend(variants::learned(&args.policy, environments)?);
+    let patience = args.program_timeout;
+    let programs = variants::programs(&args.program, &args.name, patience, &chosen.variants)?;
+    chosen.variants.extend(programs);
     Ok(chosen)
 }
 
@@ -210,7 +223,7 @@ fn draw(
     ends: &Ends,
     studio: &mut Studio,
 ) -> Result<(), Failure> {
-    if count == 0 {
+    if count == 0 || records.is_empty() {
         return Ok(());
     }
     let (place, variant) = (forethought_envs::file_name(&spec.id), resolve::file_stem(&record.variant));
@@ -221,11 +234,12 @@ fn draw(
         out.write(&name, &bytes)?;
     }
     let Some(scene) = scene(spec) else { return Ok(()) };
+    // Of a program that was interrupted only the later episodes may be there.
+    let of = |seed: u64| record.episodes.iter().find(|episode| episode.seed == seed);
     let panels: Vec<Panel<'_>> = records
         .iter()
-        .zip(&record.episodes)
+        .filter_map(|record| Some(Panel { record, score: of(record.seed)?.score() }))
         .take(count)
-        .map(|(record, episode)| Panel { record, score: episode.score() })
         .collect();
     let title = match panels.len() == records.len() {
         true => format!("{}: all {} episodes", spec.id, records.len()),
@@ -248,7 +262,7 @@ fn finish(
     let kept = agenda.jobs.iter().filter(|job| job.kept).count();
     if args.json {
         console::json(
-            &json!({ "results": sheet.all(), "layout": agenda.results.layout, "notes": agenda.notes,
+            &json!({ "results": sheet.all(), "together": sheet.together(), "layout": agenda.results.layout, "notes": agenda.notes,
             "scored": scored, "kept": kept, "timed": timed, "files": console::all_shown(&files), "folder": console::shown(out.path()) }),
         )?;
         return Ok(());

@@ -57,7 +57,7 @@ fn alone(args: &ReportArgs, results: &Results, out: Option<&OutputDir>) -> Resul
     };
     if args.json {
         console::json(
-            &json!({ "results": sheet.all(), "layout": results.layout, "files": console::all_shown(&files) }),
+            &json!({ "results": sheet.all(), "together": sheet.together(), "layout": results.layout, "files": console::all_shown(&files) }),
         )?;
     } else {
         console::print(&text)?;

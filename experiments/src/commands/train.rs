@@ -19,7 +19,7 @@ use crate::settings::{self, Layer};
 use crate::{output, progress, resolve};
 
 mod policy;
-mod source;
+pub(super) mod source;
 
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     if args.time_limit.is_some_and(|limit| limit.is_nan() || limit < 0.0) {

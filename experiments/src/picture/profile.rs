@@ -3,14 +3,15 @@
 use super::Picture;
 use super::canvas::{Anchor, Canvas};
 use super::colour::{INK, MUTED, WALL};
+use crate::statistics::{Interval, performance_profile};
 
 /// One planner's scores.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Curve<'a> {
     /// Name, for the legend.
     pub name: &'a str,
-    /// Score of each episode.
-    pub scores: &'a [f64],
+    /// Score of each episode, task by task.
+    pub tasks: Vec<&'a [f64]>,
 }
 
 /// Colours that colour-blind readers tell apart (Okabe and Ito), each solid first and then dashed.
@@ -23,14 +24,19 @@ const HEIGHT: f64 = 300.0;
 const PLOT: [f64; 4] = [52.0, 34.0, 500.0, 254.0];
 
 /// Draws the share of episodes with a score above `x` against `x`, one step curve each (Agarwal et al. 2021,
-/// section 4.1). A curve further right is better at every level; scores that are not finite are left out.
+/// section 4.1), with its pointwise 95 % band. A curve further right is better at every level; scores that are not finite are
+/// left out.
 pub fn profile(title: &str, curves: &[Curve<'_>]) -> Picture {
-    let finite: Vec<Vec<f64>> = curves
+    let tasks: Vec<Vec<Vec<f64>>> = curves
         .iter()
-        .map(|curve| curve.scores.iter().copied().filter(|score| score.is_finite()).collect())
+        .map(|curve| {
+            let finite = |scores: &&[f64]| scores.iter().copied().filter(|score| score.is_finite()).collect();
+            curve.tasks.iter().map(finite).filter(|scores: &Vec<f64>| !scores.is_empty()).collect()
+        })
         .collect();
-    let skipped = curves.iter().map(|curve| curve.scores.len()).sum::<usize>()
-        - finite.iter().map(Vec::len).sum::<usize>();
+    let finite: Vec<Vec<f64>> = tasks.iter().map(|tasks| tasks.concat()).collect();
+    let all = curves.iter().flat_map(|curve| &curve.tasks).map(|scores| scores.len()).sum::<usize>();
+    let skipped = all - finite.iter().map(Vec::len).sum::<usize>();
     let (low, high) = range(&finite);
     let [left, top, right, bottom] = PLOT;
     let place = |[x, share]: [f64; 2]| {
@@ -58,6 +64,11 @@ pub fn profile(title: &str, curves: &[Curve<'_>]) -> Picture {
     }
     canvas.text([0.5 * (left + right), bottom + 36.0], Anchor::Middle, 11.0, &muted, "score x");
     canvas.text([right + 18.0, top], Anchor::Start, 11.0, &muted, "share of episodes above x");
+    for (index, tasks) in tasks.iter().enumerate().rev() {
+        let band: Vec<[f64; 2]> = band(tasks, low, high).into_iter().map(place).collect();
+        let colour = COLOURS[index % COLOURS.len()];
+        canvas.polyline(&band, &format!(r#"fill="{colour}" fill-opacity="0.12" stroke="none""#));
+    }
     // The first curve is drawn last, so that it lies on top.
     for (index, (curve, scores)) in curves.iter().zip(&finite).enumerate().rev() {
         let dash = ["", r#" stroke-dasharray="6 3""#][(index / COLOURS.len()) % 2];
@@ -75,6 +86,26 @@ pub fn profile(title: &str, curves: &[Curve<'_>]) -> Picture {
         canvas.text([left, HEIGHT - 6.0], Anchor::Start, 11.0, &muted, &note);
     }
     Picture { text: canvas.finish(&format!("{title}: share of episodes above each score")), skipped }
+}
+
+/// Levels at which a band is drawn: finer than a screen shows.
+const LEVELS: usize = 160;
+/// Resamples of a band: 2000, as rliable takes for profiles.
+const RESAMPLES: usize = 2000;
+/// Their seed.
+const SEED: u64 = 0;
+
+/// Corners `[score, share]` around the band of a curve: its lower side, and back along the upper one.
+fn band(tasks: &[Vec<f64>], low: f64, high: f64) -> Vec<[f64; 2]> {
+    let level = |index: usize| low + (high - low) * index as f64 / LEVELS as f64;
+    let levels: Vec<f64> = (0..=LEVELS).map(level).collect();
+    let tasks: Vec<&[f64]> = tasks.iter().map(Vec::as_slice).collect();
+    // No scores, no band.
+    let Ok(profile) = performance_profile(&tasks, &levels, RESAMPLES, SEED) else { return Vec::new() };
+    let side =
+        |of: fn(&Interval) -> f64| levels.iter().zip(&profile).map(move |(x, (_, band))| [*x, of(band)]);
+    let upper: Vec<[f64; 2]> = side(|band| band.high).collect();
+    side(|band| band.low).chain(upper.into_iter().rev()).collect()
 }
 
 /// Score units between grid lines.
@@ -145,7 +176,7 @@ mod tests {
     fn every_curve_is_named_and_broken_scores_are_counted() {
         let scores = [-17.3, f64::NAN, 200.2];
         let names: Vec<String> = (0..9).map(|i| format!("planner <{i}>")).collect();
-        let curves: Vec<Curve<'_>> = names.iter().map(|name| Curve { name, scores: &scores }).collect();
+        let curves: Vec<Curve<'_>> = names.iter().map(|name| Curve { name, tasks: vec![&scores] }).collect();
         let picture = profile("a & b", &curves);
         assert_eq!(picture.skipped, 9);
         assert!(picture.text.contains("a &amp; b") && picture.text.contains("9 scores left out"));
@@ -156,5 +187,26 @@ mod tests {
             !picture.text.contains("NaN") && picture.text.contains(">0<") && !picture.text.contains(">-0<")
         );
         assert!(profile("nothing", &[]).text.contains("</svg>"));
+        assert_eq!(picture.text.matches("fill-opacity").count(), 9, "a band for each");
+    }
+
+    #[test]
+    fn a_band_goes_round_its_curve() {
+        let scores: Vec<f64> = (0..40).map(|i| f64::from(i) * 2.0).collect();
+        let corners = band(std::slice::from_ref(&scores), -20.0, 80.0);
+        assert_eq!(corners.len(), 2 * (LEVELS + 1));
+        let (lower, upper) = corners.split_at(LEVELS + 1);
+        for (low, high) in lower.iter().zip(upper.iter().rev()) {
+            assert!(
+                low[0].to_bits() == high[0].to_bits()
+                    && low[1] <= share_above(&scores, low[0])
+                    && share_above(&scores, low[0]) <= high[1]
+            );
+        }
+        // Certain at both ends, and a tenth and more wide in the middle.
+        assert_eq!((lower[0], upper[LEVELS]), ([-20.0, 1.0], [-20.0, 1.0]));
+        let middle = LEVELS * 6 / 10;
+        assert!(upper[LEVELS - middle][1] - lower[middle][1] > 0.2);
+        assert!(band(&[], 0.0, 20.0).is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::together::{self, Together};
 use super::{RESAMPLES, SEED};
 use crate::failure::Failure;
 use crate::results::{Episode, Planning, Record, Results, Times};
@@ -13,6 +14,8 @@ pub struct Sheet<'a> {
     pub results: &'a Results,
     /// Figures by record, in the records' order.
     figures: Vec<Figures>,
+    /// Figures over all environments.
+    together: Vec<Together>,
 }
 
 /// Figures of one variant in one environment.
@@ -53,7 +56,8 @@ impl<'a> Sheet<'a> {
     /// Those of the statistics: a score that is not finite.
     pub fn new(results: &'a Results) -> Result<Self, Failure> {
         let of = |record: &Record| Figures::new(record, results.baseline(&record.made.environment));
-        Ok(Self { results, figures: results.records.iter().map(of).collect::<Result<_, _>>()? })
+        let figures = results.records.iter().map(of).collect::<Result<_, _>>()?;
+        Ok(Self { results, figures, together: together::figures(results)? })
     }
 
     /// Figures of a variant in an environment.
@@ -70,6 +74,11 @@ impl<'a> Sheet<'a> {
     /// All figures.
     pub fn all(&self) -> &[Figures] {
         &self.figures
+    }
+
+    /// Figures of every variant that was scored in all of several environments.
+    pub fn together(&self) -> &[Together] {
+        &self.together
     }
 
     /// Whether a variant is the baseline, or comes to the same.

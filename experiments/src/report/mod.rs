@@ -7,6 +7,7 @@ mod page;
 mod pairs;
 mod rows;
 mod times;
+mod together;
 
 use crate::failure::Failure;
 use crate::picture::Picture;
@@ -29,6 +30,7 @@ pub fn text(sheet: &Sheet<'_>) -> Result<String, Failure> {
     let mut text = format!("{}\n{}\n", sheet.results.layout.title, basis(sheet.results));
     let parts = [
         rows::text(sheet),
+        together::text(sheet),
         groups::text(sheet),
         times::text(sheet),
         calibration::text(sheet)?,
@@ -48,6 +50,7 @@ pub fn text(sheet: &Sheet<'_>) -> Result<String, Failure> {
 /// Those of the statistics.
 pub fn pictures(sheet: &Sheet<'_>) -> Result<Vec<(String, Picture)>, Failure> {
     let mut pictures = groups::pictures(sheet);
+    pictures.extend(together::picture(sheet).map(|picture| ("profiles.svg".to_owned(), picture)));
     pictures.extend(times::pictures(sheet));
     pictures.extend(calibration::pictures(sheet)?);
     Ok(pictures)

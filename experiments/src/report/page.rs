@@ -1,7 +1,7 @@
 //! The report as one HTML file that loads nothing.
 
 use super::figures::{Figures, Measure, PLANNING, Sheet, cell};
-use super::{calibration, groups, rows, times};
+use super::{calibration, groups, rows, times, together};
 use crate::document::{self, escape_lines};
 use crate::failure::Failure;
 use crate::picture::{self, Curve, escape};
@@ -32,9 +32,10 @@ pub fn page(sheet: &Sheet<'_>) -> Result<String, Failure> {
         html += "<h2>The table</h2>\n";
         html += &overview(sheet, &names);
     }
+    html += &all(sheet);
     if !names.is_empty() {
         html += "<h2>Environment by environment</h2>\n<p>A profile shows which share of the episodes scores above each \
-                 value; a curve further right is better. Probability of improvement is the share of all pairs of one \
+                 value; a curve further right is better. Bands are 95 % bootstrap intervals at each value. Probability of improvement is the share of all pairs of one \
                  episode of the row and one of the baseline in which the row's scores higher, ties counting half.</p>\n";
         for id in &results.layout.environments {
             html += &detail(sheet, id, &names);
@@ -75,6 +76,24 @@ fn overview(sheet: &Sheet<'_>, names: &[&str]) -> String {
     document::table(&headings, &names.iter().map(row).collect::<Vec<_>>())
 }
 
+/// Every variant over all environments; empty where there is one, or no score that means the same in all.
+fn all(sheet: &Sheet<'_>) -> String {
+    let Some(picture) = together::picture(sheet) else { return String::new() };
+    let headings: Vec<&str> = ["variant"].into_iter().chain(together::COLUMNS).collect();
+    let row = |one: &together::Together| {
+        [rows::starred(sheet, &one.variant)].into_iter().chain(together::cells(one)).collect()
+    };
+    let figures: Vec<Vec<String>> = sheet.together().iter().map(row).collect();
+    format!(
+        "<h2>All environments together</h2>\n<p>Over all episodes of all environments, of the variants that were scored in each. \
+         2000 resamples are drawn, environment by environment (stratified bootstrap); the interquartile mean leaves out the lowest \
+         and the highest quarter of all scores; probability of improvement is the mean over the environments (Agarwal et al. \
+         2021).</p>\n{}{}",
+        picture.text,
+        document::table(&headings, &figures)
+    )
+}
+
 fn detail(sheet: &Sheet<'_>, id: &str, names: &[&str]) -> String {
     let mut html = format!("<h3>{}</h3>\n", escape(&short(id)));
     let there: Vec<(&str, &Record, &Figures)> = names
@@ -83,7 +102,8 @@ fn detail(sheet: &Sheet<'_>, id: &str, names: &[&str]) -> String {
         .collect();
     let scores: Vec<(&str, Vec<f64>)> =
         there.iter().map(|(name, record, _)| (*name, record.scores())).collect();
-    let curves: Vec<Curve<'_>> = scores.iter().map(|(name, scores)| Curve { name, scores }).collect();
+    let curves: Vec<Curve<'_>> =
+        scores.iter().map(|(name, scores)| Curve { name, tasks: vec![scores.as_slice()] }).collect();
     html += &picture::profile(&short(id), &curves).text;
     let measures = || sheet.measures().chain([&IMPROVEMENT]).chain(&PLANNING);
     let headings: Vec<&str> =

@@ -32,6 +32,24 @@ pub struct Pair {
     pub same: usize,
     /// Episodes that have a seed in common and another start or goal: they are left out.
     pub unlike: usize,
+    /// Differences one by one, where the benchmark normalises scores: those of several environments mean the same then.
+    #[serde(skip)]
+    normalised: Option<Vec<f64>>,
+}
+
+/// A variant over all environments that both folders have it in, where there are several.
+#[derive(Clone, Debug, Serialize)]
+pub struct Overall {
+    /// The other folder.
+    pub folder: String,
+    /// Variant of the first folder.
+    pub variant: String,
+    /// Variant of the other.
+    pub other_variant: String,
+    /// How many environments.
+    pub environments: usize,
+    /// Score of the other minus score of the first, episode by episode; resamples are drawn environment by environment.
+    pub difference: Summary,
 }
 
 /// All pairs.
@@ -41,6 +59,8 @@ pub struct Pairs {
     pub first: String,
     /// The pairs.
     pub pairs: Vec<Pair>,
+    /// Those of several environments together.
+    pub overall: Vec<Overall>,
 }
 
 impl Pairs {
@@ -66,7 +86,8 @@ impl Pairs {
                 )));
             }
         }
-        Ok(Self { first: first.clone(), pairs })
+        let overall = overall(&pairs)?;
+        Ok(Self { first: first.clone(), pairs, overall })
     }
 
     /// The table.
@@ -86,10 +107,7 @@ impl Pairs {
             numbers("same episodes"),
         ]);
         for pair in &self.pairs {
-            let variant = match pair.variant == pair.other_variant {
-                true => pair.variant.clone(),
-                false => format!("{} against {}", pair.other_variant, pair.variant),
-            };
+            let variant = named(&pair.variant, &pair.other_variant);
             let [there, here] = pair.scores.map(|score| format!("{score:.1}"));
             let [only_there, only_here, both] = pair.successes;
             table.row([
@@ -101,6 +119,20 @@ impl Pairs {
                 signed_estimate(pair.difference.mean, pair.difference.mean_interval),
                 format!("{only_there}, {only_here}, {both}"),
                 format!("{} of {}", pair.same, pair.difference.count),
+            ]);
+        }
+        for one in &self.overall {
+            let Overall { folder, variant, other_variant, environments, difference } = one;
+            let dash = || "-".to_owned();
+            table.row([
+                folder.clone(),
+                format!("all {environments}"),
+                named(variant, other_variant),
+                dash(),
+                dash(),
+                signed_estimate(difference.mean, difference.mean_interval),
+                dash(),
+                dash(),
             ]);
         }
         text += &table.to_string();
@@ -136,6 +168,32 @@ impl Pairs {
         let zero = Interval { low: 0.0, high: 0.0 };
         picture::responses(&format!("Differences to {}", self.first), "variant", &responses, 0.0, zero)
     }
+}
+
+fn named(variant: &str, other: &str) -> String {
+    if variant == other { variant.to_owned() } else { format!("{other} against {variant}") }
+}
+
+/// Every variant of every folder over its environments, where there are several and all of them normalise scores.
+fn overall(pairs: &[Pair]) -> Result<Vec<Overall>, Failure> {
+    let key = |pair: &Pair| (pair.folder.clone(), pair.variant.clone(), pair.other_variant.clone());
+    let mut keys = Vec::new();
+    for pair in pairs {
+        if !keys.contains(&key(pair)) {
+            keys.push(key(pair));
+        }
+    }
+    let mut all = Vec::new();
+    for own in keys {
+        let of = pairs.iter().filter(|pair| key(pair) == own).map(|pair| pair.normalised.as_deref());
+        let Some(tasks) = of.collect::<Option<Vec<&[f64]>>>().filter(|tasks| tasks.len() > 1) else {
+            continue;
+        };
+        let difference = statistics::summarise_tasks(&tasks, RESAMPLES, SEED)?;
+        let (folder, variant, other_variant) = own;
+        all.push(Overall { folder, variant, other_variant, environments: tasks.len(), difference });
+    }
+    Ok(all)
 }
 
 fn matched<'a>(own: &'a Results, other: &'a Results) -> Vec<(&'a Record, &'a Record)> {
@@ -176,6 +234,7 @@ impl Pair {
             difference: statistics::paired_difference(&scores[1], &scores[0], RESAMPLES, SEED)?,
             scores: scores.map(|scores| scores.iter().sum::<f64>() / scores.len() as f64),
             successes: [count([true, false]), count([false, true]), count([true, true])],
+            normalised: shared.iter().map(|(l, r)| Some(r.score? - l.score?)).collect(),
             same: shared.iter().filter(|(l, r)| l == r).count(),
             unlike: seeded.len() - shared.len(),
         }))

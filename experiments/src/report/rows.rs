@@ -2,6 +2,7 @@
 
 use super::figures::{Measure, PLANNING, Sheet, cell};
 use crate::resolve::short;
+use crate::results::Layout;
 use crate::table::{Table, numbers, words};
 
 /// The tables; empty where everything that is there was varied.
@@ -25,7 +26,11 @@ pub fn text(sheet: &Sheet<'_>) -> String {
 
 /// Names of the rows. Where settings were varied, the baseline stands in their tables.
 pub fn shown<'a>(sheet: &Sheet<'a>) -> Vec<&'a str> {
-    let layout = &sheet.results.layout;
+    shown_of(&sheet.results.layout)
+}
+
+/// The same of results without figures.
+pub fn shown_of(layout: &Layout) -> Vec<&str> {
     let names: Vec<&str> = layout.rows.iter().map(|row| row.variant.as_str()).collect();
     if !layout.groups.is_empty() && names == [layout.baseline.as_str()] { Vec::new() } else { names }
 }

@@ -20,6 +20,8 @@ pub const EPISODES: &str = "episodes.csv";
 pub const PLANS: &str = "plans.csv";
 /// What made them.
 pub const PROTOCOL: &str = "protocol.json";
+/// Folder of episodes of a variant of which not all are there yet.
+pub const UNFINISHED: &str = "unfinished/";
 /// Source of variants whose settings are written as changes of the environment's.
 const CHECKPOINT: &str = "checkpoint";
 const FORMAT: u64 = 1;
@@ -29,7 +31,7 @@ const MOST_EPISODES: u64 = 1 << 30;
 
 /// Whether a file of this name marks a folder as one of results.
 pub fn is_ours(name: &str) -> bool {
-    name == PROTOCOL
+    name == PROTOCOL || name.starts_with(UNFINISHED)
 }
 
 #[derive(Serialize, Deserialize)]

@@ -49,6 +49,7 @@ pub fn learned(folders: &[PathBuf], environments: &[String]) -> Result<Vec<Varia
             controller: None,
             set: Vec::new(),
             checkpoint: Some(folder.clone()),
+            program: None,
             only: Vec::new(),
             row: true,
         });

@@ -85,6 +85,7 @@ mod repair;
 mod report;
 mod robomimic;
 mod statistics;
+mod stored;
 mod support;
 mod ways;
 mod windows;

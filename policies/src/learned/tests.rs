@@ -82,6 +82,25 @@ fn what_pays_most_is_found_where_cloning_finds_the_mean() {
     }
 }
 
+/// The policy draws: the mean of twenty, each of 50 candidates. The critic weighs much beside the data here.
+#[test]
+fn a_denoising_policy_draws_what_pays_by_its_seed() {
+    let problem = bandit();
+    let task: SharedTask = Arc::new(NoTask);
+    let mut config = small(DIFFUSION_QL, 800);
+    (config.diffusion_ql.eta, config.diffusion_ql.average_after) = (20.0, 0);
+    let mut policy = trained(DIFFUSION_QL, &problem, &config);
+    let mut draws = |seed: u64| -> Vec<f64> {
+        policy.reset(seed, &task).unwrap();
+        (0..20).map(|_| act(&mut policy, 0.5)).collect()
+    };
+    let (first, other) = (draws(1), draws(2));
+    assert_eq!(first, draws(1));
+    assert_ne!(first, other);
+    let mean = first.iter().sum::<f64>() / 20.0;
+    assert!((mean - 0.8).abs() < 0.3, "{mean}");
+}
+
 /// What the data never did is worth less than what they did, although the reward, continued, would be more.
 #[test]
 fn conservative_critics_press_down_what_the_data_do_not_hold() {
@@ -113,8 +132,9 @@ fn conservative_critics_press_down_what_the_data_do_not_hold() {
 #[test]
 fn goals_on_a_line_are_reached() {
     let problem = line();
-    for name in [GCBC, GCIVL, GCIQL] {
+    for name in [GCBC, GCIVL, GCIQL, HIQL] {
         let mut config = small(name, 1500);
+        (config.hiql.subgoal_steps, config.hiql.representation) = (4, 3);
         (config.train.discount, config.gc.alpha, config.gc.alpha_v) = (0.9, 0.1, 10.0);
         let mut policy = trained(name, &problem, &config);
         for (start, goal) in [(-0.7, 0.7), (0.7, -0.7), (0.0, 0.5), (-0.2, -0.6)] {

@@ -263,6 +263,44 @@ fn saved_policies_come_back_or_are_refused_by_name() {
     assert!(LearnedPolicy::load(home.path(), &spec).unwrap_err().to_string().contains("train --policy"));
 }
 
+/// Those that ask more than one network to act.
+#[test]
+fn policies_of_several_networks_come_back_whole_or_not_at_all() {
+    let home = tempfile::tempdir().unwrap();
+    let goal: SharedTask = Arc::new(GoalTask::new(&[0], &[0.5], 0.1));
+    for (name, problem, task, part) in
+        [(HIQL, line(), goal, "high"), (DIFFUSION_QL, bandit(), Arc::new(NoTask) as SharedTask, "critic-2")]
+    {
+        let folder = home.path().join(name);
+        let mut policy = trained(name, &problem, &small(name, 3));
+        policy.save(&folder).unwrap();
+        let mut read = LearnedPolicy::load(&folder, &problem.1).unwrap();
+        policy.reset(3, &task).unwrap();
+        read.reset(3, &task).unwrap();
+        for _ in 0..5 {
+            assert_eq!(act(&mut policy, 0.2), act(&mut read, 0.2), "{name}");
+        }
+        let path = folder.join("policy.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (from, to, said) in [
+            (format!("\"{part}\": {{"), format!("\"{part}x\": {{"), "its networks are not those"),
+            (format!("\"policy\": \"{name}\""), "\"policy\": \"cql\"".into(), "it"),
+            ("\"denoising_steps\": 5".into(), "\"denoising_steps\": 0".into(), "denoising_steps"),
+            ("\"representation\": 10".into(), "\"representation\": 11".into(), "numbers, where"),
+        ] {
+            // The settings of the other are there, and are not its own.
+            let own = [DIFFUSION_QL, HIQL].iter().position(|other| *other == name).unwrap();
+            if (said == "denoising_steps" && own == 1) || (said == "numbers, where" && own == 0) {
+                continue;
+            }
+            assert!(text.contains(&from), "{from}");
+            std::fs::write(&path, text.replace(&from, &to)).unwrap();
+            let message = LearnedPolicy::load(&folder, &problem.1).unwrap_err().to_string();
+            assert!(message.contains(said), "{name}, {said}: {message}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_trained_is_refused_by_name() {
     let (data, spec) = bandit();

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use npyz::{DType, Deserialize, Endianness, NpyFile, NpyHeader, Order, TypeChar, TypeStr};
 use thiserror::Error;
 
+use super::large_pages::zeros;
 use super::stored::Stored;
 use crate::printable;
 
@@ -92,8 +93,8 @@ impl<R: Read> Array<R> {
             }
         };
         let expected = usize::try_from(self.expected / stored.bytes()).unwrap_or(usize::MAX);
-        // Zeros of the system's, which cost nothing until they are written over.
-        let mut numbers = vec![0.0; self.count.min(expected)];
+        // The system's, which cost nothing until they are written over.
+        let mut numbers = zeros(self.count.min(expected));
         let mut filled = 0;
         loop {
             for piece in numbers.get_mut(filled..).unwrap_or_default().chunks_mut(PIECE) {

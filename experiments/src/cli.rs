@@ -165,7 +165,7 @@ pub enum Command {
     #[command(after_help = "Example: forethought envs --json")]
     Envs(ListArgs),
     /// List every setting with its default and what it means.
-    #[command(after_help = "Example: forethought settings plan")]
+    #[command(after_help = "Examples: forethought settings plan, forethought settings --policy iql")]
     Settings(SettingsArgs),
     /// Peak memory of a process that plans: `speed` runs it as a child.
     #[command(hide = true)]
@@ -271,6 +271,9 @@ pub struct ListArgs {
 pub struct SettingsArgs {
     /// Only settings whose key begins so.
     pub beginning: Option<String>,
+    /// Instead of a planner's settings those of a policy that `train --policy` learns.
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,

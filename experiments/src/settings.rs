@@ -27,7 +27,7 @@ mod renamed;
 mod schema;
 
 pub use error::{Origin, SettingsError};
-pub use meaning::{Meaning, meanings};
+pub use meaning::{Meaning, learned_meanings, meanings};
 
 /// Bytes of a configuration at most.
 const MOST_BYTES: u64 = 1 << 20;

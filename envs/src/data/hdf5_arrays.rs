@@ -1,13 +1,15 @@
 //! The arrays of an HDF5 file, with what each must hold.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError, Group, Layout, make_f32_type};
+use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError, Group, Layout, make_f32_type, make_f64_type};
 
 use super::at_once::fill_at_once;
 use super::hdf5_storage::{StorageError, check_storage};
+use super::large_pages::zeros;
+use super::stored::Stored;
 use crate::EnvError;
 
 /// gzip cannot shrink data more than this; a file that declares more than its size times this (and some
@@ -19,8 +21,6 @@ const CHOICES: usize = 64;
 
 /// Larger files are not read whole, so that what stands in them is in memory once.
 const STREAMED: u64 = 8 << 20;
-/// Bytes that are read before they are converted: what a processor keeps near.
-const NEAR: usize = 1 << 16;
 /// Numbers of a part that is read by itself: large against what a thread costs.
 const PART: u64 = 1 << 18;
 
@@ -314,32 +314,27 @@ impl Arrays {
         in_parts(array).map_err(|e| self.unread(key, &e))
     }
 
-    /// The numbers of an array that stand one after another in a large file as they are wanted, read into their place.
+    /// The numbers of an array that stand one after another in a large file, in single or double precision, read into their
+    /// place.
     fn in_one_piece(&self, array: &hdf5_pure::Dataset) -> Result<Option<Vec<f32>>, hdf5_pure::Error> {
         let Layout::Contiguous { address: Some(address), size } = array.layout()? else { return Ok(None) };
-        let shape = array.shape()?;
-        let count = shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d));
-        let all =
-            count.filter(|count| count.checked_mul(4) == Some(size)).and_then(|n| usize::try_from(n).ok());
-        let inside = address.checked_add(size).is_some_and(|end| end <= self.size);
-        let (Some(all), true) = (all, self.size > STREAMED && inside && array.datatype()? == make_f32_type())
-        else {
+        let kinds = [(Stored::F32, make_f32_type()), (Stored::F64, make_f64_type())];
+        let datatype = array.datatype()?;
+        let Some((stored, _)) = kinds.into_iter().find(|(_, kind)| *kind == datatype) else {
             return Ok(None);
         };
-        let mut values = vec![0.0; all];
+        let count = array.shape()?.iter().try_fold(1u64, |n, d| n.checked_mul(*d));
+        let all = count
+            .filter(|count| count.checked_mul(stored.bytes()) == Some(size))
+            .and_then(|n| usize::try_from(n).ok());
+        let inside = address.checked_add(size).is_some_and(|end| end <= self.size);
+        let (Some(all), true) = (all, self.size > STREAMED && inside) else { return Ok(None) };
+        let mut values = zeros(all);
         let part = usize::try_from(PART).unwrap_or(usize::MAX);
         fill_at_once(&mut values, part, |first, into| {
             let mut file = std::fs::File::open(&self.path)?;
-            file.seek(SeekFrom::Start(address + 4 * first as u64))?;
-            let mut bytes = vec![0; NEAR];
-            for near in into.chunks_mut(NEAR / 4) {
-                let bytes = bytes.get_mut(..4 * near.len()).unwrap_or_default();
-                file.read_exact(bytes)?;
-                near.iter_mut()
-                    .zip(bytes.as_chunks::<4>().0)
-                    .for_each(|(to, from)| *to = f32::from_le_bytes(*from));
-            }
-            Ok(())
+            file.seek(SeekFrom::Start(address + stored.bytes() * first as u64))?;
+            stored.read(&mut file, into)
         })
         .map_err(hdf5_pure::Error::Io)?;
         Ok(Some(values))
@@ -438,7 +433,7 @@ fn in_parts(array: &hdf5_pure::Dataset) -> Result<Vec<f32>, hdf5_pure::Error> {
     if part >= rows {
         return array.read_f32();
     }
-    let mut values = vec![0.0; all];
+    let mut values = zeros(all);
     let width = usize::try_from(width).unwrap_or(usize::MAX);
     let piece = usize::try_from(part).unwrap_or(usize::MAX).saturating_mul(width);
     fill_at_once(&mut values, piece, |first, into| {

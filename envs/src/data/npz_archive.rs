@@ -5,8 +5,8 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use thiserror::Error;
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::{ZipArchive, read::ZipFile};
 
 use crate::printable;
 
@@ -60,11 +60,9 @@ impl Archive {
         self.zip.file_names_raw().map(|name| printable(String::from_utf8_lossy(name)).to_string()).collect()
     }
 
-    /// Content of a file of at most `limit` bytes; `None` where there is none of this name.
-    ///
-    /// Memory grows with what is unpacked, whatever sizes the file declares.
-    pub fn read(&mut self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let mut file = match self.zip.by_name(name) {
+    /// A file of at most `limit` bytes, to be read; `None` where there is none of this name.
+    pub fn entry(&mut self, name: &str, limit: u64) -> Result<Option<Entry<'_>>, ArchiveError> {
+        let file = match self.zip.by_name(name) {
             Ok(file) => file,
             Err(ZipError::FileNotFound) => return Ok(None),
             Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => {
@@ -79,20 +77,23 @@ impl Archive {
         if size > limit {
             return Err(ArchiveError::TooLarge { name: name.into(), size, limit });
         }
-        // As much as what is there can be expected to unpack to; the rest is asked for as it comes.
-        let packed = file.compressed_size().min(self.size).saturating_mul(UNPACKED);
-        let mut content =
-            Vec::with_capacity(usize::try_from(size.min(packed)).unwrap_or(0).saturating_add(1));
-        // One more than there should be, so that the end is reached, where the checksum is compared.
-        (&mut file)
-            .take(size.saturating_add(1))
-            .read_to_end(&mut content)
-            .map_err(|error| ArchiveError::Damaged(format!("`{name}`: {}", printable(error))))?;
-        if content.len() as u64 != size {
-            let holds = if content.len() as u64 > size { "more".into() } else { content.len().to_string() };
-            return Err(ArchiveError::Damaged(format!("`{name}` declares {size} bytes and holds {holds}")));
-        }
-        Ok(Some(content))
+        let expected = file.compressed_size().min(self.size).saturating_mul(UNPACKED).min(size);
+        Ok(Some(Entry { file, size, expected }))
+    }
+}
+
+/// A file in a zip file. Its checksum is compared where its end is read.
+pub(super) struct Entry<'a> {
+    file: ZipFile<'a, BufReader<File>>,
+    /// Bytes that it says it holds.
+    pub size: u64,
+    /// As many of them as what is there can be expected to unpack to: memory for more is asked for as it comes.
+    pub expected: u64,
+}
+
+impl Read for Entry<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.file.read(into)
     }
 }
 

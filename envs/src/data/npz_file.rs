@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::npy::{Array, NpyError};
-use super::npz_archive::{Archive, ArchiveError, is_zip};
+use super::npz_archive::{Archive, ArchiveError, Entry, is_zip};
 use super::parts::NO_PARTS;
 use super::reader::{DataReader, ReadOptions, Source, read_as};
 use super::{Dataset, DatasetMetadata, RewardConvention, SimulatorState};
@@ -126,30 +126,32 @@ impl Arrays<'_> {
     fn take<T>(
         &mut self,
         key: &str,
-        read: impl FnOnce(&Array<'_>) -> Result<T, String>,
+        read: impl FnOnce(Array<Entry<'_>>) -> Result<T, String>,
     ) -> Result<Option<T>, EnvError> {
-        let file = self.archive.read(&format!("{key}.npy"), self.left);
-        let file = file.map_err(|error| self.error(error.to_string()))?;
-        let Some(file) = file else { return Ok(None) };
-        self.left = self.left.saturating_sub(file.len() as u64);
-        let array = Array::parse(&file).map_err(|error| self.error(format!("`{key}`: {error}")))?;
-        // As numbers of 32 bits, what came in one byte each takes four.
+        let Self { path, archive, left } = self;
+        let error = |problem: String| EnvError::Data { path: (*path).into(), problem };
+        let entry = archive.entry(&format!("{key}.npy"), *left).map_err(|other| error(other.to_string()))?;
+        let Some(entry) = entry else { return Ok(None) };
+        let (size, expected) = (entry.size, entry.expected);
+        let array = Array::open(entry, size, expected).map_err(|other| error(format!("`{key}`: {other}")))?;
+        // As numbers of 32 bits, what came in one byte each takes four. Other kinds than floats are in memory as they are stored, too.
+        let stored = if array.is_whole() { size } else { 0 };
         let elements = array.shape().iter().fold(4, |bytes: u64, len| bytes.saturating_mul(*len));
-        if elements > self.left {
-            return Err(self.error(format!(
-                "`{key}` takes {elements} bytes, and {} are left of the limit: split the file into smaller ones",
-                self.left
+        let taken = elements.saturating_add(stored);
+        if taken > *left {
+            return Err(error(format!(
+                "`{key}` takes {taken} bytes, and {left} are left of the limit: split the file into smaller ones"
             )));
         }
-        self.left -= elements;
-        read(&array).map(Some).map_err(|problem| self.error(format!("`{key}`: {problem}")))
+        *left -= elements;
+        read(array).map(Some).map_err(|problem| error(format!("`{key}`: {problem}")))
     }
 
     /// [`Self::take`] of an array that must be there.
     fn demand<T>(
         &mut self,
         key: &str,
-        read: impl FnOnce(&Array<'_>) -> Result<T, String>,
+        read: impl FnOnce(Array<Entry<'_>>) -> Result<T, String>,
     ) -> Result<T, EnvError> {
         match self.take(key, read)? {
             Some(found) => Ok(found),
@@ -165,24 +167,25 @@ impl Arrays<'_> {
     }
 
     /// One vector a row, and its width.
-    fn vectors(array: &Array<'_>) -> Result<(Vec<f32>, usize), String> {
-        match array.shape() {
-            [_, width] if *width > 0 => {
-                Ok((numbers(array.numbers())?, usize::try_from(*width).unwrap_or(usize::MAX)))
+    fn vectors(array: Array<Entry<'_>>) -> Result<(Vec<f32>, usize), String> {
+        match *array.shape() {
+            [_, width] if width > 0 => {
+                Ok((numbers(array.numbers())?, usize::try_from(width).unwrap_or(usize::MAX)))
             }
             [_, _, _, ..] => Err(format!(
                 "shape {:?}: images and other arrays per step are not supported, only one vector per step (shape \
                  [rows, entries]); encode them first",
                 array.shape()
             )),
-            other => Err(format!(
-                "shape {other:?}; one vector per row is expected: store it with shape [rows, entries]"
+            _ => Err(format!(
+                "shape {:?}; one vector per row is expected: store it with shape [rows, entries]",
+                array.shape()
             )),
         }
     }
 
     /// As [`Self::vectors`], and quantities, not choices.
-    fn actions(array: &Array<'_>) -> Result<(Vec<f32>, usize), String> {
+    fn actions(array: Array<Entry<'_>>) -> Result<(Vec<f32>, usize), String> {
         if array.is_whole() {
             return Err("whole numbers are taken for choices, and discrete actions are not supported, only quantities \
                         (one number per actuator): if these are quantities, store them as float32"
@@ -191,7 +194,7 @@ impl Arrays<'_> {
         Self::vectors(array)
     }
 
-    fn one_per_row(array: &Array<'_>) -> Result<(), String> {
+    fn one_per_row(array: &Array<Entry<'_>>) -> Result<(), String> {
         match array.shape() {
             [_] | [_, 1] => Ok(()),
             other => {
@@ -201,14 +204,14 @@ impl Arrays<'_> {
     }
 
     /// One number a row.
-    fn column(array: &Array<'_>) -> Result<Vec<f32>, String> {
-        Self::one_per_row(array)?;
+    fn column(array: Array<Entry<'_>>) -> Result<Vec<f32>, String> {
+        Self::one_per_row(&array)?;
         numbers(array.numbers())
     }
 
     /// One flag a row.
-    fn flags(array: &Array<'_>) -> Result<Vec<bool>, String> {
-        Self::one_per_row(array)?;
+    fn flags(array: Array<Entry<'_>>) -> Result<Vec<bool>, String> {
+        Self::one_per_row(&array)?;
         numbers(array.flags())
     }
 }

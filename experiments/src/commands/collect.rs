@@ -51,6 +51,13 @@ pub fn run(args: &CollectArgs) -> Result<(), Failure> {
         write_data(dataset, path, write)?;
     }
     bar.finish();
+    for (path, dataset) in files.iter().take(1) {
+        for what in dataset.lost_in(DataLayout::of_name(path)) {
+            console::note(format_args!(
+                "{what}: this layout has no place for them; name a .hdf5 file with --out to keep all"
+            ));
+        }
+    }
     told(args, &files, id, seed)
 }
 

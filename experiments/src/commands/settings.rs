@@ -1,5 +1,6 @@
 //! `forethought settings`: every setting with its default and what it means.
 
+use forethought_policies::learned::{self, LEARNED_POLICIES, LearnedConfig};
 use serde_json::json;
 
 use crate::cli::SettingsArgs;
@@ -7,11 +8,15 @@ use crate::configuration::Configuration;
 use crate::console;
 use crate::failure::Failure;
 use crate::resolve::unknown;
-use crate::settings::{Meaning, meanings};
+use crate::settings::{Meaning, learned_meanings, meanings};
 
 /// Carries out the command.
 pub fn run(args: &SettingsArgs) -> Result<(), Failure> {
-    let all = meanings::<Configuration>()?;
+    let all = match args.policy.as_deref() {
+        None => meanings::<Configuration>()?,
+        Some(name) if LEARNED_POLICIES.contains(&name) => of_policy(name)?,
+        Some(name) => return Err(unknown("--policy", "policy", name, &LEARNED_POLICIES)),
+    };
     let wanted =
         |one: &&Meaning| args.beginning.as_ref().is_none_or(|beginning| one.key.starts_with(beginning));
     let shown: Vec<&Meaning> = all.iter().filter(wanted).collect();
@@ -32,6 +37,14 @@ pub fn run(args: &SettingsArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The settings that a learned policy uses, with its own defaults.
+fn of_policy(name: &str) -> Result<Vec<Meaning>, Failure> {
+    let mut all = learned_meanings(&LearnedConfig::of(name))?;
+    let tables = learned::tables(name);
+    all.retain(|one| one.key.split('.').next().is_some_and(|table| tables.contains(&table)));
+    Ok(all)
 }
 
 /// Lines of at most 96 characters.

@@ -1,5 +1,6 @@
 //! What every setting means: the comment that stands beside it where it is declared.
 
+use forethought_policies::learned::LearnedConfig;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -35,6 +36,21 @@ const SECTIONS: [Section; 17] = [
     ("simulation", CONFIGURATION, "SimulationConfig"),
 ];
 
+const LEARNED: &str = include_str!("../../../policies/src/learned/config.rs");
+
+/// Every table of learned policies.
+const LEARNED_SECTIONS: [Section; 9] = [
+    ("", LEARNED, "LearnedConfig"),
+    ("train", LEARNED, "LearnedTrainConfig"),
+    ("goals", LEARNED, "GoalSampling"),
+    ("gc", LEARNED, "GcConfig"),
+    ("td3_bc", LEARNED, "Td3BcConfig"),
+    ("iql", LEARNED, "IqlConfig"),
+    ("cql", LEARNED, "CqlConfig"),
+    ("hiql", LEARNED, "HiqlConfig"),
+    ("diffusion_ql", LEARNED, "DiffusionQlConfig"),
+];
+
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Meaning {
@@ -51,24 +67,36 @@ pub struct Meaning {
 /// # Errors
 /// [`SettingsError::Render`] for a configuration that cannot be rendered.
 pub fn meanings<T: Serialize + Default>() -> Result<Vec<Meaning>, SettingsError> {
-    let default = serde_json::to_value(T::default())
+    of(&T::default(), &SECTIONS)
+}
+
+/// The same of learned policies, with these defaults.
+///
+/// # Errors
+/// [`SettingsError::Render`] for settings that cannot be rendered.
+pub fn learned_meanings(default: &LearnedConfig) -> Result<Vec<Meaning>, SettingsError> {
+    of(default, &LEARNED_SECTIONS)
+}
+
+fn of<T: Serialize>(default: &T, sections: &[Section]) -> Result<Vec<Meaning>, SettingsError> {
+    let default = serde_json::to_value(default)
         .map_err(|error| SettingsError::Render { message: error.to_string() })?;
     let mut keys = Vec::new();
     list_keys(&default, "", &mut keys);
     let value = |key: &str| key.split('.').try_fold(&default, |here, part| here.get(part));
     let leaves = keys.into_iter().filter_map(|key| {
         let value = value(&key).filter(|value| !value.is_object())?.clone();
-        Some(Meaning { meaning: meaning(&key).unwrap_or_default(), default: value, key })
+        Some(Meaning { meaning: meaning(&key, sections).unwrap_or_default(), default: value, key })
     });
     Ok(leaves.collect())
 }
 
 /// The comment beside a setting, or beside the table that it is part of.
-fn meaning(key: &str) -> Option<String> {
+fn meaning(key: &str, sections: &[Section]) -> Option<String> {
     let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let section = SECTIONS.iter().find(|(section, ..)| *section == table);
+    let section = sections.iter().find(|(section, ..)| *section == table);
     let own = section.and_then(|(_, source, owner)| comment(source, owner, name));
-    own.or_else(|| if table.is_empty() { None } else { meaning(table) })
+    own.or_else(|| if table.is_empty() { None } else { meaning(table, sections) })
 }
 
 /// The documentation of a field.
@@ -97,6 +125,7 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::configuration::Configuration;
+    use forethought_policies::learned::{self, LEARNED_POLICIES};
 
     #[test]
     fn every_setting_says_what_it_means() {
@@ -107,6 +136,19 @@ mod tests {
         }
         let steps = all.iter().find(|one| one.key == "train.steps").unwrap();
         assert_eq!((steps.meaning.as_str(), steps.default.is_u64()), ("Optimiser steps in all.", true));
+    }
+
+    #[test]
+    fn every_setting_of_a_learned_policy_says_what_it_means() {
+        let all = learned_meanings(&LearnedConfig::of("iql")).unwrap();
+        for Meaning { key, meaning, .. } in &all {
+            assert!(meaning.len() > 5 && key.contains('.'), "{key}: `{meaning}`");
+        }
+        let batch = all.iter().find(|one| one.key == "train.batch").unwrap();
+        assert_eq!((batch.default.as_u64(), batch.meaning.starts_with("Rows of a batch")), (Some(256), true));
+        let tables = LEARNED_POLICIES.iter().flat_map(|name| learned::tables(name));
+        let known = |table: &str| LEARNED_SECTIONS.iter().any(|(known, ..)| *known == table);
+        assert!(tables.into_iter().all(|table| known(table)));
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub(super) struct Batch {
     pub value_goals_bg: Vec<f32>,
     /// What the policy is asked for; empty without goals.
     pub actor_goals_bg: Vec<f32>,
+    /// Where the trajectory is some steps later, as a goal; empty without subgoals.
+    pub subgoals_bg: Vec<f32>,
+    /// The same, or the policy's goal where that comes earlier in the trajectory: as a goal, and as an observation.
+    pub waypoints_bg: Vec<f32>,
+    pub waypoints_bo: Vec<f32>,
 }
 
 /// Draws batches.
@@ -31,6 +36,8 @@ pub(super) struct Sampler {
     value: GoalMixture,
     actor: GoalMixture,
     rows: usize,
+    /// Steps to a subgoal, for policies that have any.
+    subgoal: Option<usize>,
 }
 
 impl Sampler {
@@ -46,7 +53,13 @@ impl Sampler {
             trajectory: goals.actor_trajectory,
             stop: stop(goals.actor_geometric),
         };
-        Self { data, value, actor, rows }
+        Self { data, value, actor, rows, subgoal: None }
+    }
+
+    /// With subgoals so many steps ahead.
+    pub fn with_subgoals(mut self, steps: Option<usize>) -> Self {
+        self.subgoal = steps;
+        self
     }
 
     /// Fills a batch, with replacement.
@@ -73,7 +86,15 @@ impl Sampler {
             batch.rewards_b.push(if there { 0.0 } else { -1.0 });
             batch.masks_b.push(if there { 0.0 } else { 1.0 });
             self.data.goal(self.row(aim), &mut batch.value_goals_bg);
-            self.data.goal(self.row(self.actor.draw(at, last, count, rng)), &mut batch.actor_goals_bg);
+            let actor_aim = self.actor.draw(at, last, count, rng);
+            self.data.goal(self.row(actor_aim), &mut batch.actor_goals_bg);
+            let Some(steps) = self.subgoal else { continue };
+            let subgoal = at.saturating_add(steps).min(last);
+            let ahead = (at..=last).contains(&actor_aim);
+            let waypoint = self.row(if ahead { subgoal.min(actor_aim) } else { subgoal });
+            self.data.goal(self.row(subgoal), &mut batch.subgoals_bg);
+            self.data.goal(waypoint, &mut batch.waypoints_bg);
+            batch.waypoints_bo.extend_from_slice(self.data.observation(waypoint));
         }
     }
 
@@ -94,6 +115,9 @@ impl Batch {
             &mut batch.masks_b,
             &mut batch.value_goals_bg,
             &mut batch.actor_goals_bg,
+            &mut batch.subgoals_bg,
+            &mut batch.waypoints_bg,
+            &mut batch.waypoints_bo,
         ] {
             values.clear();
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BC, CQL, GCIQL, GCIVL, IQL, TD3_BC};
+use super::{BC, CQL, DIFFUSION_QL, GCIQL, GCIVL, HIQL, IQL, TD3_BC};
 use crate::PolicyError;
 use crate::perceptron::{Activation, AdamConfig};
 
@@ -23,6 +23,10 @@ pub struct LearnedConfig {
     pub iql: IqlConfig,
     /// CQL.
     pub cql: CqlConfig,
+    /// HIQL.
+    pub hiql: HiqlConfig,
+    /// Diffusion-QL.
+    pub diffusion_ql: DiffusionQlConfig,
 }
 
 /// What all policies share. The defaults are OGBench's; [`LearnedConfig::of`] has those of the other papers.
@@ -192,13 +196,69 @@ impl Default for CqlConfig {
     }
 }
 
+/// HIQL; the defaults are OGBench's for its mazes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HiqlConfig {
+    /// Expectile of values. OGBench: 0.7.
+    pub expectile: f32,
+    /// Weight of advantages in the regression of actions. OGBench: 3.
+    pub low_alpha: f32,
+    /// Weight of advantages in the regression of subgoals. OGBench: 3.
+    pub high_alpha: f32,
+    /// Steps from here to a subgoal. OGBench: 25; 10 for manipulation.
+    pub subgoal_steps: usize,
+    /// Numbers that stand for a subgoal. OGBench: 10.
+    pub representation: usize,
+}
+
+impl Default for HiqlConfig {
+    fn default() -> Self {
+        Self { expectile: 0.7, low_alpha: 3.0, high_alpha: 3.0, subgoal_steps: 25, representation: 10 }
+    }
+}
+
+/// Diffusion-QL; the defaults are the paper's for locomotion (Wang et al. 2023, Appendices B and D).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiffusionQlConfig {
+    /// Steps from noise to an action. The paper: 5.
+    pub denoising_steps: usize,
+    /// Weight of the critic beside the denoising loss. The paper: 1; 0.5 to 4.5 for ant mazes.
+    pub eta: f32,
+    /// Longest gradient of each network; longer ones are shortened to it, 0 for none. The paper: 1 to 10, by task.
+    pub grad_norm: f32,
+    /// Actions that are drawn to act; one of them is taken by chance, in proportion to `exp Q`. The paper: 50.
+    pub candidates: usize,
+    /// Part of the way that the averaged policy, which targets ask, goes at each of its steps. The authors' code: 0.005.
+    pub average_rate: f32,
+    /// Steps between these. The authors' code: 5.
+    pub average_every: u64,
+    /// The average begins to move after so many steps. The authors' code: 1000.
+    pub average_after: u64,
+}
+
+impl Default for DiffusionQlConfig {
+    fn default() -> Self {
+        Self {
+            denoising_steps: 5,
+            eta: 1.0,
+            grad_norm: 5.0,
+            candidates: 50,
+            average_rate: 0.005,
+            average_every: 5,
+            average_after: 1000,
+        }
+    }
+}
+
 impl LearnedConfig {
     /// The defaults of a policy: OGBench's for goal-conditioned ones, the papers' networks and batches for the others.
     pub fn of(name: &str) -> Self {
         let mut config = Self::default();
-        if matches!(name, BC | TD3_BC | IQL | CQL) {
+        if matches!(name, BC | TD3_BC | IQL | CQL | DIFFUSION_QL) {
             config.train.batch = 256;
-            config.train.hidden = vec![256; if name == CQL { 3 } else { 2 }];
+            config.train.hidden = vec![256; if matches!(name, CQL | DIFFUSION_QL) { 3 } else { 2 }];
             config.train.activation = Activation::Relu;
             config.train.layer_norm = false;
         }
@@ -210,7 +270,7 @@ impl LearnedConfig {
     /// # Errors
     /// [`PolicyError::Setting`] naming the setting.
     pub fn check(&self, name: &str) -> Result<(), PolicyError> {
-        let Self { train, goals, gc, td3_bc, iql, cql } = self;
+        let Self { train, goals, gc, td3_bc, iql, cql, hiql, diffusion_ql } = self;
         let refuse = |name, value: String, remedy: &str| {
             Err(PolicyError::Setting { name, value, remedy: remedy.to_owned() })
         };
@@ -274,6 +334,33 @@ impl LearnedConfig {
                     1..=100 => Ok(()),
                     samples => refuse("cql.samples", samples.to_string(), "give a number from 1 to 100"),
                 }
+            }
+            HIQL => {
+                within("hiql.expectile", hiql.expectile, 0.0, 1.0)?;
+                zero_or_more("hiql.low_alpha", hiql.low_alpha)?;
+                zero_or_more("hiql.high_alpha", hiql.high_alpha)?;
+                match (hiql.subgoal_steps, hiql.representation) {
+                    (0, _) => refuse("hiql.subgoal_steps", "0".into(), "give at least 1"),
+                    (_, 1..=1024) => Ok(()),
+                    (_, other) => {
+                        refuse("hiql.representation", other.to_string(), "give a number from 1 to 1024")
+                    }
+                }
+            }
+            DIFFUSION_QL => {
+                zero_or_more("diffusion_ql.eta", diffusion_ql.eta)?;
+                zero_or_more("diffusion_ql.grad_norm", diffusion_ql.grad_norm)?;
+                within("diffusion_ql.average_rate", diffusion_ql.average_rate, 0.0, 1.0)?;
+                for (name, value, most) in [
+                    ("diffusion_ql.denoising_steps", diffusion_ql.denoising_steps as u64, 100),
+                    ("diffusion_ql.candidates", diffusion_ql.candidates as u64, 1000),
+                    ("diffusion_ql.average_every", diffusion_ql.average_every, u64::MAX),
+                ] {
+                    if !(1..=most).contains(&value) {
+                        return refuse(name, value.to_string(), &format!("give a number from 1 to {most}"));
+                    }
+                }
+                Ok(())
             }
             _ => Ok(()),
         }

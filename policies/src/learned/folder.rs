@@ -1,5 +1,6 @@
 //! Learned policies in folders: the weights, and `policy.json` with their hash, written last. A folder without it holds no policy.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -7,8 +8,9 @@ use forethought_envs::EnvSpec;
 use forethought_envs::files::{Unfinished, read_text, write_whole};
 use sha2::{Digest, Sha256};
 
+use super::denoising::TIME;
 use super::manifest::FORMAT;
-use super::{Head, LEARNED_POLICIES, LearnedPolicy, PolicyManifest};
+use super::{DIFFUSION_QL, HIQL, Head, LEARNED_POLICIES, LearnedPolicy, PolicyManifest};
 use crate::PolicyError;
 use crate::perceptron::{Mlp, read_networks, write_networks};
 
@@ -33,7 +35,7 @@ impl LearnedPolicy {
             return Err(refuse(MANIFEST, "there is a policy already: choose another folder".into()));
         }
         std::fs::create_dir_all(folder).map_err(failed(""))?;
-        let bytes = write_networks(&[("actor", &self.actor)])
+        let bytes = write_networks(&self.networks())
             .map_err(|problem| refuse(WEIGHTS, format!("{problem}: train with a smaller train.rate")))?;
         let manifest = PolicyManifest { weights_sha256: hex(&bytes), ..self.manifest.clone() };
         let text =
@@ -67,9 +69,15 @@ impl LearnedPolicy {
         check(&manifest).map_err(damaged)?;
         let bytes = weights(folder, &manifest)?;
         let mut actor = Mlp::zeros(&manifest.network)?;
-        read_networks(&bytes, &mut [("actor", &mut actor)])
+        let mut beside = BTreeMap::new();
+        for (name, network) in &manifest.beside {
+            beside.insert(name.clone(), Mlp::zeros(network)?);
+        }
+        let mut networks = vec![("actor", &mut actor)];
+        networks.extend(beside.iter_mut().map(|(name, network)| (name.as_str(), network)));
+        read_networks(&bytes, &mut networks)
             .map_err(|problem| refuse(WEIGHTS, format!("{problem}: restore it or train again")))?;
-        let policy = Self::new(manifest, actor);
+        let policy = Self::new(manifest, actor, beside);
         policy.check_for(spec)?;
         Ok(policy)
     }
@@ -83,7 +91,11 @@ fn weights(folder: &Path, manifest: &PolicyManifest) -> Result<Vec<u8>, PolicyEr
         problem: format!("{problem}: restore it or train again"),
     };
     let found = std::fs::metadata(&path).map_err(|error| damaged(error.to_string()))?;
-    let numbers = manifest.network.parameters().unwrap_or(usize::MAX).saturating_mul(4) as u64;
+    let networks = [&manifest.network].into_iter().chain(manifest.beside.values());
+    let numbers = networks
+        .map(|network| network.parameters().unwrap_or(usize::MAX))
+        .fold(0, usize::saturating_add)
+        .saturating_mul(4) as u64;
     let (size, most) = (found.len(), numbers.saturating_add(MOST_HEADER));
     if !found.is_file() || size < numbers || size > most {
         return Err(damaged(format!(
@@ -113,16 +125,38 @@ fn check(manifest: &PolicyManifest) -> Result<(), String> {
     {
         return Err("its goal entries are not those of its policy and its observations".into());
     }
-    manifest.network.check().map_err(|error| error.to_string())?;
-    let sizes = [manifest.network.input(), manifest.network.output()];
-    let wanted = [observation + manifest.goal_entries.len(), action * Head::outputs(manifest.head)];
-    match sizes == wanted {
-        true => Ok(()),
-        false => Err(format!(
-            "its network goes from {} to {} numbers, where {} and {} are needed",
-            sizes[0], sizes[1], wanted[0], wanted[1]
-        )),
+    manifest.config.check(&manifest.policy).map_err(|error| error.to_string())?;
+    let shown = observation + manifest.goal_entries.len();
+    let (wanted, beside): ([usize; 2], Vec<(&str, [usize; 2])>) = match manifest.policy.as_str() {
+        HIQL => {
+            let width = manifest.config.hiql.representation;
+            ([observation + width, action], vec![("high", [shown, width])])
+        }
+        DIFFUSION_QL => {
+            let critic = [observation + action, 1];
+            ([action + TIME + observation, action], vec![("critic-1", critic), ("critic-2", critic)])
+        }
+        _ => ([shown, action * Head::outputs(manifest.head)], Vec::new()),
+    };
+    if (manifest.policy == DIFFUSION_QL) != (manifest.head == Head::Denoised) {
+        return Err("what its network gives is not what its policy acts by".into());
     }
+    if !manifest.beside.keys().map(String::as_str).eq(beside.iter().map(|(name, _)| *name)) {
+        return Err("its networks are not those of its policy".into());
+    }
+    let networks = [&manifest.network].into_iter().chain(manifest.beside.values());
+    let wanted = [wanted].into_iter().chain(beside.iter().map(|(_, sizes)| *sizes));
+    for (network, wanted) in networks.zip(wanted) {
+        network.check().map_err(|error| error.to_string())?;
+        let sizes = [network.input(), network.output()];
+        if sizes != wanted {
+            return Err(format!(
+                "its network goes from {} to {} numbers, where {} and {} are needed",
+                sizes[0], sizes[1], wanted[0], wanted[1]
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn hex(bytes: &[u8]) -> String {

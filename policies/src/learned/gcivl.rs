@@ -33,7 +33,8 @@ impl Gcivl {
     }
 }
 
-fn mean_of(a_b: &[f32], b_b: &[f32]) -> Vec<f32> {
+/// `(a + b) / 2`, row by row.
+pub(super) fn mean_of(a_b: &[f32], b_b: &[f32]) -> Vec<f32> {
     a_b.iter().zip(b_b).map(|(a, b)| (a + b) / 2.0).collect()
 }
 

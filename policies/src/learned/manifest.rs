@@ -1,5 +1,7 @@
 //! What a saved policy says of itself.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::transitions::Scaling;
@@ -34,6 +36,9 @@ pub struct PolicyManifest {
     /// SHA-256 (hex) of the weights' file.
     pub weights_sha256: String,
     pub(super) network: MlpConfig,
+    /// Other networks that acting asks, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) beside: BTreeMap<String, MlpConfig>,
     pub(super) head: Head,
     pub(super) scaling: Scaling,
 }

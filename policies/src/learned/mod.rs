@@ -6,15 +6,18 @@
 //! | [`TD3_BC`] | TD3+BC (Fujimoto & Gu 2021) | `td3_bc.rs` |
 //! | [`IQL`] | implicit Q-learning (Kostrikov et al. 2022) | `iql.rs` |
 //! | [`CQL`] | conservative Q-learning (Kumar et al. 2020) | `cql.rs` |
+//! | [`DIFFUSION_QL`] | Diffusion-QL (Wang et al. 2023) | `diffusion_ql.rs`, `denoising.rs` |
 //! | [`GCIVL`], [`GCIQL`] | implicit V- and Q-learning towards goals in hindsight (OGBench, Park et al. 2025) | `gcivl.rs`, `gciql.rs` |
 //!
-//! Not here: Diffuser and Diffusion-QL. Both need a diffusion network, and those are the planner's.
+//! | [`HIQL`] | the former in two levels, with subgoals between them (Park et al. 2023) | `hiql.rs` |
+//!
+//! Not here: Diffuser (Janner et al. 2022), which is a planner: ours with all tokens at one level of noise.
 //!
 //! **Inputs.** Networks are shown observations, each entry scaled by the data to mean 0 and deviation 1, and of a goal the
 //! entries that the task's condition speaks of, scaled alike. Actions are scaled by their bounds to `[-1, 1]`.
 //!
-//! **Rewards.** [`BC`] and [`GCBC`] use none. [`TD3_BC`], [`IQL`] and [`CQL`] use the data's own, `r(s, a)`; a row that the data call
-//! terminal is worth its reward alone. [`GCIVL`] and [`GCIQL`] use none of the data's: a step costs 1, and the row whose
+//! **Rewards.** [`BC`] and [`GCBC`] use none. [`TD3_BC`], [`IQL`], [`CQL`] and [`DIFFUSION_QL`] use the data's own, `r(s, a)`; a row that the data call
+//! terminal is worth its reward alone. [`GCIVL`], [`GCIQL`] and [`HIQL`] use none of the data's: a step costs 1, and the row whose
 //! observation is the goal ends it at 0, so that `V = -(1 - gamma^d) / (1 - gamma)` for `d` steps to go.
 //!
 //! [`train`] makes a [`LearnedPolicy`], which acts, is saved to a folder and loaded from it.
@@ -23,6 +26,8 @@ mod batch;
 mod bc;
 mod config;
 mod cql;
+mod denoising;
+mod diffusion_ql;
 mod extraction;
 mod folder;
 mod gciql;
@@ -30,6 +35,7 @@ mod gcivl;
 mod goals;
 #[cfg(test)]
 mod golden;
+mod hiql;
 mod iql;
 mod manifest;
 mod network;
@@ -41,7 +47,8 @@ mod training;
 mod transitions;
 
 pub use config::{
-    CqlConfig, Extraction, GcConfig, GoalSampling, IqlConfig, LearnedConfig, LearnedTrainConfig, Td3BcConfig,
+    CqlConfig, DiffusionQlConfig, Extraction, GcConfig, GoalSampling, HiqlConfig, IqlConfig, LearnedConfig,
+    LearnedTrainConfig, Td3BcConfig,
 };
 pub use manifest::PolicyManifest;
 pub use policy::LearnedPolicy;
@@ -69,12 +76,32 @@ pub const GCIVL: &str = "gcivl";
 /// Goal-conditioned implicit Q-learning.
 pub const GCIQL: &str = "gciql";
 
+/// Hierarchical implicit Q-learning.
+pub const HIQL: &str = "hiql";
+/// Diffusion-QL.
+pub const DIFFUSION_QL: &str = "diffusion-ql";
+
 /// Every policy that can be learned, by name.
-pub const LEARNED_POLICIES: [&str; 7] = [BC, GCBC, TD3_BC, IQL, CQL, GCIVL, GCIQL];
+pub const LEARNED_POLICIES: [&str; 9] = [BC, GCBC, TD3_BC, IQL, CQL, DIFFUSION_QL, GCIVL, GCIQL, HIQL];
 
 /// Whether a policy is told a goal.
 pub fn has_goal(name: &str) -> bool {
-    matches!(name, GCBC | GCIVL | GCIQL)
+    matches!(name, GCBC | GCIVL | GCIQL | HIQL)
+}
+
+/// Tables of [`LearnedConfig`] that a policy uses.
+pub fn tables(name: &str) -> Vec<&'static str> {
+    let own: &[&str] = match name {
+        GCBC => &["goals"],
+        TD3_BC => &["td3_bc"],
+        IQL => &["iql"],
+        CQL => &["cql"],
+        DIFFUSION_QL => &["diffusion_ql"],
+        GCIVL | GCIQL => &["goals", "gc"],
+        HIQL => &["goals", "hiql"],
+        _ => &[],
+    };
+    [&["train"][..], own].concat()
 }
 
 /// Losses of one step, by name.
@@ -87,6 +114,11 @@ trait Learner: Send {
 
     /// The policy's network.
     fn actor(&self) -> &Mlp;
+
+    /// The other networks that acting asks, by name.
+    fn beside(&self) -> Vec<(&'static str, &Mlp)> {
+        Vec::new()
+    }
 
     /// What its outputs mean.
     fn head(&self) -> Head {
@@ -108,6 +140,8 @@ enum Head {
     Tanh,
     /// The same, and as many logarithms of deviations, which acting leaves aside.
     TanhGaussian,
+    /// The noise in an action.
+    Denoised,
 }
 
 impl Head {
@@ -126,6 +160,8 @@ fn learner(name: &str, sizes: Sizes, config: &LearnedConfig) -> Result<Box<dyn L
         IQL => Box::new(iql::Iql::new(sizes, config)?),
         CQL => Box::new(cql::Cql::new(sizes, config)?),
         GCIVL => Box::new(gcivl::Gcivl::new(sizes, config)?),
+        HIQL => Box::new(hiql::Hiql::new(sizes, config)?),
+        DIFFUSION_QL => Box::new(diffusion_ql::DiffusionQl::new(sizes, config)?),
         GCIQL => Box::new(gciql::Gciql::new(sizes, config)?),
         _ => return Err(unknown(name)),
     })

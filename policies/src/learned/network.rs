@@ -62,6 +62,31 @@ impl Trained {
         self.adam.step(self.network.parameters_mut(), &self.gradient)
     }
 
+    /// As [`Self::learn`]; also the loss's gradient for the inputs, as they were before the step.
+    pub fn learn_and_slope(&mut self, output_gradient: &[f32]) -> Result<Vec<f32>, PolicyError> {
+        let rows = output_gradient.len() / self.network.config().output().max(1);
+        let mut slope = vec![0.0; rows * self.network.config().input()];
+        let parameters = Some(self.gradient.as_mut_slice());
+        self.network.backward(&mut self.tape, output_gradient, parameters, Some(&mut slope))?;
+        self.adam.step(self.network.parameters_mut(), &self.gradient)?;
+        Ok(slope)
+    }
+
+    /// The gradient of a loss, given its gradient for what [`Self::outputs`] last gave, without learning.
+    pub fn differentiate(&mut self, output_gradient: &[f32]) -> Result<(), PolicyError> {
+        self.network.backward(&mut self.tape, output_gradient, Some(&mut self.gradient), None)
+    }
+
+    /// Shortens the gradient to a length at most; 0 leaves it as it is.
+    pub fn shorten(&mut self, most: f32) {
+        shorten(&mut [&mut self.gradient], most);
+    }
+
+    /// One step of Adam down [`Self::gradient`], which the caller has filled.
+    pub fn step(&mut self) -> Result<(), PolicyError> {
+        self.adam.step(self.network.parameters_mut(), &self.gradient)
+    }
+
     /// The loss's gradient for the inputs of the last [`Self::outputs`], without learning.
     pub fn input_gradient(&mut self, output_gradient: &[f32]) -> Result<Vec<f32>, PolicyError> {
         let rows = output_gradient.len() / self.network.config().output().max(1);
@@ -107,15 +132,30 @@ impl Twins {
 
     /// A step of both towards `target_b`, down the mean of the squared errors; the losses' sum.
     pub fn regress(&mut self, input: &[f32], target_b: &[f32]) -> Result<f32, PolicyError> {
+        self.regress_within(input, target_b, 0.0)
+    }
+
+    /// As [`Self::regress`], with both gradients together shortened to a length at most; 0 leaves them as they are.
+    pub fn regress_within(&mut self, input: &[f32], target_b: &[f32], most: f32) -> Result<f32, PolicyError> {
         let mut loss = 0.0;
         for trained in &mut self.now {
             let q_b = trained.outputs(input)?;
             let n = q_b.len().max(1) as f32;
             let error_b: Vec<f32> = q_b.iter().zip(target_b).map(|(q, y)| q - y).collect();
             loss += error_b.iter().map(|error| error * error).sum::<f32>() / n;
-            trained.learn(&error_b.iter().map(|error| 2.0 * error / n).collect::<Vec<_>>())?;
+            trained.differentiate(&error_b.iter().map(|error| 2.0 * error / n).collect::<Vec<_>>())?;
         }
+        let [first, second] = &mut self.now;
+        shorten(&mut [&mut first.gradient, &mut second.gradient], most);
+        first.step()?;
+        second.step()?;
         Ok(loss)
+    }
+
+    /// Those that follow.
+    pub fn targets(&self) -> [&Mlp; 2] {
+        let [first, second] = &self.target;
+        [&first.network, &second.network]
     }
 
     /// The targets follow.
@@ -151,6 +191,16 @@ impl Twins {
             }
         }
         Ok((q_b, slope))
+    }
+}
+
+/// Shortens a gradient in parts to a length at most; 0 leaves it as it is.
+fn shorten(parts: &mut [&mut Vec<f32>], most: f32) {
+    let squares = parts.iter().flat_map(|part| part.iter()).map(|g| f64::from(*g).powi(2));
+    let length = squares.sum::<f64>().sqrt() as f32;
+    if most > 0.0 && length > most {
+        let scale = most / length;
+        parts.iter_mut().flat_map(|part| part.iter_mut()).for_each(|g| *g *= scale);
     }
 }
 

@@ -82,6 +82,25 @@ fn what_pays_most_is_found_where_cloning_finds_the_mean() {
     }
 }
 
+/// The policy draws: the mean of twenty, each of 50 candidates. The critic weighs much beside the data here.
+#[test]
+fn a_denoising_policy_draws_what_pays_by_its_seed() {
+    let problem = bandit();
+    let task: SharedTask = Arc::new(NoTask);
+    let mut config = small(DIFFUSION_QL, 800);
+    (config.diffusion_ql.eta, config.diffusion_ql.average_after) = (20.0, 0);
+    let mut policy = trained(DIFFUSION_QL, &problem, &config);
+    let mut draws = |seed: u64| -> Vec<f64> {
+        policy.reset(seed, &task).unwrap();
+        (0..20).map(|_| act(&mut policy, 0.5)).collect()
+    };
+    let (first, other) = (draws(1), draws(2));
+    assert_eq!(first, draws(1));
+    assert_ne!(first, other);
+    let mean = first.iter().sum::<f64>() / 20.0;
+    assert!((mean - 0.8).abs() < 0.3, "{mean}");
+}
+
 /// What the data never did is worth less than what they did, although the reward, continued, would be more.
 #[test]
 fn conservative_critics_press_down_what_the_data_do_not_hold() {
@@ -113,8 +132,9 @@ fn conservative_critics_press_down_what_the_data_do_not_hold() {
 #[test]
 fn goals_on_a_line_are_reached() {
     let problem = line();
-    for name in [GCBC, GCIVL, GCIQL] {
+    for name in [GCBC, GCIVL, GCIQL, HIQL] {
         let mut config = small(name, 1500);
+        (config.hiql.subgoal_steps, config.hiql.representation) = (4, 3);
         (config.train.discount, config.gc.alpha, config.gc.alpha_v) = (0.9, 0.1, 10.0);
         let mut policy = trained(name, &problem, &config);
         for (start, goal) in [(-0.7, 0.7), (0.7, -0.7), (0.0, 0.5), (-0.2, -0.6)] {
@@ -241,6 +261,44 @@ fn saved_policies_come_back_or_are_refused_by_name() {
     std::fs::write(folder.join("policy.json"), &text).unwrap();
     assert!(LearnedPolicy::load(&folder, &spec).is_ok());
     assert!(LearnedPolicy::load(home.path(), &spec).unwrap_err().to_string().contains("train --policy"));
+}
+
+/// Those that ask more than one network to act.
+#[test]
+fn policies_of_several_networks_come_back_whole_or_not_at_all() {
+    let home = tempfile::tempdir().unwrap();
+    let goal: SharedTask = Arc::new(GoalTask::new(&[0], &[0.5], 0.1));
+    for (name, problem, task, part) in
+        [(HIQL, line(), goal, "high"), (DIFFUSION_QL, bandit(), Arc::new(NoTask) as SharedTask, "critic-2")]
+    {
+        let folder = home.path().join(name);
+        let mut policy = trained(name, &problem, &small(name, 3));
+        policy.save(&folder).unwrap();
+        let mut read = LearnedPolicy::load(&folder, &problem.1).unwrap();
+        policy.reset(3, &task).unwrap();
+        read.reset(3, &task).unwrap();
+        for _ in 0..5 {
+            assert_eq!(act(&mut policy, 0.2), act(&mut read, 0.2), "{name}");
+        }
+        let path = folder.join("policy.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (from, to, said) in [
+            (format!("\"{part}\": {{"), format!("\"{part}x\": {{"), "its networks are not those"),
+            (format!("\"policy\": \"{name}\""), "\"policy\": \"cql\"".into(), "it"),
+            ("\"denoising_steps\": 5".into(), "\"denoising_steps\": 0".into(), "denoising_steps"),
+            ("\"representation\": 10".into(), "\"representation\": 11".into(), "numbers, where"),
+        ] {
+            // The settings of the other are there, and are not its own.
+            let own = [DIFFUSION_QL, HIQL].iter().position(|other| *other == name).unwrap();
+            if (said == "denoising_steps" && own == 1) || (said == "numbers, where" && own == 0) {
+                continue;
+            }
+            assert!(text.contains(&from), "{from}");
+            std::fs::write(&path, text.replace(&from, &to)).unwrap();
+            let message = LearnedPolicy::load(&folder, &problem.1).unwrap_err().to_string();
+            assert!(message.contains(said), "{name}, {said}: {message}");
+        }
+    }
 }
 
 #[test]

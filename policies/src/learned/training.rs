@@ -1,5 +1,7 @@
 //! From data to a policy.
 
+use std::collections::BTreeMap;
+
 use forethought_envs::EnvSpec;
 use forethought_envs::data::{Dataset, RewardConvention};
 use rand::SeedableRng;
@@ -8,8 +10,11 @@ use rand_chacha::ChaCha8Rng;
 use super::batch::{Batch, Sampler};
 use super::manifest::{FORMAT, PolicyManifest};
 use super::transitions::{Scaling, Transitions};
-use super::{CQL, IQL, LEARNED_POLICIES, LearnedConfig, LearnedPolicy, TD3_BC, learner, unknown};
+use super::{
+    CQL, DIFFUSION_QL, HIQL, IQL, LEARNED_POLICIES, LearnedConfig, LearnedPolicy, TD3_BC, learner, unknown,
+};
 use crate::PolicyError;
+use crate::perceptron::Mlp;
 
 /// Keeps the draws of batches and of noise apart from others of the same seed.
 const BATCH_STREAM: u64 = 0x6261_7463;
@@ -42,18 +47,21 @@ pub fn train(
     config.check(name)?;
     spec.check()?;
     // Zeros instead would be learnt from in silence.
-    if [TD3_BC, IQL, CQL].contains(&name) && dataset.metadata.rewards == RewardConvention::Missing {
+    if [TD3_BC, IQL, CQL, DIFFUSION_QL].contains(&name)
+        && dataset.metadata.rewards == RewardConvention::Missing
+    {
         return Err(PolicyError::Unsuitable {
             name,
             env: spec.id.clone(),
-            reason: "the data record no rewards: add them, or choose bc, gcbc, gcivl or gciql".into(),
+            reason: "the data record no rewards: add them, or choose bc, gcbc, gcivl, gciql or hiql".into(),
         });
     }
     let scaling = Scaling::fit(name, dataset, spec, config)?;
     let data = Transitions::new(name, dataset, spec, &scaling)?;
     let (goal_entries, transitions) = (data.goal_entries.clone(), data.steps.len());
     let mut learner = learner(name, data.sizes, config)?;
-    let sampler = Sampler::new(data, &config.goals, config.train.discount, config.train.batch);
+    let sampler = Sampler::new(data, &config.goals, config.train.discount, config.train.batch)
+        .with_subgoals((name == HIQL).then_some(config.hiql.subgoal_steps));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build();
     let pool = pool.map_err(|error| PolicyError::Setting {
         name: "threads",
@@ -82,6 +90,8 @@ pub fn train(
         Ok(())
     })?;
     let actor = learner.actor().clone();
+    let named = |(name, network): (&str, &Mlp)| (name.to_owned(), network.clone());
+    let beside: BTreeMap<String, Mlp> = learner.beside().into_iter().map(named).collect();
     let manifest = PolicyManifest {
         format: FORMAT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -95,8 +105,9 @@ pub fn train(
         // Known once they are written.
         weights_sha256: String::new(),
         network: actor.config().clone(),
+        beside: beside.iter().map(|(name, network)| (name.clone(), network.config().clone())).collect(),
         head: learner.head(),
         scaling,
     };
-    Ok(LearnedPolicy::new(manifest, actor))
+    Ok(LearnedPolicy::new(manifest, actor, beside))
 }

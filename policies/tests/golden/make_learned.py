@@ -165,6 +165,92 @@ case(
 )
 
 
+# HIQL: expectile 0.7, both alphas 3, representations of two numbers, of length sqrt(2). Low policy 0, high policy 7, representation
+# 8, values 1 and 2, targets 4 and 5, which ask the same representation.
+REP = 2
+gw, gz = wave(np.sin, ROWS, GOAL, 1.9, 0.7), wave(np.cos, ROWS, GOAL, 1.3, 0.2)
+way = wave(np.sin, ROWS, OBSERVATION, 0.8, 0.6)
+low, high = Net(0, OBSERVATION + REP, ACTION, True, False), Net(7, OBSERVATION + GOAL, REP, True, False)
+rep = Net(8, OBSERVATION + GOAL, REP, True, True)
+v1, v2, t1, t2 = (Net(k, OBSERVATION + REP, 1, True, True) for k in (1, 2, 4, 5))
+
+
+def phi(state, goal, theta=None):
+    x = rep(state, goal, theta=theta)
+    return x / np.linalg.norm(x, axis=1, keepdims=True) * math.sqrt(REP)
+
+
+def gain(after, before, goal):
+    value = lambda state: (v1(state, phi(state, goal)) + v2(state, phi(state, goal))) / 2
+    return value(after) - value(before)
+
+
+def likelihood(net, inputs, target, weight):
+    return lambda theta: np.mean(0.5 * weight * ((net(*inputs, theta=theta) - target) ** 2).sum(1, keepdims=True))
+
+
+n1, n2 = t1(s2, phi(s2, g)), t2(s2, phi(s2, g))
+side = reward_goal + DISCOUNT * mask * np.minimum(n1, n2) - (t1(s, phi(s, g)) + t2(s, phi(s, g))) / 2
+y1, y2 = reward_goal + DISCOUNT * mask * n1, reward_goal + DISCOUNT * mask * n2
+
+
+def of_head(net, y):
+    return lambda theta: expectile(0.7, side, y - net(s, phi(s, g), theta=theta))
+
+
+def of_rep(theta):
+    z = phi(s, g, theta)
+    return expectile(0.7, side, y1 - v1(s, z)) + expectile(0.7, side, y2 - v2(s, z))
+
+
+case(
+    "hiql",
+    value=[(v1, of_head(v1, y1)), (v2, of_head(v2, y2))],
+    representation=[(rep, of_rep)],
+    low=[(low, likelihood(low, (s, phi(s, gw)), a, np.minimum(np.exp(3 * gain(s2, s, gw)), 100)))],
+    high=[(high, likelihood(high, (s, ga), phi(s, gz), np.minimum(np.exp(3 * gain(way, s, ga)), 100)))],
+)
+
+# Diffusion-QL: eta 1, five steps of the variance-preserving schedule, with noise that is given; critics 2 and 3, of which the second
+# is climbed and the first gives the scale. Of the policy's loss alone.
+STEPS, TIME = 5, 16
+k = np.arange(1, STEPS + 1)
+alpha = np.exp(-0.1 / STEPS - 0.5 * (10 - 0.1) * (2 * k - 1) / STEPS**2)
+bar = np.cumprod(alpha)
+bar_before = np.concatenate([[1.0], bar[:-1]])
+actor = Net(0, ACTION + TIME + OBSERVATION, ACTION, False, False)
+q1, q2 = (Net(j, OBSERVATION + ACTION, 1, False, False) for j in (2, 3))
+level, epsilon = np.array([0, 2, 4, 1]), wave(np.sin, ROWS, ACTION, 2.9, 0.3)
+steps_noise = [0.7 * wave(np.cos, ROWS, ACTION, 1.1 + 0.5 * j, 0.4) for j in range(STEPS)]
+
+
+def time(t):
+    rates = np.exp(-np.arange(TIME // 2) * math.log(10000) / (TIME // 2 - 1))
+    angle = np.asarray(t, float).reshape(-1, 1) * rates
+    return np.concatenate([np.sin(angle), np.cos(angle)], 1)
+
+
+def denoising(theta):
+    b = bar[level].reshape(-1, 1)
+    x = np.sqrt(b) * a + np.sqrt(1 - b) * epsilon
+    return np.mean((actor(x, time(level), s, theta=theta) - epsilon) ** 2)
+
+
+def sampled(theta):
+    x = steps_noise[0]
+    for t in reversed(range(STEPS)):
+        found = actor(x, time(np.full(ROWS, t)), s, theta=theta)
+        clean = np.clip((x - np.sqrt(1 - bar[t]) * found) / np.sqrt(bar[t]), -1, 1)
+        beta = 1 - alpha[t]
+        mean = (beta * np.sqrt(bar_before[t]) * clean + (1 - bar_before[t]) * np.sqrt(alpha[t]) * x) / (1 - bar[t])
+        x = mean + (np.sqrt(beta * (1 - bar_before[t]) / (1 - bar[t])) * steps_noise[STEPS - t] if t else 0)
+    return np.clip(x, -1, 1)
+
+
+scale = np.abs(q1(s, sampled(actor.theta))).mean()
+case("diffusion-ql", actor=[(actor, lambda theta: denoising(theta) - q2(s, sampled(theta)).mean() / scale)])
+
+
 def rounded(x):
     if isinstance(x, dict):
         return {key: rounded(value) for key, value in x.items()}

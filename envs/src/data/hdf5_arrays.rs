@@ -8,7 +8,6 @@ use hdf5_pure::{AttrValue, DType, Datatype, File, FormatError, Group, Layout, ma
 
 use super::at_once::fill_at_once;
 use super::hdf5_storage::{StorageError, check_storage};
-use super::large_pages::zeros;
 use super::stored::Stored;
 use crate::EnvError;
 
@@ -329,7 +328,7 @@ impl Arrays {
             .and_then(|n| usize::try_from(n).ok());
         let inside = address.checked_add(size).is_some_and(|end| end <= self.size);
         let (Some(all), true) = (all, self.size > STREAMED && inside) else { return Ok(None) };
-        let mut values = zeros(all);
+        let mut values = vec![0.0; all];
         let part = usize::try_from(PART).unwrap_or(usize::MAX);
         fill_at_once(&mut values, part, |first, into| {
             let mut file = std::fs::File::open(&self.path)?;
@@ -433,7 +432,7 @@ fn in_parts(array: &hdf5_pure::Dataset) -> Result<Vec<f32>, hdf5_pure::Error> {
     if part >= rows {
         return array.read_f32();
     }
-    let mut values = zeros(all);
+    let mut values = vec![0.0; all];
     let width = usize::try_from(width).unwrap_or(usize::MAX);
     let piece = usize::try_from(part).unwrap_or(usize::MAX).saturating_mul(width);
     fill_at_once(&mut values, piece, |first, into| {

@@ -61,7 +61,6 @@ mod hdf5_write;
 mod inside;
 mod inverse;
 mod json_file;
-mod large_pages;
 mod lerobot;
 mod lerobot_info;
 mod lerobot_stats;

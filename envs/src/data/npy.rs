@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use npyz::{DType, Deserialize, Endianness, NpyFile, NpyHeader, Order, TypeChar, TypeStr};
 use thiserror::Error;
 
-use super::large_pages::zeros;
 use super::stored::Stored;
 use crate::printable;
 
@@ -94,7 +93,7 @@ impl<R: Read> Array<R> {
         };
         let expected = usize::try_from(self.expected / stored.bytes()).unwrap_or(usize::MAX);
         // The system's, which cost nothing until they are written over.
-        let mut numbers = zeros(self.count.min(expected));
+        let mut numbers = vec![0.0; self.count.min(expected)];
         let mut filled = 0;
         loop {
             for piece in numbers.get_mut(filled..).unwrap_or_default().chunks_mut(PIECE) {

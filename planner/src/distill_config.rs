@@ -11,10 +11,10 @@ const MOST_TEACHER_STEPS: u16 = 1 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DistillConfig {
-    /// Denoising steps of one token that the student plans with. 1: a plan is then one pass of the network, and on the large
-    /// maze two passes score no more.
+    /// Denoising steps of one token that the student plans with. 1: two steps hardly need a student, and one without it loses a
+    /// tenth of the large maze's score (planner/SPEED.md).
     pub steps: u16,
-    /// Steps in which the teacher does one of these. 4: with so many in all its own plans score as well as with more.
+    /// Steps in which the teacher does one of these. 4: that many in all are what the large maze is planned with, where more score no more.
     pub teacher_steps: u16,
 }
 

@@ -113,6 +113,10 @@ mod tests {
             let [on_after, on_x] = Step::back(abar, next).unwrap();
             assert!((on_after * after + on_x * x - x0).abs() < 1e-8, "{abar} to {next}");
         }
-        assert!([(0.3, 0.3), (0.5, 0.2), (1.0, 1.0)].iter().all(|(abar, next)| Step::back(*abar, *next).is_none()));
+        assert!(
+            [(0.3, 0.3), (0.5, 0.2), (1.0, 1.0)]
+                .iter()
+                .all(|(abar, next)| Step::back(*abar, *next).is_none())
+        );
     }
 }

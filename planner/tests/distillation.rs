@@ -6,8 +6,8 @@ mod common;
 use common::{GaussianDenoiser, KINDS, layout, noise, schedule, sequences};
 use forethought_planner::noise::NoiseSchedule;
 use forethought_planner::{
-    Cotangent, Denoiser, FIRST_CHUNK, Lesson, MatrixKind, NoisyBatch, PlannerError, Sampler, SchedulingMatrix,
-    Solver, Taught, TokenLayout, Tokens,
+    Cotangent, Denoiser, FIRST_CHUNK, Lesson, MatrixKind, NoisyBatch, PlannerError, Sampler,
+    SchedulingMatrix, Solver, Taught, TokenLayout, Tokens,
 };
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::{ProptestConfig, prop_assert, proptest};
@@ -26,8 +26,7 @@ fn teach(
     schedule: &NoiseSchedule,
     noisy: &Tokens,
 ) -> Taught {
-    let lesson =
-        Lesson { schedule, matrix, row, teacher_steps, stabilization: STABLE, limits: None, solver };
+    let lesson = Lesson { schedule, matrix, row, teacher_steps, stabilization: STABLE, limits: None, solver };
     lesson.target(teacher, noisy).unwrap()
 }
 
@@ -57,8 +56,7 @@ fn the_target_is_the_exact_map_of_a_gaussian() {
             let (t, s) = (power(2), power(3));
             let variance = |abar: f64| abar * spread[i] * spread[i] + 1.0 - abar;
             let z_t = starts[0][i];
-            let z_s =
-                s.sqrt() * mean[i] + (z_t - t.sqrt() * mean[i]) * (variance(s) / variance(t)).sqrt();
+            let z_s = s.sqrt() * mean[i] + (z_t - t.sqrt() * mean[i]) * (variance(s) / variance(t)).sqrt();
             let ratio = ((1.0 - s) / (1.0 - t)).sqrt();
             let x0 = (z_s - ratio * z_t) / (s.sqrt() - ratio * t.sqrt());
             (taught.x0_btd[FIRST_CHUNK * layout(chunks).width() + i] - x0).abs()
@@ -237,7 +235,12 @@ fn targets_are_those_of_another_implementation() {
         let taught = teach(&mut Mixing(layout.clone()), (&matrix, row), lesson, &schedule, &noisy);
         for (i, want) in case.x0.iter().flatten().enumerate() {
             let found = taught.x0_btd[FIRST_CHUNK * layout.width() + i];
-            assert!((found - want).abs() < 1e-9, "{:?} {:?}, slot {i}: {found} and {want}", case.solver, case.start);
+            assert!(
+                (found - want).abs() < 1e-9,
+                "{:?} {:?}, slot {i}: {found} and {want}",
+                case.solver,
+                case.start
+            );
         }
     }
 }

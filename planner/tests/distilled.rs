@@ -13,8 +13,8 @@ use forethought_planner::checkpoint::{self, Checkpoint, Manifest};
 use forethought_planner::network::NetworkConfig;
 use forethought_planner::training::{Teacher, Trainer, TrainingData};
 use forethought_planner::{
-    DistillConfig, FIRST_CHUNK, MatrixKind, ModelConfig, PlanConfig, PlannerError, Sampler, SchedulingMatrix, Solver,
-    Tokens, TrainConfig, random,
+    DistillConfig, FIRST_CHUNK, MatrixKind, ModelConfig, PlanConfig, PlannerError, Sampler, SchedulingMatrix,
+    Solver, Tokens, TrainConfig, random,
 };
 
 const CHUNKS: usize = 2;
@@ -63,6 +63,9 @@ fn settings(steps: u64) -> TrainConfig {
         warmup: 20,
         ema: 0.98,
         pyramids: 1.0,
+        imagine: 0.0,
+        act: 0.0,
+        infer_actions: 0.0,
         checkpoint_every: 4,
         log_every: 2,
         ..TrainConfig::default()
@@ -72,8 +75,14 @@ fn settings(steps: u64) -> TrainConfig {
 /// A teacher that plans in eight steps, trained for so many.
 fn teacher(folder: &Path, steps: u64) -> PathBuf {
     let network = NetworkConfig { width: 32, layers: 2, heads: 2, ..NetworkConfig::default() };
-    let model =
-        ModelConfig { frames_per_token: 1, chunks: CHUNKS, levels: 100, level_blocks: 1, network, ..ModelConfig::default() };
+    let model = ModelConfig {
+        frames_per_token: 1,
+        chunks: CHUNKS,
+        levels: 100,
+        level_blocks: 1,
+        network,
+        ..ModelConfig::default()
+    };
     let (spec, data, train) = (spec(), data(1), TrainConfig { checkpoint_every: 1000, ..settings(steps) });
     let source = TrainingData::new(&spec, &data);
     let mut plan = PlanConfig::default();
@@ -121,8 +130,13 @@ fn ways(checkpoint: Checkpoint, steps: u16) -> Vec<f64> {
         layout.write_state(&start, &mut x_td[..layout.width()]);
     }
     let mut x = Tokens::new(layout.tokens(CHUNKS), x, vec![CHUNKS; plans], vec![false; plans]);
-    let sampler =
-        Sampler { schedule: &schedule, matrix: &matrix, stabilization: 1, limits: None, solver: Solver::Ddim };
+    let sampler = Sampler {
+        schedule: &schedule,
+        matrix: &matrix,
+        stabilization: 1,
+        limits: None,
+        solver: Solver::Ddim,
+    };
     let mut denoiser = checkpoint.denoiser(&Device::flex(), Some(1)).unwrap();
     sampler.run(denoiser.as_mut(), None, &mut x, sampler.all(), &mut |_, _| true).unwrap();
     x.x0_btd.chunks_exact(size).map(|x| x[FIRST_CHUNK * layout.width() + layout.action_at(0)]).collect()
@@ -136,7 +150,8 @@ fn one_step_of_the_student_takes_a_way_where_the_teacher_s_takes_none() {
     let train = TrainConfig { learning_rate: 2e-3, checkpoint_every: 1000, log_every: 10, ..settings(600) };
     let mut run = student(&folder.path().join("student"), &teacher, LESSON, &train, 2).unwrap();
     let made = run.run(&|| 0.0, &mut |_| true).unwrap();
-    let off = |ways: Vec<f64>| ways.iter().map(|way| (way.abs() - 1.0).abs()).sum::<f64>() / ways.len() as f64;
+    let off =
+        |ways: Vec<f64>| ways.iter().map(|way| (way.abs() - 1.0).abs()).sum::<f64>() / ways.len() as f64;
     let (whole, hasty) = (off(ways(load(&teacher), 8)), off(ways(load(&teacher), 1)));
     let distilled = ways(load(&made), 1);
     let up = distilled.iter().filter(|way| **way > 0.0).count();
@@ -227,7 +242,11 @@ fn other_lessons_and_other_teachers_are_refused() {
     refused(&second, LESSON, "distill.teacher");
     refused(&first, DistillConfig { steps: 0, ..LESSON }, "distill.steps");
     refused(&first, DistillConfig { teacher_steps: 0, ..LESSON }, "distill.teacher_steps");
-    refused(&first, DistillConfig { steps: 20, teacher_steps: 6 }, "120 of the teacher's, which has 100 levels");
+    refused(
+        &first,
+        DistillConfig { steps: 20, teacher_steps: 6 },
+        "120 of the teacher's, which has 100 levels",
+    );
     let (mut other, data) = (spec(), data(2));
     other.layout_hash = Some("elsewhere".into());
     let source = TrainingData::new(&other, &data);

@@ -213,7 +213,10 @@ fn a_student_is_its_teacher_but_for_its_steps() {
         .run(&|| 0.0, &mut |_| true)
         .unwrap();
     let (teacher, student) = (load(&teacher), load(&made));
-    assert!(student.weights.iter().zip(&teacher.weights).all(|(a, b)| (a - b).abs() < 1e-9));
+    // A moving average of equal numbers is off by a rounding.
+    assert!(
+        student.weights.iter().zip(&teacher.weights).all(|(a, b)| (a - b).abs() < 1e-6 * (1.0 + b.abs()))
+    );
     let (own, its) = (&student.manifest, &teacher.manifest);
     assert_eq!((own.plan.sampler.steps, own.plan.sampler.solver), (2, Solver::Ddim));
     // Two of eight rows: a quarter of the rows between neighbouring tokens.

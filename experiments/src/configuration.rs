@@ -1,14 +1,14 @@
 //! One configuration file describes one experiment: data, model, training, planning and execution.
 
 use forethought_agent::{Latency, RealTimeConfig};
-use forethought_planner::{ModelConfig, PlanConfig, TrainConfig};
+use forethought_planner::{DistillConfig, ModelConfig, PlanConfig, TrainConfig};
 use forethought_policies::ControlConfig;
 use serde::{Deserialize, Serialize};
 
 /// The setting that names what carries plans out.
 pub const CONTROLLER: &str = "control.controller";
 /// Tables that nothing but data and training reads: on a trained checkpoint they do not act.
-pub const OF_TRAINING: [&str; 4] = ["environment", "data", "model", "train"];
+pub const OF_TRAINING: [&str; 5] = ["environment", "data", "model", "train", "distill"];
 /// Tables that act where the world does not wait for the planner.
 const OF_LOOPS: [&str; 2] = ["realtime", "simulation"];
 
@@ -25,6 +25,8 @@ pub struct Configuration {
     pub model: ModelConfig,
     /// Training run.
     pub train: TrainConfig,
+    /// What a student learns from its teacher, with `train --teacher`.
+    pub distill: DistillConfig,
     /// How plans are made.
     pub plan: PlanConfig,
     /// How plans are carried out.
@@ -63,6 +65,7 @@ impl Default for Configuration {
             data: DataConfig::default(),
             model: ModelConfig::default(),
             train: TrainConfig::default(),
+            distill: DistillConfig::default(),
             plan: PlanConfig::default(),
             control: ControlConfig::default(),
             realtime: RealTimeConfig::default(),

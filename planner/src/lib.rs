@@ -5,13 +5,15 @@
 //! it is shown), [`Preconditioning`] (what its answer means), [`SchedulingMatrix`] (which token is denoised when),
 //! [`Sampler`] (one row of it), [`guidance`] and [`Guidance`] (steering, Monte Carlo guidance),
 //! [`DiffusionPlanner`] (plans from observations), [`Continuation`] (trajectories longer than any window),
-//! [`training`] and [`checkpoint`]. [`MppiPlanner`] is a baseline.
+//! [`training`], [`Lesson`] (fewer steps) and [`checkpoint`]. [`MppiPlanner`] is a baseline.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod budget;
 mod classifier_free;
 mod continuation;
 mod denoiser;
+mod distill_config;
+mod distillation;
 mod dynamics;
 pub mod engine;
 mod error;
@@ -49,6 +51,8 @@ pub mod training;
 pub use budget::{Budget, Foresight, RowTimes};
 pub use continuation::{Continuation, ContinuationConfig, HistoryForm, Trajectory};
 pub use denoiser::{Cotangent, Denoiser, NoisyBatch};
+pub use distill_config::DistillConfig;
+pub use distillation::{Lesson, Taught};
 pub use dynamics::LocalDynamics;
 pub use engine::EngineDenoiser;
 pub use error::PlannerError;

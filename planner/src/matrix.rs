@@ -251,6 +251,26 @@ impl SchedulingMatrix {
         self
     }
 
+    /// Step `m` alone, in `n` equal steps: levels are counted `n` times as finely.
+    ///
+    /// # Errors
+    /// [`PlannerError::Setting`] for no steps, and for more levels than there are numbers for.
+    pub fn between(&self, m: usize, n: u16) -> Result<Self, PlannerError> {
+        let levels = self.levels.checked_mul(n).filter(|levels| *levels > 0).ok_or_else(|| {
+            let remedy = format!(
+                "with {} steps of the student give between 1 and {}",
+                self.levels,
+                u16::MAX / self.levels
+            );
+            PlannerError::Setting { name: "distill.teacher_steps", value: n.to_string(), remedy }
+        })?;
+        let (from, to) = (self.row(m), self.row(m.saturating_add(1)));
+        // Levels fall from row to row, and `n` times any of them is no more than `levels`.
+        let step = |j: u16| from.iter().zip(to).map(move |(from, to)| (n - j) * from + j * to);
+        let entries = (0..=n).flat_map(step).collect();
+        Ok(Self { tokens: self.tokens, parts: self.parts, levels, entries })
+    }
+
     /// Number of tokens.
     pub fn tokens(&self) -> usize {
         self.tokens
@@ -412,6 +432,23 @@ mod tests {
             for row in 1..=m.steps() {
                 prop_assert!(m.row(row).iter().zip(m.row(row - 1)).all(|(now, before)| now <= before));
                 prop_assert!(m.row(row) != m.row(row - 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_in_between_is_the_same_way_in_equal_parts() {
+        for kind in [MatrixKind::FullSequence, MatrixKind::Pyramid { uncertainty: 1.0 }] {
+            let m = matrix(kind, 4, 3).with_parts(2).unwrap().after_known(1);
+            for (row, n) in (0..m.steps()).zip([1, 2, 5, 4, 3, 2]) {
+                let finer = m.between(row, n).unwrap();
+                assert_eq!((finer.steps(), finer.levels(), finer.parts()), (usize::from(n), 3 * n, 2));
+                for (i, (from, to)) in m.row(row).iter().zip(m.row(row + 1)).enumerate() {
+                    for j in 0..=n {
+                        let fallen = (from - to) * j;
+                        assert_eq!(finer.row(usize::from(j))[i], from * n - fallen, "{kind:?} {row} {i}");
+                    }
+                }
             }
         }
     }

@@ -50,6 +50,14 @@ impl Step {
         self.on_x * x + self.on_x0 * x0 + self.on_previous * previous
     }
 
+    /// What `[x', x]` count for in the clean estimate with which a step of first order leads from `x`, of signal power `abar`, to
+    /// `x'`, of `next`: `x0 = (x' - (sigma'/sigma) x) / (alpha' - (sigma'/sigma) alpha)`, the target of Salimans & Ho, ICLR 2022
+    /// (algorithm 2). `None` where levels coincide or noise rises: no estimate is better than another there.
+    pub(crate) fn back(abar: f64, next: f64) -> Option<[f64; 2]> {
+        let Self { on_x, on_x0, .. } = Solver::Ddim.step(None, abar, next);
+        (next > abar && on_x0 > 0.0).then(|| [1.0 / on_x0, -on_x / on_x0])
+    }
+
     /// Gradients at `x`, `x0` and `x0_previous`, given that at the entry after the step.
     pub(crate) fn pull(self, gradient: f64) -> [f64; 3] {
         [self.on_x * gradient, self.on_x0 * gradient, self.on_previous * gradient]
@@ -95,5 +103,20 @@ mod tests {
         let order = |solver: Solver| (error(solver, 0.02) / error(solver, 0.01)).log2();
         assert!((order(Solver::Ddim) - 2.0).abs() < 0.1, "{}", order(Solver::Ddim));
         assert!((order(Solver::Dpm2M) - 3.0).abs() < 0.1, "{}", order(Solver::Dpm2M));
+    }
+
+    #[test]
+    fn a_step_is_undone_and_none_leads_nowhere() {
+        for (abar, next) in [(1e-5, 0.4), (0.3, 0.300_001), (0.2, 1.0), (0.999, 1.0)] {
+            let (x, x0) = (0.7, -1.3);
+            let after = Solver::Ddim.step(None, abar, next).apply(x, x0, 0.0);
+            let [on_after, on_x] = Step::back(abar, next).unwrap();
+            assert!((on_after * after + on_x * x - x0).abs() < 1e-8, "{abar} to {next}");
+        }
+        assert!(
+            [(0.3, 0.3), (0.5, 0.2), (1.0, 1.0)]
+                .iter()
+                .all(|(abar, next)| Step::back(*abar, *next).is_none())
+        );
     }
 }

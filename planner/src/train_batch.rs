@@ -47,6 +47,12 @@ impl TrainBatch {
         check_chunks(tokens, &self.chunks_b)
     }
 
+    /// Makes the loss a mean over so many slots.
+    pub(crate) fn of_slots(&mut self, slots: usize) {
+        let scale = 1.0 / slots.max(1) as f32;
+        self.weight_btd.iter_mut().for_each(|weight| *weight *= scale);
+    }
+
     /// Loss of a sequence, given the network's answers to its visible `tokens`, `[visible, D]`; these are replaced by the
     /// gradient at them.
     pub(crate) fn loss(

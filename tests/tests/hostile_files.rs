@@ -186,6 +186,7 @@ fn checkpoint_in(folder: &Path) -> PathBuf {
         plan: PlanConfig::default(),
         control: json!({ "controller": "diffused-action" }),
         data: DataRecord { rows: 400, seed: None, generator: None, validation: 0.0 },
+        distilled: None,
         step: 1,
         files: Default::default(),
         sha256: String::new(),

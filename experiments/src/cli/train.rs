@@ -34,7 +34,8 @@ pub struct TrainArgs {
     /// the data file, where there is one.
     #[arg(long, value_name = "FILE", requires = "data")]
     pub describe: Option<PathBuf>,
-    /// Folder of the run. Default: runs/ENVIRONMENT/train, or runs/DATA/train without an environment
+    /// Folder of the run. Default: runs/ENVIRONMENT/train, or runs/DATA/train without an environment; `distilled` in place of `train` with
+    /// --teacher
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Seed of weights, data order and noise (overrides train.seed).
@@ -47,6 +48,11 @@ pub struct TrainArgs {
     /// and nothing resumes.
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<f64>,
+    /// Distil a trained planner: the run begins with the weights of this checkpoint folder or training run, and learns to do in
+    /// `distill.steps` steps what it does in many. Model, planning and control settings are its own; a tenth of its data and of its
+    /// steps will do.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "policy")]
+    pub teacher: Option<PathBuf>,
     /// Instead of a planner, train a policy that acts without plans, on the CPU. Settings are its own then, for example
     /// --set train.batch=256 or --set gc.alpha=0.3; `policy.json` in its folder lists them all.
     #[arg(long, value_name = "NAME", conflicts_with = "export",

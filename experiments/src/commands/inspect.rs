@@ -79,6 +79,12 @@ fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
         "training     step {} of {}, seed {}",
         manifest.step, manifest.train.steps, manifest.train.seed
     ))?;
+    if let Some(of) = &manifest.distilled {
+        console::line(format_args!(
+            "distilled    to {} steps of a token, each from {} of weights {}",
+            of.config.steps, of.config.teacher_steps, of.teacher
+        ))?;
+    }
     console::line(format_args!(
         "data         {} rows, seed {}",
         manifest.data.rows,

@@ -20,6 +20,7 @@ use crate::{output, progress, resolve};
 
 mod policy;
 pub(super) mod source;
+mod teacher;
 
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     if args.time_limit.is_some_and(|limit| limit.is_nan() || limit < 0.0) {
@@ -30,10 +31,13 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     }
     let device = args.device.open()?;
     let mut source = source::open(args)?;
+    let teacher =
+        args.teacher.as_deref().map(|path| teacher::open(path, args, &mut source, &device)).transpose()?;
     let configuration = &mut source.configuration;
     configuration.train.seed = args.seed.unwrap_or(configuration.train.seed);
     let configuration = &source.configuration;
-    let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&source.name, "train"));
+    let kind = if args.teacher.is_some() { "distilled" } else { "train" };
+    let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&source.name, kind));
     // An export is compared with a run that is complete, and otherwise in the way.
     let target = args.export.as_ref().filter(|target| target.exists());
     let incomplete = |steps: u64| steps < configuration.train.steps;
@@ -49,23 +53,15 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         dataset: &source.dataset,
         validation: configuration.data.validation,
     };
-    let mut trainer = Trainer::new(
-        &folder,
-        &data,
-        &configuration.model,
-        &configuration.train,
-        &device,
-        args.device.threads(),
-    )
-    .map_err(|error| in_folder(error, &folder, &source.path))?;
-    let mut plan = configuration.plan.clone();
-    if trainer.manifest().support.is_none() {
-        // Data whose positions nobody knows have been nowhere; the report says why.
-        plan.rank.ood_penalty = 0.0;
+    let threads = args.device.threads();
+    let mut trainer = match teacher {
+        Some(teacher) => Trainer::distil(&folder, &data, teacher, &configuration.train, &device, threads),
+        None => Trainer::new(&folder, &data, &configuration.model, &configuration.train, &device, threads),
     }
-    let control = serde_json::to_value(&configuration.control)
-        .map_err(|error| Failure::broken(format!("cannot render the control settings: {error}")))?;
-    trainer = trainer.with_settings(plan, control, source.task.clone());
+    .map_err(|error| in_folder(error, &folder, &source.path))?;
+    if args.teacher.is_none() {
+        trainer = with_settings(trainer, &source)?;
+    }
     let report = DataReport { put_back: source.put_back, ..trainer.report().clone() };
     let complete = trainer.step() >= configuration.train.steps;
     keep(configuration, &folder.join("config.toml"))?;
@@ -136,6 +132,18 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         ))?;
     }
     Ok(())
+}
+
+/// Has a run's checkpoints plan as the configuration says.
+fn with_settings(trainer: Trainer, source: &source::Source) -> Result<Trainer, Failure> {
+    let mut plan = source.configuration.plan.clone();
+    if trainer.manifest().support.is_none() {
+        // Data whose positions nobody knows have been nowhere; the report says why.
+        plan.rank.ood_penalty = 0.0;
+    }
+    let control = serde_json::to_value(&source.configuration.control)
+        .map_err(|error| Failure::broken(format!("cannot render the control settings: {error}")))?;
+    Ok(trainer.with_settings(plan, control, source.task.clone()))
 }
 
 /// Tells what the data hold and what of it is used.

@@ -16,12 +16,13 @@ const CONTROL: &str = include_str!("../../../policies/src/control_config.rs");
 const REAL_TIME: &str = include_str!("../../../agent/src/realtime/config.rs");
 
 /// Every table.
-const SECTIONS: [Section; 17] = [
+const SECTIONS: [Section; 18] = [
     ("", CONFIGURATION, "Configuration"),
     ("data", CONFIGURATION, "DataConfig"),
     ("model", include_str!("../../../planner/src/model_config.rs"), "ModelConfig"),
     ("model.network", include_str!("../../../planner/src/network/mod.rs"), "NetworkConfig"),
     ("train", include_str!("../../../planner/src/train_config.rs"), "TrainConfig"),
+    ("distill", include_str!("../../../planner/src/distill_config.rs"), "DistillConfig"),
     ("plan", PLANNING, "PlanConfig"),
     ("plan.sampler", PLANNING, "SamplerConfig"),
     ("plan.guidance", PLANNING, "GuidanceConfig"),

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::check_len;
 use crate::layout::MOST;
 use crate::{
-    ConditionKind, LocalDynamics, ModelConfig, PlanConfig, PlannerError, ReturnScale, TokenLayout,
-    TrainConfig,
+    ConditionKind, DistillConfig, LocalDynamics, ModelConfig, PlanConfig, PlannerError, ReturnScale,
+    SamplerConfig, TokenLayout, TrainConfig,
 };
 
 /// Version of the folder's format. Raised when an older program could misread it.
@@ -62,6 +62,9 @@ pub struct Manifest {
     pub task: TaskConfig,
     /// The data it was trained on.
     pub data: DataRecord,
+    /// Where its weights come from, if they were distilled from another checkpoint's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distilled: Option<Distilled>,
     /// Optimiser steps done.
     pub step: u64,
     /// Size and SHA-256 of every other file of the folder, by name.
@@ -95,6 +98,18 @@ pub struct DataRecord {
     /// Share or number of trajectories that were held out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub validation: f64,
+}
+
+/// Where distilled weights come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distilled {
+    /// SHA-256 of the teacher's weights, hexadecimal.
+    pub teacher: String,
+    /// What was learnt from it.
+    pub config: DistillConfig,
+    /// How the teacher itself plans.
+    pub sampler: SamplerConfig,
 }
 
 /// Exact: nothing was held out.

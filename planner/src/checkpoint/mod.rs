@@ -16,7 +16,7 @@ mod vector;
 
 pub(crate) use folder::naming_the_one_before;
 pub use folder::{Checkpoint, find, latest, load, load_training, read_manifest, save, save_model, verify};
-pub use manifest::{DataRecord, FORMAT, FileRecord, Manifest, SlotLimits};
+pub use manifest::{DataRecord, Distilled, FORMAT, FileRecord, Manifest, SlotLimits};
 pub use recorded::RecordedPlan;
 pub use state::TrainState;
 pub use tensors::Precision;

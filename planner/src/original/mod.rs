@@ -138,6 +138,7 @@ pub fn read(
             generator: Some("a checkpoint of the authors' code, v1.5".into()),
             validation: 0.0,
         },
+        distilled: None,
         step: file.number("global_step").unwrap_or(0),
         files: BTreeMap::new(),
         sha256: String::new(),

@@ -42,7 +42,7 @@ impl DiffusionPlanner {
         let (layout, config) = (self.layout().clone(), self.config.clone());
         let first = FIRST_CHUNK + kind.past;
         let levels = situations.first().map_or(&[][..], |of| &of.known.level_tp);
-        let matrix = self.matrix(chunks, kind.warm)?.after_known(first).holding(levels);
+        let matrix = config.rows(chunks, layout.parts(), kind.warm)?.after_known(first).holding(levels);
         let names = names(chunks, candidates, round);
         let mut x = self.begin(situations, &names, &matrix, chunks, kind);
         let objectives: Vec<TaskObjective<'_>> = situations
@@ -110,16 +110,6 @@ impl DiffusionPlanner {
                 Ok(plan)
             })
             .collect()
-    }
-
-    /// Scheduling matrix of the chunks that are planned: from noise or from a warm start's level.
-    fn matrix(&self, chunks: usize, warm: bool) -> Result<SchedulingMatrix, PlannerError> {
-        let sampler = &self.config.sampler;
-        let share = if warm { self.config.warm_start } else { 1.0 };
-        let start = (f64::from(sampler.steps) * share).round() as u16;
-        let matrix = SchedulingMatrix::from_levels(sampler.matrix(), &vec![start; chunks], sampler.steps)?;
-        let matrix = matrix.with_parts(self.layout().parts())?;
-        Ok(matrix.until_settled(sampler.clean_tokens))
     }
 
     /// Sequences as they begin: the known tokens, and chunks at the levels of the matrix's first row. In a warm start

@@ -20,9 +20,9 @@ use crate::returns::{ReturnScale, StepReturns};
 use crate::{ModelConfig, PlannerError, Preconditioning, TokenLayout, TrainBatch, TrainConfig, random};
 
 /// Names the stream of data order and noise apart from that of the weights.
-const DATA_STREAM: u64 = 1;
+pub(super) const DATA_STREAM: u64 = 1;
 /// Names the stream of the batch that held-out data are measured with.
-const VALIDATION_STREAM: u64 = 3;
+pub(super) const VALIDATION_STREAM: u64 = 3;
 
 /// Names the stream of the sequences that tell how often the data lead where.
 const BALANCE_STREAM: u64 = 4;
@@ -64,9 +64,11 @@ struct Rows {
 
 /// One sequence's numbers while they are made, `[T, D]` and `[T, P]`.
 #[derive(Default)]
-struct Buffers {
-    clean_td: Vec<f64>,
-    noisy_td: Vec<f64>,
+pub(super) struct Buffers {
+    /// What answers are held against.
+    pub clean_td: Vec<f64>,
+    /// What the network is shown.
+    pub noisy_td: Vec<f64>,
     weight_tp: Vec<f64>,
     told: Vec<u16>,
     terms: Terms,
@@ -214,8 +216,18 @@ impl BatchMaker {
         self.returns.as_ref()
     }
 
-    fn layout(&self) -> &TokenLayout {
+    pub(super) fn layout(&self) -> &TokenLayout {
         self.preconditioning.layout()
+    }
+
+    /// The settings it draws by.
+    pub(super) fn settings(&self) -> &TrainConfig {
+        &self.train
+    }
+
+    /// The same for a network that was told returns of this scale, whatever these data's is.
+    pub(super) fn telling(self, returns: Option<ReturnScale>) -> Self {
+        Self { returns, ..self }
     }
 
     /// The windows that sequences are cut from.
@@ -244,29 +256,34 @@ impl BatchMaker {
     }
 
     fn draw(&self, stream: u64, step: u64, own: std::ops::Range<usize>) -> TrainBatch {
+        let mut batch = self.blank();
+        let mut existing = 0usize;
+        let mut buffers = Buffers::default();
+        for sequence in 0..self.train.batch {
+            let mut rng = random::stream(self.train.seed, &[stream, step, sequence as u64]);
+            let drawn = self.sequence(&mut rng);
+            (batch.chunks_b[sequence], batch.goal_b[sequence]) = (drawn.chunks, drawn.goal);
+            let asks = |token: usize, part: usize| drawn.asks(self.layout(), token, part);
+            existing += self.count((drawn.chunks, drawn.goal), &asks);
+            if own.contains(&sequence) {
+                self.fill(&mut rng, sequence, &drawn, &mut buffers, &mut batch);
+            }
+        }
+        batch.of_slots(existing);
+        batch
+    }
+
+    /// A batch of which nothing is said yet.
+    pub(super) fn blank(&self) -> TrainBatch {
         let (b, t, d) = (self.train.batch, self.tokens(), self.layout().width());
-        let mut batch = TrainBatch {
+        TrainBatch {
             input_bti: vec![0.0; b * t * self.preconditioning.input()],
             clean_btd: vec![0.0; b * t * d],
             weight_btd: vec![0.0; b * t * d],
             level_btl: vec![0; b * t * self.layout().told_levels()],
             chunks_b: vec![0; b],
             goal_b: vec![false; b],
-        };
-        let mut existing = 0usize;
-        let mut buffers = Buffers::default();
-        for sequence in 0..b {
-            let mut rng = random::stream(self.train.seed, &[stream, step, sequence as u64]);
-            let drawn = self.sequence(&mut rng);
-            (batch.chunks_b[sequence], batch.goal_b[sequence]) = (drawn.chunks, drawn.goal);
-            existing += self.count(&drawn);
-            if own.contains(&sequence) {
-                self.fill(&mut rng, sequence, &drawn, &mut buffers, &mut batch);
-            }
         }
-        let scale = 1.0 / existing.max(1) as f32;
-        batch.weight_btd.iter_mut().for_each(|weight| *weight *= scale);
-        batch
     }
 
     /// Draws what a sequence asks for, and where in the data it is.
@@ -299,14 +316,12 @@ impl BatchMaker {
     }
 
     /// Number of a sequence's slots that weigh in.
-    fn count(&self, drawn: &Drawn) -> usize {
+    pub(super) fn count(&self, (chunks, goal): (usize, bool), asks: &dyn Fn(usize, usize) -> bool) -> usize {
         let (layout, of) = (self.layout(), self.preconditioning.part_of_slots());
         let slots = |token: usize| {
-            (0..layout.width())
-                .filter(move |&i| layout.exists(token, i) && drawn.asks(layout, token, of[i]))
-                .count()
+            (0..layout.width()).filter(move |&i| layout.exists(token, i) && asks(token, of[i])).count()
         };
-        (0..self.tokens()).filter(|&token| is_visible(token, drawn.chunks, drawn.goal)).map(slots).sum()
+        (0..self.tokens()).filter(|&token| is_visible(token, chunks, goal)).map(slots).sum()
     }
 
     /// Fills a sequence's part of the batch.
@@ -318,10 +333,23 @@ impl BatchMaker {
         buffers: &mut Buffers,
         batch: &mut TrainBatch,
     ) {
-        let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
         let &Drawn { start, chunks, goal, ref levels } = drawn;
-        let level_tp = &levels.level_tp;
-        self.noise(rng, start, chunks, goal, level_tp, buffers);
+        self.noise(rng, start, chunks, goal, &levels.level_tp, buffers);
+        let asks = |token: usize, part: usize| drawn.asks(self.layout(), token, part);
+        self.write(sequence, (chunks, goal), &levels.level_tp, &asks, buffers, batch);
+    }
+
+    /// Writes what a network is shown of a noisy sequence, and what its answers are held against where they are asked for.
+    pub(super) fn write(
+        &self,
+        sequence: usize,
+        (chunks, goal): (usize, bool),
+        level_tp: &[u16],
+        asks: &dyn Fn(usize, usize) -> bool,
+        buffers: &mut Buffers,
+        batch: &mut TrainBatch,
+    ) {
+        let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
         let Buffers { clean_td, noisy_td, weight_tp, told, terms, scratch } = buffers;
         let (count, halves) = (layout.parts(), if layout.level_blocks == 0 { 1 } else { 2 });
         let frames = layout.frames_per_token as f64 / layout.level_blocks.max(1) as f64;
@@ -338,7 +366,7 @@ impl BatchMaker {
             batch.level_btl[at * levels..(at + 1) * levels].copy_from_slice(told);
             let shown = batch.input_bti[at * input..(at + 1) * input].iter_mut();
             shown.zip(&scratch.input).for_each(|(shown, x)| *shown = *x as f32);
-            let asked = |&i: &usize| layout.exists(token, i) && drawn.asks(layout, token, part_of_slots[i]);
+            let asked = |&i: &usize| layout.exists(token, i) && asks(token, part_of_slots[i]);
             for i in (0..d).filter(asked) {
                 batch.clean_btd[at * d + i] = clean_td[token * d + i] as f32;
                 let scale = terms.scale()[i];
@@ -352,6 +380,14 @@ impl BatchMaker {
                 batch.weight_btd[at * d + i] = (weight_tp[token * count + part_of_slots[i]] / unit) as f32;
             }
         }
+    }
+
+    /// Draws a sequence for a lesson: the row that it begins at, its chunks, and whether it shows its goal.
+    pub(super) fn lesson(&self, rng: &mut ChaCha8Rng) -> (usize, usize, bool) {
+        let chunks = if self.train.random_ends { self.length(rng) } else { self.layout().chunks };
+        let goal = self.layout().has_condition() && !rng.random_bool(self.train.condition_dropout);
+        let window = self.window(rng, chunks, goal);
+        (window.start, self.chunks_in(window, chunks), goal)
     }
 
     fn any_length(&self, rng: &mut ChaCha8Rng) -> usize {
@@ -431,7 +467,7 @@ impl BatchMaker {
     }
 
     /// Lays out the clean tokens of a sequence that exist, and noises each part of each to its level.
-    fn noise(
+    pub(super) fn noise(
         &self,
         rng: &mut ChaCha8Rng,
         start: usize,

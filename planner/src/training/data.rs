@@ -7,6 +7,7 @@ use forethought_envs::data::{
 use rand::RngExt;
 
 use super::BatchMaker;
+use crate::checkpoint::DataRecord;
 use crate::{PlannerError, TokenLayout, random};
 
 /// Names the stream that chooses what is held out.
@@ -28,6 +29,17 @@ impl<'a> TrainingData<'a> {
     /// All of `dataset`, nothing held out.
     pub fn new(spec: &'a EnvSpec, dataset: &'a Dataset) -> Self {
         Self { spec, dataset, validation: 0.0 }
+    }
+
+    /// Where they come from, for a checkpoint.
+    pub(super) fn record(&self) -> DataRecord {
+        let metadata = &self.dataset.metadata;
+        DataRecord {
+            rows: self.dataset.len(),
+            seed: metadata.seed,
+            generator: metadata.generator.clone(),
+            validation: self.validation,
+        }
     }
 
     /// Trajectories to train on and trajectories held out, both in row order. `least` rows make one that can be used;

@@ -14,6 +14,7 @@ mod optimizer;
 mod records;
 mod rows;
 mod run_folder;
+mod teacher;
 mod trainer;
 
 pub use batch::BatchMaker;
@@ -23,4 +24,5 @@ pub use exchange::Exchange;
 pub use gradient::{GradientWorkers, StepGradient};
 pub use metrics::{MetricRow, Metrics};
 pub use optimizer::{Optimizer, learning_rate};
+pub use teacher::Teacher;
 pub use trainer::{Progress, Trainer};

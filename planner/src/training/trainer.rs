@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use forethought_envs::TaskConfig;
 use forethought_envs::data::{
-    DataReport, DatasetNormalizer, Finding, FindingKind, InverseModel, NormalizerKind, Support,
+    DataReport, DatasetNormalizer, Finding, FindingKind, InverseModel, NormalizerKind, Support, Trajectory,
 };
 
 use serde_json::Value;
@@ -15,8 +15,8 @@ use super::data::least_rows;
 use super::exchange::{Exchange, Together};
 use super::records::Records;
 use super::run_folder::RunFolder;
-use super::{BatchMaker, GradientWorkers, MetricRow, Optimizer, TrainingData, learning_rate};
-use crate::checkpoint::{self, DataRecord, Manifest, SlotLimits, TrainState};
+use super::{BatchMaker, GradientWorkers, MetricRow, Optimizer, Teacher, TrainingData, learning_rate};
+use crate::checkpoint::{self, Manifest, SlotLimits, TrainState};
 use crate::network::{Network, ParameterLayout};
 use crate::{LocalDynamics, ModelConfig, PlanConfig, PlannerError, TokenLayout, TrainBatch, TrainConfig};
 
@@ -47,6 +47,7 @@ pub struct Trainer {
     optimizer: Optimizer,
     workers: GradientWorkers,
     batches: BatchMaker,
+    teacher: Option<Teacher>,
     makers: u64,
     validation: Option<TrainBatch>,
     report: DataReport,
@@ -72,7 +73,7 @@ impl Trainer {
         device: &Device,
         threads: Option<usize>,
     ) -> Result<Self, PlannerError> {
-        Self::of_processes(folder, data, model, train, device, threads, None)
+        Self::of_processes(folder, data, (model, None), train, device, threads, None)
     }
 
     /// As [`Self::new`], for one of the processes that train together: all are given the same, and the first writes the
@@ -91,13 +92,37 @@ impl Trainer {
         exchange: Box<dyn Exchange>,
     ) -> Result<Self, PlannerError> {
         let together = Together::new(exchange, train.shards)?;
-        Self::of_processes(folder, data, model, train, &Device::flex(), Some(threads), Some(together))
+        Self::of_processes(folder, data, (model, None), train, &Device::flex(), Some(threads), Some(together))
+    }
+
+    /// As [`Self::new`], for a network that learns from a teacher what that does in several steps ([`crate::Lesson`]). It begins
+    /// with the teacher's weights and has its model, scaling and settings; of `data` only sequences are taken, which may be
+    /// fewer than the teacher was trained on. [`Teacher::plan`] says how it plans.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; [`PlannerError::Checkpoint`] for a teacher of another environment.
+    pub fn distil(
+        folder: &Path,
+        data: &TrainingData<'_>,
+        teacher: Teacher,
+        train: &TrainConfig,
+        device: &Device,
+        threads: Option<usize>,
+    ) -> Result<Self, PlannerError> {
+        let model = teacher.manifest().model.clone();
+        let run = Self::of_processes(folder, data, (&model, Some(teacher)), train, device, threads, None)?;
+        let of = run.teacher.as_ref().map(|teacher| (teacher.plan().clone(), teacher.manifest()));
+        let settings = of.map(|(plan, of)| (plan, of.control.clone(), of.task.clone()));
+        Ok(match settings {
+            Some((plan, control, task)) => run.with_settings(plan, control, task),
+            None => run,
+        })
     }
 
     fn of_processes(
         folder: &Path,
         data: &TrainingData<'_>,
-        model: &ModelConfig,
+        (model, teacher): (&ModelConfig, Option<Teacher>),
         train: &TrainConfig,
         device: &Device,
         threads: Option<usize>,
@@ -106,20 +131,24 @@ impl Trainer {
         train.check()?;
         let layout = model.layout(data.spec)?;
         train.check_rows(layout.level_blocks)?;
-        let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, data.dataset)?;
-        normalizer.observation = normalizer.observation.pooled(&layout.axes())?;
-        normalizer.observation = normalizer.observation.spread(&layout.condition, model.position_scale)?;
         let [kept, held] = data.split(least_rows(&layout), train.seed)?;
-        let dynamics = match layout.level_blocks {
-            0 => None,
-            _ => Some(LocalDynamics::fit(data.dataset, &kept, &normalizer, &layout)?),
+        let (mut manifest, unfitted) = match &teacher {
+            Some(teacher) => (taught(data, teacher, train)?, Vec::new()),
+            None => describe(data, &kept, &layout, model, train)?,
         };
+        let (normalizer, dynamics) = (manifest.normalizer.clone(), manifest.dynamics.clone());
         let scaled = (&normalizer, dynamics.as_ref());
-        let (mut manifest, unfitted) = describe(data, &layout, scaled, model, train)?;
         let network = Network::new(&model.network, &layout, train.seed, device)?;
         let parameters = ParameterLayout::of(&network);
-        let batches = BatchMaker::over(data.dataset, &kept, scaled, &layout, model, train)?;
-        manifest.returns = batches.returns().cloned();
+        let mut batches = BatchMaker::over(data.dataset, &kept, scaled, &layout, model, train)?;
+        match &teacher {
+            None => manifest.returns = batches.returns().cloned(),
+            Some(_) => batches = batches.telling(manifest.returns.clone()),
+        }
+        let makers = makers(threads, teacher.is_some());
+        if let Some(teacher) = &teacher {
+            teacher.prepare(makers, device, threads.is_some())?;
+        }
         let mut workers = GradientWorkers::new(
             &network,
             &model.network,
@@ -130,7 +159,13 @@ impl Trainer {
         )?;
         let validation = match held.as_slice() {
             [] => None,
-            held => Some(batches.with_trajectories(data.dataset, held)?.validation_batch()),
+            held => {
+                let held = batches.with_trajectories(data.dataset, held)?;
+                Some(match &teacher {
+                    None => held.validation_batch(),
+                    Some(teacher) => teacher.validation_batch(&held)?,
+                })
+            }
         };
         let mut report = data.report(&layout, &batches, &held);
         report.findings.extend(unfitted);
@@ -141,7 +176,10 @@ impl Trainer {
         // Last, so that what cannot be trained leaves no folder behind.
         let own = if writes { Some(RunFolder::take(folder)?) } else { None };
         let state = match checkpoint::latest(&folder.join("checkpoints"))? {
-            None => TrainState::new(parameters.draw(train.seed)),
+            None => TrainState::new(match &teacher {
+                None => parameters.draw(train.seed),
+                Some(teacher) => teacher.weights().to_vec(),
+            }),
             Some(path) => {
                 // Settings first: tensors of another network would only be found to have other shapes.
                 let whole = |error| checkpoint::naming_the_one_before(&path, error);
@@ -160,7 +198,8 @@ impl Trainer {
             optimizer,
             workers,
             batches,
-            makers: makers(threads),
+            teacher,
+            makers,
             validation,
             report,
             held: own,
@@ -215,8 +254,19 @@ impl Trainer {
             None => None,
         };
         let own = self.workers.sequences(train.batch);
-        let Self { folder, manifest, parameters, optimizer, workers, batches, makers, validation, .. } = self;
-        let (batches, makers) = (&*batches, *makers);
+        let Self {
+            folder,
+            manifest,
+            parameters,
+            optimizer,
+            workers,
+            batches,
+            teacher,
+            makers,
+            validation,
+            ..
+        } = self;
+        let (batches, teacher, makers) = (&*batches, teacher.as_ref(), *makers);
         let outcome = crossbeam::thread::scope(|scope| {
             // Each makes the batches of every so-manieth step, and ends when the steps are done or the receiver is gone.
             let made: Vec<_> = (0..makers)
@@ -225,7 +275,13 @@ impl Trainer {
                     let mut mine = (from + maker..train.steps).step_by(makers as usize);
                     let own = own.clone();
                     scope.spawn(move |_| {
-                        mine.all(|step| sender.send(batches.part(step, own.clone())).is_ok())
+                        mine.all(|step| {
+                            let batch = match teacher {
+                                None => Ok(batches.part(step, own.clone())),
+                                Some(teacher) => teacher.part(batches, step, own.clone()),
+                            };
+                            sender.send(batch).is_ok()
+                        })
                     });
                     receiver
                 })
@@ -234,7 +290,7 @@ impl Trainer {
                 let Ok(batch) = made.recv() else {
                     return Err(PlannerError::Device("a data thread stopped unexpectedly".into()));
                 };
-                let gradient = workers.gradient(optimizer.weights(), &batch)?;
+                let gradient = workers.gradient(optimizer.weights(), &batch?)?;
                 let rate = learning_rate(&train, step);
                 let norm = optimizer.step(gradient.gradient, &train)?;
                 let (done, end) = (step + 1, step + 1 == train.steps);
@@ -300,10 +356,11 @@ impl Trainer {
     }
 }
 
-/// Threads that make batches.
-fn makers(threads: Option<usize>) -> u64 {
+/// Threads that make batches; one for each worker where a teacher walks each sequence, which takes as long as a step.
+fn makers(threads: Option<usize>, teacher: bool) -> u64 {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    threads.map_or_else(cores, |threads| threads.div_ceil(WORKERS_PER_MAKER)).max(1) as u64
+    let per_maker = if teacher { 1 } else { WORKERS_PER_MAKER };
+    threads.map_or_else(cores, |threads| threads.div_ceil(per_maker)).max(1) as u64
 }
 
 /// What processes that train together have to agree on: settings, data and steps done.
@@ -316,15 +373,37 @@ fn scalar(tensor: burn::tensor::Tensor<1>) -> Result<f64, PlannerError> {
     tensor.try_into_scalar::<f32>().map(f64::from).map_err(|error| PlannerError::Device(format!("{error:?}")))
 }
 
+/// The manifest of a student: its teacher's, but for how it came about.
+fn taught(data: &TrainingData<'_>, teacher: &Teacher, train: &TrainConfig) -> Result<Manifest, PlannerError> {
+    teacher.manifest().fits(teacher.path(), data.spec)?;
+    Ok(Manifest {
+        code_version: env!("CARGO_PKG_VERSION").into(),
+        train: train.clone(),
+        data: data.record(),
+        distilled: Some(teacher.record()),
+        step: 0,
+        files: Default::default(),
+        sha256: String::new(),
+        ..teacher.manifest().clone()
+    })
+}
+
 /// The manifest of a run, and what could not be learnt from its data beside the network.
 fn describe(
     data: &TrainingData<'_>,
+    kept: &[Trajectory],
     layout: &TokenLayout,
-    (normalizer, dynamics): (&DatasetNormalizer, Option<&LocalDynamics>),
     model: &ModelConfig,
     train: &TrainConfig,
 ) -> Result<(Manifest, Vec<Finding>), PlannerError> {
     let dataset = data.dataset;
+    let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, dataset)?;
+    normalizer.observation = normalizer.observation.pooled(&layout.axes())?;
+    normalizer.observation = normalizer.observation.spread(&layout.condition, model.position_scale)?;
+    let dynamics = match layout.level_blocks {
+        0 => None,
+        _ => Some(LocalDynamics::fit(dataset, kept, &normalizer, layout)?),
+    };
     let mut unfitted = Vec::new();
     // Data from which they cannot be learnt can be trained on all the same.
     let mut missing = |what: &str, error: forethought_envs::EnvError| {
@@ -357,21 +436,17 @@ fn describe(
         layout: layout.clone(),
         model: model.clone(),
         train: train.clone(),
-        normalizer: normalizer.clone(),
-        limits: SlotLimits::of(dataset, normalizer, layout)?,
+        limits: SlotLimits::of(dataset, &normalizer, layout)?,
+        normalizer,
         inverse,
-        dynamics: dynamics.cloned(),
+        dynamics,
         returns: None,
         support,
         plan: PlanConfig::default(),
         control: Value::Null,
         task: TaskConfig::default(),
-        data: DataRecord {
-            rows: dataset.len(),
-            seed: dataset.metadata.seed,
-            generator: dataset.metadata.generator.clone(),
-            validation: data.validation,
-        },
+        data: data.record(),
+        distilled: None,
         step: 0,
         files: Default::default(),
         sha256: String::new(),
@@ -393,6 +468,8 @@ fn same_run(path: &Path, found: &Manifest, wanted: &Manifest) -> Result<(), Plan
         differences("model", &found.model, &wanted.model)
     } else if found.train != wanted.train {
         differences("train", &found.train, &wanted.train)
+    } else if found.distilled != wanted.distilled {
+        differences("distill", &found.distilled, &wanted.distilled)
     } else if found.data != wanted.data || found.normalizer != wanted.normalizer {
         "data".into()
     } else {

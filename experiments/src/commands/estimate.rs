@@ -61,6 +61,7 @@ fn read_as(args: &EstimateArgs) -> TrainArgs {
         policy: None,
         steps: None,
         export: None,
+        teacher: None,
     }
 }
 

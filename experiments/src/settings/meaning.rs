@@ -149,7 +149,7 @@ mod tests {
         assert_eq!((batch.default.as_u64(), batch.meaning.starts_with("Rows of a batch")), (Some(256), true));
         let tables = LEARNED_POLICIES.iter().flat_map(|name| learned::tables(name));
         let known = |table: &str| LEARNED_SECTIONS.iter().any(|(known, ..)| *known == table);
-        assert!(tables.into_iter().all(|table| known(table)));
+        assert!(tables.into_iter().all(known));
     }
 
     #[test]

@@ -155,8 +155,11 @@ pub fn value(all: &Logged, policy: LearnedPolicy, spec: &EnvSpec, asked: &Asked)
         found.push(estimate);
     }
     let of = |method: &&str| found.iter().find(|estimate| estimate.method == **method);
-    let told =
-        |estimate: &Estimate| Told { warning: estimate.diagnosis.warning(), estimate: estimate.clone() };
+    let bounds = possible(&logged.rewards, criterion);
+    let told = |estimate: &Estimate| Told {
+        warning: impossible(estimate, bounds).or_else(|| estimate.diagnosis.warning()),
+        estimate: estimate.clone(),
+    };
     let estimates: Vec<Told> = methods.iter().filter_map(|method| of(method).map(told)).collect();
     let behaviour = earned(&logged, criterion, &config.bootstrap)?;
     let verdict = verdict::verdict(&estimates, behaviour.as_ref());
@@ -281,6 +284,32 @@ fn empty(of: &Logged) -> Logged {
     Logged { observation_dim, action_dim, observations, actions, rewards, episodes }
 }
 
+/// What an episode can earn at least and at most where a step earns what some step of the data earned, and nothing once it has ended.
+fn possible(rewards: &[f64], criterion: &Criterion) -> [f64; 2] {
+    let Criterion { discount, horizon } = *criterion;
+    let all = 1.0 / (1.0 - discount);
+    let steps = match horizon {
+        Some(horizon) if discount >= 1.0 => horizon as f64,
+        Some(horizon) => all * (1.0 - discount.powf(horizon as f64)),
+        None => all,
+    };
+    rewards.iter().fold([0.0_f64; 2], |[low, high], r| [low.min(*r), high.max(*r)]).map(|most| most * steps)
+}
+
+/// Why a value is not to be believed whatever the data are like: fitted values follow their features beyond what there is to earn.
+fn impossible(estimate: &Estimate, [low, high]: [f64; 2]) -> Option<String> {
+    // A thousandth of the range is rounding.
+    let slack = 1e-3 * (high - low);
+    let out = estimate.value < low - slack || estimate.value > high + slack;
+    out.then(|| {
+        format!(
+            "Do not rely on this: {} is {:.3}, and rewards like those of the data add up to {low:.3} at least and {high:.3} at most; evaluate \
+             over fewer steps, or collect data with a policy nearer to this one.",
+            estimate.method, estimate.value
+        )
+    })
+}
+
 /// What the data's own episodes earned, of those that are known as far as asked; `None` for fewer than two.
 fn earned(
     logged: &Logged,
@@ -315,5 +344,33 @@ impl StochasticPolicy for WithoutDensity<'_> {
         action: &mut [f64],
     ) -> Result<(), PolicyError> {
         self.0.sample(observation, rng, action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forethought_policies::off_policy::Interval;
+
+    use super::*;
+
+    #[test]
+    fn what_can_be_earned_is_the_sum_of_the_best_and_of_the_worst_steps() {
+        for (rewards, discount, horizon, [low, high]) in [
+            (vec![0.0, 1.0], 1.0, Some(40), [0.0, 40.0]),
+            (vec![-2.0, -1.0], 0.5, None, [-4.0, 0.0]),
+            (vec![-1.0, 2.0], 0.5, Some(2), [-1.5, 3.0]),
+        ] {
+            let found = possible(&rewards, &Criterion { discount, horizon });
+            assert!((found[0] - low).abs() < 1e-12 && (found[1] - high).abs() < 1e-12, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_rewards_add_up_to_is_not_believed() {
+        let interval = Interval { low: 0.0, high: 1.0 };
+        let of = |value| Estimate { method: "FQE".into(), value, interval, diagnosis: Diagnosis::default() };
+        assert!(impossible(&of(-0.5), [0.0, 10.0]).is_some_and(|said| said.contains("-0.500")));
+        assert!(impossible(&of(10.5), [0.0, 10.0]).is_some());
+        assert!(impossible(&of(10.0), [0.0, 10.0]).is_none());
     }
 }

@@ -40,7 +40,7 @@ fn place(entry: f64) -> String {
     if f64::from(short).to_bits() == entry.to_bits() { short.to_string() } else { entry.to_string() }
 }
 
-/// Environment, variant and episode of a line that [`line`] wrote; `Err` says what is wrong with it.
+/// Environment, variant and episode of a line that [`line()`] wrote; `Err` says what is wrong with it.
 pub fn parse(text: &str) -> Result<(String, String, Episode), String> {
     let mut fields = split(text)?;
     let numbered = if fields.len() > 12 { fields.split_off(12) } else { vec![String::new(); 2] };

@@ -157,7 +157,7 @@ pub fn value(all: &Logged, policy: LearnedPolicy, spec: &EnvSpec, asked: &Asked)
     let of = |method: &&str| found.iter().find(|estimate| estimate.method == **method);
     let bounds = possible(&logged.rewards, criterion);
     let told = |estimate: &Estimate| Told {
-        warning: impossible(estimate, bounds).or_else(|| estimate.diagnosis.warning()),
+        warning: estimate.diagnosis.warning().or_else(|| impossible(estimate, bounds)),
         estimate: estimate.clone(),
     };
     let estimates: Vec<Told> = methods.iter().filter_map(|method| of(method).map(told)).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use forethought_envs::{BoxSpace, EnvSpec, GoalTask, Policy, SharedTask, Start, make};
 use forethought_policies::PolicyError;
-use forethought_policies::learned::LearnedPolicy;
+use forethought_policies::learned::{DIFFUSION_QL, LearnedPolicy};
 use forethought_policies::off_policy::{
     BehaviourConfig, Bootstrap, Criterion, DR, Diagnosis, Estimate, EvaluationConfig, FourierConfig,
     GaussianPolicy, LINEAR_FQE, Logged, LoggedEpisode, NETWORK_FQE, NetworkFqeConfig, OfPolicy, PDIS,
@@ -99,12 +99,22 @@ fn methods(asked: &Asked, policy: &str) -> Result<Vec<&'static str>, Failure> {
         if !known.contains(&typed.as_str()) {
             return Err(unknown("--method", "method", typed, &known));
         }
+        if dense(typed) && policy == DIFFUSION_QL {
+            return Err(Failure::refused(format!(
+                "--method {typed}: `{policy}` draws its actions, and what it draws has no density that is known: ask for fqe"
+            )));
+        }
         if dense(typed) && asked.noise.is_none() {
             return Err(Failure::refused(format!(
                 "--method {typed}: `{policy}` acts without chance, so that there is no density to weigh the data by: give it some \
                  with --noise 0.1 (a share of half its range), or ask for fqe"
             )));
         }
+    }
+    if policy == DIFFUSION_QL && asked.noise.is_some() {
+        return Err(Failure::refused(format!(
+            "--noise: `{policy}` draws its actions, and what it draws has no density that is known: leave --noise out, which leaves fqe"
+        )));
     }
     let usual = |typed: &str| typed == "fqe" || (dense(typed) && asked.noise.is_some());
     let wanted = |typed: &str| match asked.methods.as_slice() {
@@ -299,7 +309,7 @@ fn possible(rewards: &[f64], criterion: &Criterion) -> [f64; 2] {
 /// Why a value is not to be believed whatever the data are like: fitted values follow their features beyond what there is to earn.
 fn impossible(estimate: &Estimate, [low, high]: [f64; 2]) -> Option<String> {
     // A thousandth of the range is rounding.
-    let slack = 1e-3 * (high - low);
+    let slack = (1e-3 * (high - low)).max(1e-6);
     let out = estimate.value < low - slack || estimate.value > high + slack;
     out.then(|| {
         format!(
@@ -317,12 +327,15 @@ fn earned(
     bootstrap: &Bootstrap,
 ) -> Result<Option<Estimate>, PolicyError> {
     let horizon = criterion.horizon.unwrap_or(usize::MAX);
-    let known = |episode: &&LoggedEpisode| episode.terminal || episode.rows.len() >= horizon;
+    // Of those that end by themselves alone the mean would be that of another kind of episode.
+    if !logged.episodes.iter().all(|episode| episode.terminal || episode.rows.len() >= horizon) {
+        return Ok(None);
+    }
     let of = |episode: &LoggedEpisode| -> f64 {
         let rewards = logged.rewards.get(episode.rows.clone()).unwrap_or_default();
         rewards.iter().take(horizon).rev().fold(0.0, |rest, reward| reward + criterion.discount * rest)
     };
-    let returns: Vec<f64> = logged.episodes.iter().filter(known).map(of).collect();
+    let returns: Vec<f64> = logged.episodes.iter().map(of).collect();
     if returns.len() < 2 {
         return Ok(None);
     }
@@ -372,5 +385,21 @@ mod tests {
         assert!(impossible(&of(-0.5), [0.0, 10.0]).is_some_and(|said| said.contains("-0.500")));
         assert!(impossible(&of(10.5), [0.0, 10.0]).is_some());
         assert!(impossible(&of(10.0), [0.0, 10.0]).is_none());
+    }
+
+    #[test]
+    fn what_draws_its_actions_is_not_weighed() {
+        let of = |methods: &[&str], noise| {
+            let methods = methods.iter().map(|one| (*one).to_owned()).collect();
+            let criterion = Criterion { discount: 0.9, horizon: Some(2) };
+            super::methods(
+                &Asked { criterion, methods, noise, goal: None, episodes: None, seed: 0 },
+                DIFFUSION_QL,
+            )
+        };
+        assert_eq!(of(&[], None).unwrap(), [LINEAR_FQE]);
+        for refused in [of(&[], Some(0.1)), of(&["wis"], None), of(&["wis"], Some(0.1))] {
+            assert!(refused.unwrap_err().to_string().contains("no density"));
+        }
     }
 }

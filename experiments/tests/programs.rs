@@ -191,7 +191,7 @@ fn what_was_finished_is_kept_and_the_same_command_goes_on() {
 #[test]
 fn what_is_left_of_another_program_does_not_count() {
     let home = home();
-    for more in [&[][..], &["--force"]] {
+    for more in [&[][..], &["--force"], &["--start", "1,1"]] {
         faulty(&home, "act", 650, "exit 3", &[]);
         if more.is_empty() {
             fs::write(home.path("policy.sh"), format!("{POLICY}\n# another\n")).unwrap();
@@ -288,9 +288,10 @@ fn nothing_is_left_running() {
         "sleep 300 & echo $! >> {0}; echo $$ >> {0}; trap '' TERM; while :; do sleep 1; done",
         pids.display()
     );
-    for on in ["act", "bye"] {
+    let leave = format!("sleep 300 & echo $! >> {0}; echo $$ >> {0}; exit 0", pids.display());
+    for (on, fault) in [("act", &hang), ("bye", &hang), ("act", &leave), ("bye", &leave)] {
         let _ = fs::remove_file(&pids);
-        let (code, message) = faulty(&home, on, 1, &hang, &["--program-timeout", "0.5"]);
+        let (code, message) = faulty(&home, on, 1, fault, &["--program-timeout", "0.5", "--force"]);
         // Who does not end when told goodbye has done all that was asked.
         assert_eq!(code, Some(i32::from(on == "act")), "{message}");
         let all = fs::read_to_string(&pids).unwrap();

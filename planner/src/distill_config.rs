@@ -46,6 +46,8 @@ impl DistillConfig {
         let share = f64::from(self.steps) / f64::from(teacher.sampler.steps.max(1));
         plan.sampler.uncertainty_scale = teacher.sampler.uncertainty_scale * share;
         (plan.sampler.steps, plan.sampler.solver) = (self.steps, Solver::Ddim);
+        // Of so few steps there is no share to begin again with.
+        plan.warm_start = 1.0;
         plan
     }
 }

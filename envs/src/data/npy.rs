@@ -81,6 +81,11 @@ impl<R: Read> Array<R> {
         self.kind.type_char() != TypeChar::Float
     }
 
+    /// Whether reading them takes the array as it is stored beside the numbers: all but floats in this machine's order.
+    pub fn is_copied(&self) -> bool {
+        self.is_whole() || self.kind.endianness() != Endianness::Little
+    }
+
     /// The numbers, row by row.
     pub fn numbers(mut self) -> Result<Vec<f32>, NpyError> {
         let stored = match (self.kind.endianness(), self.kind.type_char(), self.kind.size_field()) {

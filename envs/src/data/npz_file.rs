@@ -134,8 +134,8 @@ impl Arrays<'_> {
         let Some(entry) = entry else { return Ok(None) };
         let (size, expected) = (entry.size, entry.expected);
         let array = Array::open(entry, size, expected).map_err(|other| error(format!("`{key}`: {other}")))?;
-        // As numbers of 32 bits, what came in one byte each takes four. Other kinds than floats are in memory as they are stored, too.
-        let stored = if array.is_whole() { size } else { 0 };
+        // As numbers of 32 bits, what came in one byte each takes four. What is copied is in memory as it is stored, too.
+        let stored = if array.is_copied() { size } else { 0 };
         let elements = array.shape().iter().fold(4, |bytes: u64, len| bytes.saturating_mul(*len));
         let taken = elements.saturating_add(stored);
         if taken > *left {

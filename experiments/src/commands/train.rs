@@ -31,6 +31,11 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     }
     let device = args.device.open()?;
     let mut source = source::open(args)?;
+    if args.teacher.is_none() && args.overrides.iter().any(|said| said.trim_start().starts_with("distill")) {
+        return Err(Failure::refused(
+            "--set distill: there is nobody to learn from; name a checkpoint with --teacher",
+        ));
+    }
     let teacher =
         args.teacher.as_deref().map(|path| teacher::open(path, args, &mut source, &device)).transpose()?;
     let configuration = &mut source.configuration;

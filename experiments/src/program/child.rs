@@ -42,6 +42,8 @@ pub(super) struct Child {
     patience: Duration,
     /// Whether it has been waited for.
     ended: bool,
+    /// Whether what it started has been ended.
+    swept: bool,
 }
 
 impl Child {
@@ -63,7 +65,16 @@ impl Child {
         let (heard, from) = sync_channel(1);
         let (noise, silent) = channel();
         let kept = Arc::new(Mutex::new(VecDeque::new()));
-        let child = Self { process, to: Some(to), from, words: kept.clone(), silent, patience, ended: false };
+        let child = Self {
+            process,
+            to: Some(to),
+            from,
+            words: kept.clone(),
+            silent,
+            patience,
+            ended: false,
+            swept: false,
+        };
         if let (Some(stdin), Some(stdout), Some(stderr)) = pipes {
             let spawn =
                 |work: Box<dyn FnOnce() + Send>| thread::Builder::new().name("program".into()).spawn(work);
@@ -83,6 +94,10 @@ impl Child {
     ) -> Result<Vec<u8>, Problem> {
         if let Ok(heard) = self.from.try_recv() {
             return Err(unasked(heard));
+        }
+        // Of one that answers at once a wait would never look.
+        if stop() {
+            return Err(Problem::Stopped);
         }
         // Where nobody reads any more, no answer will say so.
         let _ = self.to.as_ref().map(|to| to.send(line));
@@ -149,11 +164,19 @@ impl Child {
         }
     }
 
-    /// Ends it, and what it started, where it has not ended.
+    /// Ends it where it has not ended, and what it started in any case.
     fn end(&mut self) {
-        if self.ended {
-            return;
+        if !std::mem::replace(&mut self.swept, true) {
+            self.sweep();
         }
+        if !std::mem::replace(&mut self.ended, true) {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+
+    /// Ends its group: a program that has ended may have left others in it.
+    fn sweep(&self) {
         // The library ends one process and no group; the program of the same name does, on every Unix (POSIX, `kill`).
         #[cfg(unix)]
         let _ = Command::new("kill")
@@ -162,9 +185,6 @@ impl Child {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        self.ended = true;
     }
 }
 

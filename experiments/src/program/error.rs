@@ -82,7 +82,7 @@ pub(super) enum Problem {
     )]
     OutOfBounds { entry: usize, value: f64, low: f64, high: f64 },
     /// The user asked to end.
-    #[error("was stopped, as was asked for: what is finished is kept, and the same command goes on")]
+    #[error("was stopped, as was asked for")]
     Stopped,
 }
 

@@ -95,8 +95,8 @@ fn own_name(words: &[String]) -> String {
     run.and_then(|word| stem(word)).unwrap_or(first)
 }
 
-/// Splits at spaces, as a shell does: quotes hold words together, and a backslash takes the next character as it is. Nothing
-/// else of a shell is there; who wants it names one.
+/// Splits at spaces, as a shell does: quotes hold words together, and a backslash takes the next character as it is; within double quotes it
+/// does so before `$`, a backquote, `"` and itself alone. Nothing else of a shell is there; who wants it names one.
 fn words(command: &str) -> Result<Vec<String>, &'static str> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     let mut letters = command.chars();
@@ -104,7 +104,13 @@ fn words(command: &str) -> Result<Vec<String>, &'static str> {
         match (letter, quote) {
             (end, Some(open)) if end == open => quote = None,
             ('\\', None | Some('"')) => match letters.next() {
-                Some(next) => word.get_or_insert_default().push(next),
+                Some(next) => {
+                    let word = word.get_or_insert_default();
+                    if quote.is_some() && !['$', '`', '"', '\\'].contains(&next) {
+                        word.push('\\');
+                    }
+                    word.push(next);
+                }
                 None => return Err("it ends in a backslash: give the character that it stands before"),
             },
             (open @ ('"' | '\''), None) => {
@@ -144,8 +150,8 @@ mod tests {
         let split = |command: &str| words(command).unwrap();
         assert_eq!(split("  python3  policy.py --x 1 "), ["python3", "policy.py", "--x", "1"]);
         assert_eq!(
-            split(r#"run 'my file'.py "a \"b\"" c\ d '' '\'"#),
-            ["run", "my file.py", "a \"b\"", "c d", "", "\\"]
+            split(r#"run 'my file'.py "a \"b\"" "\d\\" c\ d '' '\'"#),
+            ["run", "my file.py", "a \"b\"", "\\d\\", "c d", "", "\\"]
         );
         assert!(words("a 'b").unwrap_err().contains("quote"));
         for nothing in ["", "  ", "''"] {

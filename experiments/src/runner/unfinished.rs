@@ -26,7 +26,7 @@ pub(super) fn play(
     (spec, starts, out): (&EnvSpec, &Starts<'_>, &OutputDir),
     told: &mut dyn FnMut(usize),
 ) -> Result<(Vec<Episode>, Vec<EpisodeRecord>), Failure> {
-    let mut kept = Unfinished::open(out, made, launch.name(), starts.seeds)?;
+    let mut kept = Unfinished::open(out, made, launch.name(), starts)?;
     let earlier = kept.episodes.clone();
     let rest = starts.seeds.get(earlier.len()..).unwrap_or_default();
     let Some(&first_seed) = rest.first() else { return Ok((earlier, Vec::new())) };
@@ -97,8 +97,15 @@ struct Unfinished<'a> {
 }
 
 impl<'a> Unfinished<'a> {
-    fn open(out: &'a OutputDir, made: &'a Made, variant: &'a str, seeds: &[u64]) -> Result<Self, Failure> {
-        let identity = format!("{COMMIT} {} {:?}", canonical(made)?, seeds.first());
+    fn open(
+        out: &'a OutputDir,
+        made: &'a Made,
+        variant: &'a str,
+        starts: &Starts<'_>,
+    ) -> Result<Self, Failure> {
+        let seeds = starts.seeds;
+        let identity =
+            format!("{COMMIT} {} {} {:?}", canonical(made)?, canonical(starts.ends)?, seeds.first());
         let hash: String = Sha256::digest(identity).iter().map(|byte| format!("{byte:02x}")).collect();
         let (name, head) = (name_of(made, variant), format!("# {hash}"));
         let text = out.own_text(&name).unwrap_or_default();

@@ -67,6 +67,16 @@ impl Teacher {
                 ),
             });
         }
+        let temperature = plan.sampler.temperature;
+        if temperature < 1.0 {
+            let remedy =
+                "lessons begin with all of the noise: distil a planner that begins with it, too".into();
+            return Err(PlannerError::Setting {
+                name: "plan.sampler.temperature",
+                value: temperature.to_string(),
+                remedy,
+            });
+        }
         let schedule = model.noise()?;
         let (low, high) =
             (limits.low.repeat(layout.frames_per_token), limits.high.repeat(layout.frames_per_token));

@@ -60,9 +60,10 @@ impl LearnedPolicy {
         let format =
             serde_json::from_str::<serde_json::Value>(&text).map_err(|error| damaged(error.to_string()))?;
         let format = format.get("format").and_then(serde_json::Value::as_u64);
-        if format != Some(u64::from(FORMAT)) {
+        // Format 1 had fewer policies, and nothing that is not in this one.
+        if !format.is_some_and(|format| (1..=u64::from(FORMAT)).contains(&format)) {
             let found = format.map_or("none".into(), |found| found.to_string());
-            return Err(damaged(format!("its format is {found}, this program reads {FORMAT}")));
+            return Err(damaged(format!("its format is {found}, this program reads 1 to {FORMAT}")));
         }
         let manifest: PolicyManifest =
             serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;

@@ -9,7 +9,7 @@ use super::{Head, LearnedConfig};
 use crate::perceptron::MlpConfig;
 
 /// Format of saved policies; it changes whenever an older program could not read them.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// What stands in `policy.json`, beside the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

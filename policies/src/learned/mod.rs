@@ -8,8 +8,7 @@
 //! | [`CQL`] | conservative Q-learning (Kumar et al. 2020) | `cql.rs` |
 //! | [`DIFFUSION_QL`] | Diffusion-QL (Wang et al. 2023) | `diffusion_ql.rs`, `denoising.rs` |
 //! | [`GCIVL`], [`GCIQL`] | implicit V- and Q-learning towards goals in hindsight (OGBench, Park et al. 2025) | `gcivl.rs`, `gciql.rs` |
-//!
-//! | [`HIQL`] | the former in two levels, with subgoals between them (Park et al. 2023) | `hiql.rs` |
+//! | [`HIQL`] | GCIVL's values in two levels, with subgoals between them (Park et al. 2023) | `hiql.rs` |
 //!
 //! Not here: Diffuser (Janner et al. 2022), which is a planner: ours with all tokens at one level of noise.
 //!

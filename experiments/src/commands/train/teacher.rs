@@ -9,6 +9,7 @@ use forethought_planner::training::Teacher;
 use super::source::Source;
 use crate::cli::TrainArgs;
 use crate::failure::Failure;
+use crate::settings::Layer;
 
 /// Tables of settings that are the teacher's.
 const ITS_OWN: [&str; 3] = ["model", "plan", "control"];
@@ -21,10 +22,24 @@ pub fn open(path: &Path, args: &TrainArgs, source: &mut Source, device: &Device)
             "--set {table}: with --teacher these settings are the teacher's; give them to `eval` instead, or leave them out"
         )));
     }
+    if let Some(file) = &args.config {
+        let text = Layer::read(file)?.text;
+        let said: toml::Table = toml::from_str(&text).unwrap_or_default();
+        if let Some(table) = ITS_OWN.iter().find(|table| said.contains_key(**table)) {
+            return Err(Failure::refused(format!(
+                "{}: [{table}]: with --teacher these settings are the teacher's; give them to `eval` instead, or leave them out",
+                file.display()
+            )));
+        }
+    }
     let teacher = Teacher::new(checkpoint::load(path, device)?, source.configuration.distill)?;
     let configuration = &mut source.configuration;
     configuration.model = teacher.manifest().model.clone();
     configuration.plan = teacher.plan().clone();
+    // What it does not know of control stays as the environment has it.
+    if let Ok(control) = serde_json::from_value(teacher.manifest().control.clone()) {
+        configuration.control = control;
+    }
     source.task = teacher.manifest().task.clone();
     Ok(teacher)
 }

@@ -99,21 +99,16 @@ fn methods(asked: &Asked, policy: &str) -> Result<Vec<&'static str>, Failure> {
         if !known.contains(&typed.as_str()) {
             return Err(unknown("--method", "method", typed, &known));
         }
-        if dense(typed) && policy == DIFFUSION_QL {
-            return Err(Failure::refused(format!(
-                "--method {typed}: `{policy}` draws its actions, and what it draws has no density that is known: ask for fqe"
-            )));
-        }
-        if dense(typed) && asked.noise.is_none() {
+        if dense(typed) && asked.noise.is_none() && policy != DIFFUSION_QL {
             return Err(Failure::refused(format!(
                 "--method {typed}: `{policy}` acts without chance, so that there is no density to weigh the data by: give it some \
                  with --noise 0.1 (a share of half its range), or ask for fqe"
             )));
         }
     }
-    if policy == DIFFUSION_QL && asked.noise.is_some() {
+    if policy == DIFFUSION_QL && (asked.noise.is_some() || asked.methods.iter().any(|typed| dense(typed))) {
         return Err(Failure::refused(format!(
-            "--noise: `{policy}` draws its actions, and what it draws has no density that is known: leave --noise out, which leaves fqe"
+            "`{policy}` draws its actions, and what it draws has no density that is known: leave --noise out, and ask for --method fqe"
         )));
     }
     let usual = |typed: &str| typed == "fqe" || (dense(typed) && asked.noise.is_some());

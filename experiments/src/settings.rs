@@ -66,11 +66,18 @@ impl Layer {
     /// # Errors
     /// [`SettingsError::Syntax`] for what is no TOML.
     pub fn of_an_earlier_version(&self) -> Result<Self, SettingsError> {
-        let table: toml::Table = toml::from_str(&self.text).map_err(|error| SettingsError::Syntax {
+        Ok(Self { name: self.name.clone(), text: render(&renamed::upgrade(&self.tables()?))? })
+    }
+
+    /// What it says, by table.
+    ///
+    /// # Errors
+    /// [`SettingsError::Syntax`] for what is no TOML.
+    pub fn tables(&self) -> Result<toml::Table, SettingsError> {
+        toml::from_str(&self.text).map_err(|error| SettingsError::Syntax {
             path: self.name.clone(),
             message: error.to_string().trim_end().to_owned(),
-        })?;
-        Ok(Self { name: self.name.clone(), text: render(&renamed::upgrade(&table))? })
+        })
     }
 
     /// The text of a top-level key, where the layer has it.

@@ -83,18 +83,23 @@ impl<R: Read> Array<R> {
 
     /// Whether reading them takes the array as it is stored beside the numbers: all but floats in this machine's order.
     pub fn is_copied(&self) -> bool {
-        self.is_whole() || self.kind.endianness() != Endianness::Little
+        self.stored().is_none()
+    }
+
+    /// The floats of the file, where they can be read into their place.
+    fn stored(&self) -> Option<Stored> {
+        match (self.kind.endianness(), self.kind.type_char(), self.kind.size_field()) {
+            (Endianness::Little, TypeChar::Float, 4) => Some(Stored::F32),
+            (Endianness::Little, TypeChar::Float, _) => Some(Stored::F64),
+            _ => None,
+        }
     }
 
     /// The numbers, row by row.
     pub fn numbers(mut self) -> Result<Vec<f32>, NpyError> {
-        let stored = match (self.kind.endianness(), self.kind.type_char(), self.kind.size_field()) {
-            (Endianness::Little, TypeChar::Float, 4) => Stored::F32,
-            (Endianness::Little, TypeChar::Float, _) => Stored::F64,
-            _ => {
-                let bytes = self.content()?;
-                return values(&self.header, &bytes, |value| value as f32);
-            }
+        let Some(stored) = self.stored() else {
+            let bytes = self.content()?;
+            return values(&self.header, &bytes, |value| value as f32);
         };
         let expected = usize::try_from(self.expected / stored.bytes()).unwrap_or(usize::MAX);
         // The system's, which cost nothing until they are written over.

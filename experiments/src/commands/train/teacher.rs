@@ -16,21 +16,18 @@ const ITS_OWN: [&str; 3] = ["model", "plan", "control"];
 
 /// Reads the teacher, whose settings take the place of those that would be planned with.
 pub fn open(path: &Path, args: &TrainArgs, source: &mut Source, device: &Device) -> Result<Teacher, Failure> {
-    let said = args.overrides.iter().filter_map(|said| said.split(['.', '=']).next());
-    if let Some(table) = said.map(str::trim).find(|table| ITS_OWN.contains(table)) {
-        return Err(Failure::refused(format!(
-            "--set {table}: with --teacher these settings are the teacher's; give them to `eval` instead, or leave them out"
-        )));
+    let typed = args.overrides.iter().filter_map(|said| said.split(['.', '=']).next());
+    let mut said =
+        typed.map(str::trim).find(|table| ITS_OWN.contains(table)).map(|table| format!("--set {table}"));
+    if let Some(file) = args.config.as_deref().filter(|_| said.is_none()) {
+        let tables = Layer::read(file)?.tables()?;
+        let own = ITS_OWN.iter().find(|table| tables.contains_key(**table));
+        said = own.map(|table| format!("{}: [{table}]", file.display()));
     }
-    if let Some(file) = &args.config {
-        let text = Layer::read(file)?.text;
-        let said: toml::Table = toml::from_str(&text).unwrap_or_default();
-        if let Some(table) = ITS_OWN.iter().find(|table| said.contains_key(**table)) {
-            return Err(Failure::refused(format!(
-                "{}: [{table}]: with --teacher these settings are the teacher's; give them to `eval` instead, or leave them out",
-                file.display()
-            )));
-        }
+    if let Some(said) = said {
+        return Err(Failure::refused(format!(
+            "{said}: with --teacher these settings are the teacher's; give them to `eval` instead, or leave them out"
+        )));
     }
     let teacher = Teacher::new(checkpoint::load(path, device)?, source.configuration.distill)?;
     let configuration = &mut source.configuration;

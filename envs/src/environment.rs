@@ -118,6 +118,10 @@ pub struct EnvSpec {
     /// Entries of the observation that a task's condition speaks of, in its order (`[0, 1]` = x, y). Empty where
     /// tasks have none.
     pub condition: Vec<usize>,
+    /// Entries of the observation that speak of each of several things that are alike, such as cubes: the same in the same order, so that
+    /// a task is as hard when two of them change places. Empty where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interchangeable: Vec<Range<usize>>,
     /// Seconds of one step, where they are known.
     #[serde(default)]
     pub step_seconds: Option<f64>,
@@ -146,6 +150,7 @@ impl EnvSpec {
             action,
             features: Vec::new(),
             condition: Vec::new(),
+            interchangeable: Vec::new(),
             step_seconds: None,
             actuators: None,
             max_episode_steps: None,
@@ -175,6 +180,9 @@ impl EnvSpec {
             return bad(format!(
                 "`condition` names entry {entry} of its observation, which has {entries} entries, counted from 0"
             ));
+        }
+        if let Err(problem) = check_alike(&self.interchangeable, entries) {
+            return bad(format!("`interchangeable` is {:?}: {problem}", self.interchangeable));
         }
         if self.step_seconds.is_some_and(|step| !(step.is_finite() && step > 0.0)) {
             return bad("`step_seconds` must be a positive number".into());
@@ -218,6 +226,26 @@ impl EnvSpec {
     /// Observation entries of every feature of a kind, feature by feature.
     pub fn runs(&self, kind: FeatureKind) -> Vec<Range<usize>> {
         runs_of(&self.features, kind)
+    }
+}
+
+/// Refuses entries of things that are alike and differ in number, overlap, or are none of an observation's; with what is accepted.
+///
+/// # Errors
+/// What must be so.
+pub fn check_alike(things: &[Range<usize>], entries: usize) -> Result<(), String> {
+    let Some(first) = things.first() else { return Ok(()) };
+    if things.len() < 2 || things.iter().any(|thing| thing.is_empty() || thing.len() != first.len()) {
+        return Err("two things or more, of as many entries each".into());
+    }
+    if things.iter().any(|thing| thing.end > entries) {
+        return Err(format!("an observation has {entries} entries, counted from 0"));
+    }
+    let overlap =
+        |(i, a): (usize, &Range<usize>)| things[..i].iter().any(|b| a.start < b.end && b.start < a.end);
+    match things.iter().enumerate().any(overlap) {
+        true => Err("an entry speaks of one thing".into()),
+        false => Ok(()),
     }
 }
 

@@ -43,6 +43,7 @@ pub use disturbed::{Disturbance, DisturbanceKind, Disturbed};
 pub use entry::Entry;
 pub use environment::{
     Actuators, Dynamics, EnvSpec, Environment, ScoreRange, Simulator, Snapshot, Start, Transition,
+    check_alike,
 };
 pub use error::EnvError;
 pub use feature::{Feature, FeatureKind, FeatureRole, entries_of, runs_of};

@@ -147,6 +147,12 @@ pub trait Task: Send + Sync + fmt::Debug {
         None
     }
 
+    /// What is to be done first, from this observation on, where a task is done one thing after another: what is planned for then.
+    /// `None`: all of it at once.
+    fn stage(&self, _observation: &[f64]) -> Option<SharedTask> {
+        None
+    }
+
     /// What a network that was trained with returns is shown: the mean reward of a step that is wanted. `None` leaves it to
     /// the planner's settings.
     fn wanted_return(&self) -> Option<f64> {

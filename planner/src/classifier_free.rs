@@ -179,6 +179,7 @@ mod tests {
                 chunks: 2,
                 condition: vec![0],
                 bodies: vec![],
+                objects: vec![],
                 level_blocks: 0,
                 returns: false,
             };

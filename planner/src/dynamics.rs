@@ -290,6 +290,7 @@ mod tests {
             chunks: 2,
             condition: vec![0],
             bodies: vec![],
+            objects: vec![],
             level_blocks: 1,
             returns: false,
         }

@@ -183,6 +183,7 @@ mod tests {
             chunks: 4,
             condition: vec![0, 2],
             bodies: vec![],
+            objects: vec![],
             level_blocks: 0,
             returns: false,
         }

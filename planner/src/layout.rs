@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use forethought_envs::{EnvSpec, FeatureRole};
+use forethought_envs::{EnvSpec, FeatureRole, check_alike};
 use serde::{Deserialize, Serialize};
 
 use crate::PlannerError;
@@ -46,6 +46,10 @@ pub struct TokenLayout {
     /// ([`crate::FourierEntries::Bodies`]); else none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bodies: Vec<Range<usize>>,
+    /// Entries of each of several things that are alike, where the one that is moved is shown first
+    /// ([`crate::ObjectOrder::MovedFirst`]); else none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Range<usize>>,
     /// Blocks of frames in a chunk whose noise levels are their own, one for their actions (decisions) and one for their
     /// observations and rewards (outcomes). 0: a token has one level for all, as in checkpoints from before there
     /// were blocks. Blocks are as equally long as they can be.
@@ -102,6 +106,7 @@ impl TokenLayout {
             chunks,
             condition: spec.condition.clone(),
             bodies: Vec::new(),
+            objects: Vec::new(),
             level_blocks,
             returns: false,
         };
@@ -146,6 +151,9 @@ impl TokenLayout {
             let remedy = format!("observations have {} entries, counted from 0", self.observation);
             return bad("layout.bodies", format!("{run:?}"), remedy);
         }
+        if let Err(problem) = check_alike(&self.objects, self.observation) {
+            return bad("layout.objects", format!("{:?}", self.objects), problem);
+        }
         let mut sorted = self.condition.clone();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -154,15 +162,44 @@ impl TokenLayout {
         Ok(())
     }
 
-    /// Entries of the same axis in positions of as many axes, for each axis: what has one scale. Empty without
-    /// [`Self::bodies`].
-    pub fn axes(&self) -> Vec<Vec<usize>> {
+    /// Entries that are of one scale: those of the same axis in positions of as many axes ([`Self::bodies`]), and those that say the
+    /// same of different things ([`Self::objects`]).
+    pub fn alike(&self) -> Vec<Vec<usize>> {
+        let mut alike = self.axes();
+        let width = self.objects.first().map_or(0, Range::len);
+        for offset in 0..width {
+            let entries: Vec<usize> = self.objects.iter().map(|thing| thing.start + offset).collect();
+            if !alike.iter().flatten().any(|entry| entries.contains(entry)) {
+                alike.push(entries);
+            }
+        }
+        alike
+    }
+
+    /// Entries of the same axis in positions of as many axes, for each axis.
+    fn axes(&self) -> Vec<Vec<usize>> {
         let mut widths: Vec<usize> = self.bodies.iter().map(Range::len).collect();
         widths.sort_unstable();
         widths.dedup();
         let like = |width: usize| self.bodies.iter().filter(move |body| body.len() == width);
         let axis = |width, axis| like(width).map(|body| body.start + axis).collect();
         widths.into_iter().flat_map(|width| (0..width).map(move |i| axis(width, i))).collect()
+    }
+
+    /// Whether goals speak of each thing in the same way, and of nothing besides.
+    pub(crate) fn goals_speak_of_objects(&self) -> bool {
+        let of = |thing: &Range<usize>| -> Vec<usize> {
+            self.condition
+                .iter()
+                .filter(|entry| thing.contains(entry))
+                .map(|entry| entry - thing.start)
+                .collect()
+        };
+        let mut all = self.objects.iter().map(of);
+        let first = all.next().unwrap_or_default();
+        !first.is_empty()
+            && all.all(|other| other == first)
+            && first.len() * self.objects.len() == self.condition.len()
     }
 
     /// Entries of one frame.

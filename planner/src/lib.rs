@@ -44,6 +44,7 @@ pub mod checkpoint;
 pub mod guidance;
 pub mod network;
 pub mod noise;
+mod objects;
 pub mod original;
 pub mod random;
 pub mod training;
@@ -64,6 +65,7 @@ pub use monte_carlo::Guidance;
 pub use monte_carlo_config::MonteCarloConfig;
 pub use mppi::MppiPlanner;
 pub use mppi_config::{MppiConfig, MppiObjective};
+pub use objects::ObjectOrder;
 pub use outlook::{Outcome, Outlook, as_planned};
 pub use plan::{History, InForce, Memory, Plan, PlanStats, PlanStatus, Planner, Request, Snapshot};
 pub use plan_config::{

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::fourier::FourierEntries;
 use crate::network::NetworkConfig;
 use crate::noise::{NoiseSchedule, ScheduleKind, Target};
+use crate::objects::ObjectOrder;
 use crate::{LocalDynamics, PlannerError, Preconditioning, TokenLayout};
 
 /// The model: tokens, noise levels and network. Stored in every checkpoint.
@@ -23,6 +24,10 @@ pub struct ModelConfig {
     /// 2023). Goal: it leads plans by itself. Return, for data of mixed quality and rewards that are more than arriving: plans are then
     /// asked for as much as `plan.wanted_return` says.
     pub condition: ConditionKind,
+    /// In which order the network is shown things that are alike, as the environment says of them
+    /// ([`forethought_envs::EnvSpec::interchangeable`]): as they are seen (`as-seen`), or the one that is moved furthest first
+    /// (`moved-first`), so that what is learnt of one holds for all. As seen: most environments have none.
+    pub objects: ObjectOrder,
     /// Deviation that the positions have for the network, those entries of an observation that goals speak of;
     /// everything else has 1. In a wide maze a corridor is a small part of a deviation: more spread shows walls
     /// larger, against noise and in the loss.
@@ -60,6 +65,7 @@ impl Default for ModelConfig {
             chunks: 16,
             reward: false,
             condition: ConditionKind::Goal,
+            objects: ObjectOrder::AsSeen,
             position_scale: 1.0,
             levels: 1000,
             schedule: ScheduleKind::Cosine,
@@ -92,6 +98,26 @@ impl ModelConfig {
             }
         }
         layout.returns = self.condition == ConditionKind::Return;
+        if self.objects == ObjectOrder::MovedFirst {
+            layout.objects.clone_from(&spec.interchangeable);
+            let refused = |remedy: String| {
+                Err(PlannerError::Setting { name: "model.objects", value: "moved-first".into(), remedy })
+            };
+            if layout.objects.is_empty() {
+                return refused(format!("`{}` names no things that are alike: give \"as-seen\"", spec.id));
+            }
+            if layout.returns {
+                return refused(
+                    "where returns are told no goal says which thing is moved: give \"as-seen\"".into(),
+                );
+            }
+            if !layout.goals_speak_of_objects() {
+                return refused(format!(
+                    "goals of `{}` do not speak of the same entries of each of its things: give \"as-seen\"",
+                    spec.id
+                ));
+            }
+        }
         Ok(layout)
     }
 

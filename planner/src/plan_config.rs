@@ -13,6 +13,10 @@ pub struct PlanConfig {
     /// plan's length says when it arrives. Has no effect on tasks without a condition and on networks without a goal
     /// token. On: with guidance alone maze plans score 35 less.
     pub goal_conditioning: bool,
+    /// Whether tasks that are done one thing after another are planned for one thing at a time
+    /// ([`forethought_envs::Task::stage`]). On: of several things at once sequences mostly show one, since the data do one after the
+    /// other, and all of them take longer than a sequence.
+    pub stages: bool,
     /// What plans are to earn, of networks that are shown returns (`model.condition = "return"`) and tasks that do not say it
     /// themselves: `"95%"` is what 95 of 100 sequences of the data earn at most, `"2.5"` a mean reward a step, and `"none"` shows
     /// no return. None: how far what was asked for is what comes hangs on the data.
@@ -193,6 +197,7 @@ impl Default for PlanConfig {
     fn default() -> Self {
         Self {
             goal_conditioning: true,
+            stages: true,
             wanted_return: WantedReturn::None,
             warm_start: 1.0,
             history: 0,

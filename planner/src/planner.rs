@@ -14,6 +14,7 @@
 //! Where the way to the goal is longer than a sequence, all this is done leg by leg (`planner/legs.rs`). Where chance has a
 //! say, plans that differ are judged by what doing them leads to (`planner/judge.rs`).
 
+mod arranged;
 mod candidates;
 mod decision_gradient;
 mod horizon;
@@ -40,6 +41,7 @@ use crate::noise::NoiseSchedule;
 use crate::plan::{Plan, PlanStatus, Planner, Request};
 use crate::plan_config::PlanConfig;
 use crate::{PlannerError, ReturnScale, TokenLayout, WantedReturn};
+use arranged::Arranged;
 use candidates::Run;
 pub use decision_gradient::DecisionGradient;
 pub use imagine::{Decisions, Outcomes};
@@ -90,7 +92,13 @@ impl Planner for DiffusionPlanner {
         let _plan = tracing::debug_span!("plan", requests = requests.len()).entered();
         let promised: Vec<_> = requests.iter().map(Promised::new).collect();
         let requests: Vec<_> = promised.iter().map(Promised::request).collect();
-        let plans = self.travel(&requests, trace, budget)?;
+        let arrange = |request| Arranged::new(request, self.config.stages, self.layout(), &self.normalizer);
+        let arranged: Vec<_> = requests.iter().map(arrange).collect::<Result<_, _>>()?;
+        let tasks: Vec<_> = arranged.iter().map(Arranged::rearranged).collect();
+        let asked: Vec<_> =
+            arranged.iter().zip(&tasks).map(|(arranged, task)| arranged.request(task.as_ref())).collect();
+        let plans = self.travel(&asked, trace, budget)?;
+        let plans = arranged.iter().zip(plans).map(|(arranged, plan)| arranged.restore(plan));
         let status = if budget.stopped() { PlanStatus::Cut } else { PlanStatus::Complete };
         Ok(promised
             .iter()

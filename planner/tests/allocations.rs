@@ -50,6 +50,7 @@ fn layout() -> TokenLayout {
         chunks: 6,
         condition: vec![0, 1],
         bodies: vec![],
+        objects: vec![],
         level_blocks: 0,
         returns: false,
     }

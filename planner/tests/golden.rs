@@ -36,6 +36,7 @@ fn networks_agree_with_the_equations() {
         chunks: integer(&fixture["chunks"]),
         condition: vec![0, 1],
         bodies: vec![],
+        objects: vec![],
         level_blocks: 0,
         returns: false,
     };

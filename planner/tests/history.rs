@@ -71,6 +71,7 @@ fn layout(reward: bool) -> TokenLayout {
         chunks: 4,
         condition: Vec::new(),
         bodies: vec![],
+        objects: vec![],
         level_blocks: 1,
         returns: false,
     }

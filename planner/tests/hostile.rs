@@ -83,6 +83,7 @@ fn layout() -> TokenLayout {
         chunks: 3,
         condition: vec![0],
         bodies: vec![],
+        objects: vec![],
         level_blocks: 0,
         returns: false,
     }
@@ -154,6 +155,7 @@ fn weights_are_counted_as_they_are_built() {
                     chunks,
                     condition,
                     bodies: vec![],
+                    objects: vec![],
                     level_blocks: layers.min(frames_per_token),
                     returns: false,
                 };

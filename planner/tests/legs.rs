@@ -27,6 +27,7 @@ fn layout() -> TokenLayout {
         chunks: CHUNKS,
         condition: vec![0, 1],
         bodies: vec![],
+        objects: vec![],
         level_blocks: 0,
         returns: false,
     }

@@ -29,6 +29,7 @@ fn layout(reward: bool) -> TokenLayout {
         chunks: CHUNKS,
         condition: vec![0, 2],
         bodies: vec![],
+        objects: vec![],
         level_blocks: 0,
         returns: false,
     }

@@ -25,6 +25,7 @@ fn layout() -> TokenLayout {
         chunks: CHUNKS,
         condition: vec![0],
         bodies: vec![],
+        objects: vec![],
         level_blocks: BLOCKS,
         returns: false,
     }

@@ -66,7 +66,7 @@ impl Policy for CubeOracle {
         let seen = CubeSeen::of(observation, self.cubes.count())?;
         if self.plan.done() {
             let cubes: Vec<[f64; 3]> = (0..self.cubes.count()).map(|cube| seen.cube(cube)).collect();
-            if let Some((cube, to)) = next_move(&cubes, goals) {
+            if let Some((cube, to)) = next_move(&cubes, goals, None) {
                 let hand = seen.robot().spot();
                 let from = Spot { at: seen.cube(cube), yaw: seen.cube_yaw(cube) };
                 let goal = Spot { at: to, yaw: 0.0 };

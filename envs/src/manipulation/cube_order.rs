@@ -16,13 +16,35 @@ const TAKEN: f64 = 0.05;
 const GRID: [usize; 2] = [6, 15];
 const MARGIN: f64 = 0.07;
 
-/// The next move: a cube and where to put it. `None` where there are no cubes.
-pub(super) fn next_move(cubes: &[[f64; 3]], goals: &[[f64; 3]]) -> Option<(usize, [f64; 3])> {
+/// A cube this far above what it lies on, or would, is lifted, metres.
+const LIFTED: f64 = 0.01;
+/// A cube whose middle is nearer than this to the hand's is between the fingers, metres.
+const BETWEEN: f64 = 0.03;
+
+/// The cube that the hand holds up, if any.
+pub(super) fn held(cubes: &[[f64; 3]], hand: [f64; 3]) -> Option<usize> {
+    let lies = |cube: usize| {
+        let below = cubes.iter().enumerate().filter(|(other, at)| *other != cube && above(**at, cubes[cube]));
+        below.map(|(_, at)| at[2] + EDGE).fold(ON_TABLE, f64::max)
+    };
+    (0..cubes.len())
+        .find(|&cube| distance(cubes[cube], hand) < BETWEEN && cubes[cube][2] > lies(cube) + LIFTED)
+}
+
+/// The next move: a cube and where to put it, which is the one that is `held` where one is. `None` where there are no cubes.
+pub(super) fn next_move(
+    cubes: &[[f64; 3]],
+    goals: &[[f64; 3]],
+    held: Option<usize>,
+) -> Option<(usize, [f64; 3])> {
+    let ready = |cube: &usize| is_free(cubes, *cube, goals[*cube]) && is_supported(cubes, goals, *cube);
+    if let Some(cube) = held.filter(|cube| *cube < cubes.len().min(goals.len())) {
+        return Some((cube, if ready(&cube) { goals[cube] } else { aside(cubes, goals, cube) }));
+    }
     let away: Vec<usize> = (0..cubes.len().min(goals.len()))
         .filter(|cube| distance(cubes[*cube], goals[*cube]) > THERE)
         .collect();
     let free: Vec<usize> = away.iter().copied().filter(|cube| nothing_on(cubes, *cube)).collect();
-    let ready = |cube: &usize| is_free(cubes, *cube, goals[*cube]) && is_supported(cubes, goals, *cube);
     let direct = free.iter().copied().filter(ready);
     // The lower goal first: others may be on it.
     if let Some(cube) = direct.min_by(|a, b| goals[*a][2].total_cmp(&goals[*b][2])) {
@@ -103,7 +125,7 @@ mod tests {
             let goals: Vec<[f64; 3]> = places.iter().map(|[_, goal]| *goal).collect();
             let mut made = 0;
             while at != goals {
-                let (cube, to) = next_move(&at, &goals).unwrap();
+                let (cube, to) = next_move(&at, &goals, None).unwrap();
                 assert!(nothing_on(&at, cube), "{cubes:?} {task}: cube {cube} has something on it");
                 assert!(is_free(&at, cube, to) && to[2] >= 0.02 - 1e-12);
                 at[cube] = to;
@@ -121,11 +143,14 @@ mod tests {
     #[test]
     fn what_lies_on_a_cube_goes_first_and_what_is_there_stays() {
         let stack = [[0.4, 0.0, 0.02], [0.4, 0.0, 0.06]];
-        let (cube, to) = next_move(&stack, &[[0.5, 0.2, 0.02], [0.4, 0.0, 0.06]]).unwrap();
+        let (cube, to) = next_move(&stack, &[[0.5, 0.2, 0.02], [0.4, 0.0, 0.06]], None).unwrap();
         assert!(cube == 1 && to[2] == 0.02 && along_table(to, stack[0]) > 0.1);
         let near = [[0.4, 0.029, 0.02], [0.5, 0.0, 0.02]];
-        assert_eq!(next_move(&near, &[[0.4, 0.0, 0.02], [0.5, 0.2, 0.02]]), Some((1, [0.5, 0.2, 0.02])));
-        assert_eq!(next_move(&near[..1], &[[0.4, 0.0, 0.02]]), Some((0, [0.4, 0.0, 0.02])));
-        assert_eq!(next_move(&[], &[]), None);
+        assert_eq!(
+            next_move(&near, &[[0.4, 0.0, 0.02], [0.5, 0.2, 0.02]], None),
+            Some((1, [0.5, 0.2, 0.02]))
+        );
+        assert_eq!(next_move(&near[..1], &[[0.4, 0.0, 0.02]], None), Some((0, [0.4, 0.0, 0.02])));
+        assert_eq!(next_move(&[], &[], None), None);
     }
 }

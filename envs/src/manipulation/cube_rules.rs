@@ -9,13 +9,14 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use super::cube_scene::{CubeModels, CubeScene, ON_TABLE, Placement, cube_at};
-use super::robot::{ACTION, SCALE, STARTS, STEP_SECONDS, SUBSTEPS, WORKSPACE, place, shown};
+use super::cubes_task::CubesTask;
+use super::robot::{ACTION, STARTS, STEP_SECONDS, SUBSTEPS, WORKSPACE, place, shown};
 use super::rotation::distance;
 use super::within::within;
-use super::{CUBE_RADIUS, CUBE_TASKS, Cubes, cube_seen, robot_seen};
+use super::{CUBE_RADIUS, CUBE_TASKS, Cubes, cube_seen};
 use crate::environment::check_finite;
 use crate::mujoco::{MujocoEnv, MujocoRules, MujocoSim};
-use crate::{BoxSpace, EnvError, EnvSpec, ObjectsTask, ScoreRange, SharedTask, Start, TimeLimit, Transition};
+use crate::{BoxSpace, EnvError, EnvSpec, ScoreRange, SharedTask, Start, TimeLimit, Transition};
 
 /// Half width of the noise on where a cube begins, metres.
 const NOISE: f64 = 0.01;
@@ -44,7 +45,7 @@ pub struct CubeRules {
     placement: Placement,
     /// Where the cubes are wanted, metres.
     goals: Vec<[f64; 3]>,
-    aim: Arc<ObjectsTask>,
+    aim: Arc<CubesTask>,
 }
 
 impl CubeRules {
@@ -72,6 +73,7 @@ impl CubeRules {
         let spec = EnvSpec {
             features: cube_seen::features(count),
             condition: cube_seen::places(count),
+            interchangeable: if count > 1 { cube_seen::things(count) } else { Vec::new() },
             step_seconds: Some(STEP_SECONDS),
             max_episode_steps: Some(cubes.episode_steps()),
             // OGBench scores the share of episodes that succeed, in percent; their return is 1, all others' 0.
@@ -85,7 +87,7 @@ impl CubeRules {
             )
         };
         let goals = vec![[0.0, 0.0, ON_TABLE]; count];
-        let aim = aim_at(&goals)?;
+        let aim = Arc::new(CubesTask::new(&goals)?);
         let placement = Placement { cubes: vec![([0.0; 3], 0.0); count], ..Placement::default() };
         let scene = models.world().map_err(|error| error.of(id))?;
         Ok(Self { spec, cubes, scene, placement, goals, aim })
@@ -122,15 +124,6 @@ impl CubeRules {
         }
         Ok(places)
     }
-}
-
-fn aim_at(goals: &[[f64; 3]]) -> Result<Arc<ObjectsTask>, EnvError> {
-    let values: Vec<f64> = goals.iter().flat_map(|goal| shown(*goal)).collect();
-    let entries = cube_seen::places(goals.len());
-    let hand: Vec<usize> = (robot_seen::HAND..robot_seen::HAND + 3).collect();
-    // While the arm approaches a cube, only the hand moves.
-    let along = [hand, entries.clone()].concat();
-    Ok(Arc::new(ObjectsTask::new(&entries, &values, 3, CUBE_RADIUS * SCALE)?.with_progress(&along)))
 }
 
 impl MujocoRules for CubeRules {
@@ -172,7 +165,7 @@ impl MujocoRules for CubeRules {
             cubes.push((at, random.random_range(0.0..TAU)));
         }
         let goals = goals.unwrap_or_else(|| task.iter().map(|[_, goal]| *goal).collect());
-        self.aim = aim_at(&goals)?;
+        self.aim = Arc::new(CubesTask::new(&goals)?);
         self.goals = goals;
         self.placement = Placement { hand, hand_yaw, cubes };
         Ok(())
@@ -214,7 +207,7 @@ impl MujocoRules for CubeRules {
                 3 * self.cubes.count()
             )));
         }
-        self.aim = aim_at(goals)?;
+        self.aim = Arc::new(CubesTask::new(goals)?);
         self.goals = goals.to_vec();
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What an observation says of cubes, entry by entry.
 
+use std::ops::Range;
+
 use super::robot::{SEEN, place, shown};
 use super::robot_seen::{self, RobotSeen, part};
 use super::rotation::Rotation;
@@ -24,6 +26,11 @@ pub(super) fn first_of(cube: usize) -> usize {
 /// Entries of the cubes' places, which goals speak of.
 pub(super) fn places(cubes: usize) -> Vec<usize> {
     (0..cubes).flat_map(|cube| first_of(cube)..first_of(cube) + 3).collect()
+}
+
+/// Entries of each cube.
+pub(super) fn things(cubes: usize) -> Vec<Range<usize>> {
+    (0..cubes).map(|cube| first_of(cube)..first_of(cube) + CUBE).collect()
 }
 
 /// Features of an observation.

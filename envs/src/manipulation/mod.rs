@@ -17,6 +17,7 @@ mod cube_rules;
 mod cube_scene;
 mod cube_seen;
 mod cubes;
+mod cubes_task;
 mod error;
 mod frame;
 mod hand_plan;

@@ -101,6 +101,7 @@ impl MazeEnv {
                 Feature::new("velocity", 2, FeatureKind::Velocity),
             ],
             condition: POSITION.to_vec(),
+            interchangeable: Vec::new(),
             step_seconds: Some(STEP_SECONDS),
             // Motors of gear 100 on 4.18879 kg, damping 1.
             actuators: Some(Actuators {

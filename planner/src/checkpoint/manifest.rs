@@ -1,6 +1,7 @@
 //! The manifest of a checkpoint.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, Support};
@@ -162,7 +163,26 @@ impl SlotLimits {
             actions.extend(layout.reward.then(|| pick(&summary.reward)));
             Ok::<_, PlannerError>(actions)
         };
-        Ok(Self { low: bounds(|c| c.min)?, high: bounds(|c| c.max)? })
+        let mut limits = Self { low: bounds(|c| c.min)?, high: bounds(|c| c.max)? };
+        limits.share(layout);
+        Ok(limits)
+    }
+
+    /// Gives things that are alike the range of all of them: which of them is shown where changes.
+    fn share(&mut self, layout: &TokenLayout) {
+        for offset in 0..layout.objects.first().map_or(0, Range::len) {
+            let slots: Vec<usize> =
+                layout.objects.iter().map(|thing| layout.action + thing.start + offset).collect();
+            let over = |of: &[f64], pick: fn(f64, f64) -> f64| {
+                slots.iter().filter_map(|&slot| of.get(slot)).copied().reduce(pick)
+            };
+            let (low, high) = (over(&self.low, f64::min), over(&self.high, f64::max));
+            for &slot in &slots {
+                if let (Some(low), Some(high)) = (low, high) {
+                    (self.low[slot], self.high[slot]) = (low, high);
+                }
+            }
+        }
     }
 }
 

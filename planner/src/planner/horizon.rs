@@ -159,6 +159,7 @@ mod tests {
             chunks: 8,
             condition: vec![0],
             bodies: vec![],
+            objects: vec![],
             level_blocks: 0,
             returns: false,
         }

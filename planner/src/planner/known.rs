@@ -108,7 +108,7 @@ impl Known {
 
 impl History<'_> {
     /// Steps that it holds.
-    fn steps(&self, layout: &TokenLayout) -> Result<usize, PlannerError> {
+    pub(super) fn steps(&self, layout: &TokenLayout) -> Result<usize, PlannerError> {
         let steps = self.actions.len() / layout.action;
         check_len("actions of the history", steps * layout.action, self.actions.len())?;
         check_len("history", steps * layout.observation, self.observations.len())?;

@@ -1,6 +1,7 @@
 //! What the planner notes of its own plans, for the next one.
 
 use crate::TokenLayout;
+use crate::objects::Arrangement;
 use crate::plan::{Memory, Plan};
 
 /// What the planner remembers of a plan of its own.
@@ -18,6 +19,8 @@ pub(super) struct Notes {
     pub leg: bool,
     /// Its last observation as it was sampled, before it was made to end where it was to.
     pub end: Vec<f64>,
+    /// The order that things were in when it was made.
+    pub arrangement: Arrangement,
 }
 
 /// Notes on one of this planner's plans.

@@ -97,8 +97,9 @@ impl<'a> Promised<'a> {
         }
         if let (Some(made), Some(now)) = (notes(&plan), self.request.in_force) {
             let from = now.executed * layout.frame();
+            let before = notes(now.plan).filter(|before| before.arrangement == made.arrangement);
             let promised =
-                notes(now.plan).and_then(|notes| notes.x0_cd.get(from..from + self.frames * layout.frame()));
+                before.and_then(|notes| notes.x0_cd.get(from..from + self.frames * layout.frame()));
             // What was not made by this planner is nothing to begin the next plan from.
             let x0_cd = promised.map_or_else(Vec::new, |promised| [promised, &made.x0_cd].concat());
             let due = made.due.map(|due| due + self.frames);

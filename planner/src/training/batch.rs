@@ -6,6 +6,7 @@ use forethought_envs::data::{
     Dataset, DatasetNormalizer, Padding, RewardConvention, Support, Trajectory, Window, WindowIndex,
 };
 use rand::RngExt;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -15,6 +16,7 @@ use super::rows::{Asked, Row, RowLevels, draw_levels};
 use crate::dynamics::LocalDynamics;
 use crate::layout::{FIRST_CHUNK, GOAL, STATE, is_visible};
 use crate::noise::{LossWeight, Target};
+use crate::objects::Arrangement;
 use crate::preconditioning::{Scratch, Terms};
 use crate::returns::{ReturnScale, StepReturns};
 use crate::{ModelConfig, PlannerError, Preconditioning, TokenLayout, TrainBatch, TrainConfig, random};
@@ -479,13 +481,14 @@ impl BatchMaker {
         let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
         let count = layout.parts();
         let part_of_slots = self.preconditioning.part_of_slots();
+        let arrangement = self.arrange(rng, start, chunks, goal);
         for of in [&mut buffers.clean_td, &mut buffers.noisy_td] {
             of.clear();
             of.resize(t * d, 0.0);
         }
         for token in (0..t).filter(|&token| is_visible(token, chunks, goal)) {
             let clean_d = &mut buffers.clean_td[token * d..(token + 1) * d];
-            self.clean(token, start, chunks, clean_d);
+            self.clean(token, (start, chunks), &arrangement, clean_d);
             let level_p = &level_tp[token * count..(token + 1) * count];
             let noisy_d = &mut buffers.noisy_td[token * d..(token + 1) * d];
             for i in (0..d).filter(|&i| layout.exists(token, i)) {
@@ -506,16 +509,50 @@ impl BatchMaker {
         }
     }
 
+    /// The order of things that are alike: where a sequence shows its goal the one that it moves furthest comes first; else any.
+    fn arrange(&self, rng: &mut ChaCha8Rng, start: usize, chunks: usize, goal: bool) -> Arrangement {
+        let layout = self.layout();
+        if layout.objects.is_empty() {
+            return Arrangement::default();
+        }
+        if !goal {
+            let mut order: Vec<usize> = (0..layout.objects.len()).collect();
+            order.shuffle(rng);
+            return Arrangement::of(&order, layout);
+        }
+        let row =
+            |row: usize, entry: usize| f64::from(self.rows.observations[row * layout.observation + entry]);
+        let end = start + chunks * layout.frames_per_token;
+        let ends: Vec<f64> = layout.condition.iter().map(|&entry| row(end, entry)).collect();
+        Arrangement::moved_first(layout, &|entry| row(start, entry), &ends)
+    }
+
     /// Writes the clean token `token` of the window that starts at row `start`.
-    fn clean(&self, token: usize, start: usize, chunks: usize, out: &mut [f64]) {
+    fn clean(
+        &self,
+        token: usize,
+        (start, chunks): (usize, usize),
+        arrangement: &Arrangement,
+        out: &mut [f64],
+    ) {
         let layout = self.layout();
         let (o, a, f) = (layout.observation, layout.action, layout.frames_per_token);
         let last = layout.last_observation();
         let copy = |out: &mut [f64], from: &[f32]| {
             out.iter_mut().zip(from).for_each(|(out, value)| *out = f64::from(*value));
         };
+        let observe = |out: &mut [f64], row: usize| {
+            let seen = &self.rows.observations[row * o..(row + 1) * o];
+            match arrangement.is_as_seen() {
+                true => copy(out, seen),
+                false => out
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(i, out)| *out = f64::from(seen[arrangement.seen(i)])),
+            }
+        };
         match token {
-            STATE => copy(&mut out[last..last + o], &self.rows.observations[start * o..(start + 1) * o]),
+            STATE => observe(&mut out[last..last + o], start),
             // Hindsight: the sequence is told what it earns, or where it ends.
             GOAL if layout.returns => {
                 let told = self.rows.returns.as_ref().zip(self.returns.as_ref());
@@ -525,7 +562,7 @@ impl BatchMaker {
             GOAL => {
                 let row = start + chunks * f;
                 for &index in &layout.condition {
-                    out[last + index] = f64::from(self.rows.observations[row * o + index]);
+                    out[last + index] = f64::from(self.rows.observations[row * o + arrangement.seen(index)]);
                 }
             }
             _ => {
@@ -533,10 +570,7 @@ impl BatchMaker {
                     let row = start + (token - FIRST_CHUNK) * f + frame;
                     let (action, observation) = (layout.action_at(frame), layout.observation_at(frame));
                     copy(&mut out[action..action + a], &self.rows.actions[row * a..(row + 1) * a]);
-                    copy(
-                        &mut out[observation..observation + o],
-                        &self.rows.observations[(row + 1) * o..(row + 2) * o],
-                    );
+                    observe(&mut out[observation..observation + o], row + 1);
                     if let Some(reward) = layout.reward_at(frame) {
                         out[reward] = f64::from(self.rows.rewards[row]);
                     }

@@ -296,6 +296,7 @@ mod tests {
             chunks: CHUNKS,
             condition: Vec::new(),
             bodies: vec![],
+            objects: vec![],
             level_blocks: 2,
             returns: false,
         }

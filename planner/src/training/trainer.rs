@@ -398,7 +398,7 @@ fn describe(
 ) -> Result<(Manifest, Vec<Finding>), PlannerError> {
     let dataset = data.dataset;
     let mut normalizer = DatasetNormalizer::fit(NormalizerKind::Standard, dataset)?;
-    normalizer.observation = normalizer.observation.pooled(&layout.axes())?;
+    normalizer.observation = normalizer.observation.pooled(&layout.alike())?;
     normalizer.observation = normalizer.observation.spread(&layout.condition, model.position_scale)?;
     let dynamics = match layout.level_blocks {
         0 => None,

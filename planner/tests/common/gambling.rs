@@ -41,6 +41,7 @@ impl Mixture {
             chunks: 1,
             condition: vec![],
             bodies: vec![],
+            objects: vec![],
             level_blocks: 1,
             returns: false,
         };

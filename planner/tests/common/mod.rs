@@ -41,6 +41,7 @@ pub fn layout(chunks: usize) -> TokenLayout {
         chunks,
         condition: vec![0, 1],
         bodies: vec![],
+        objects: vec![],
         level_blocks: 0,
         returns: false,
     }

@@ -182,6 +182,7 @@ pub fn planner(exits: &[[f64; 2]], hasty: bool, config: PlanConfig) -> Diffusion
         chunks: CHUNKS,
         condition: vec![0, 1],
         bodies: vec![],
+        objects: vec![],
         level_blocks: 1,
         returns: false,
     };

@@ -3,6 +3,7 @@
 mod data;
 mod estimate;
 mod eval;
+mod growth;
 mod interop;
 mod serve;
 mod speed;
@@ -24,6 +25,7 @@ pub use self::zenoh::ZenohArgs;
 pub use data::{ConvertArgs, DataCommand, DataFile, PlotArgs as DataPlotArgs, ToLayout, ValidateArgs};
 pub use estimate::EstimateArgs;
 pub use eval::{EvalArgs, MergeArgs, ReplayArgs, ReportArgs};
+pub use growth::{GrowthArgs, GrowthPointArgs};
 pub use interop::{ExportArgs, ImportArgs};
 pub use serve::ServeArgs;
 pub use speed::{PeakMemoryArgs, SpeedArgs};
@@ -146,6 +148,9 @@ pub enum Command {
                       forethought speed --python torch-venv/bin/python"
     )]
     Speed(SpeedArgs),
+    /// How time and memory grow with horizon, width, batch, data, environments and processes (SCALE.md).
+    #[command(after_help = "Example: forethought growth --axes horizon,width")]
+    Growth(GrowthArgs),
     /// Look at data, whoever made them, hold them against what is sound, and write them in another layout.
     #[command(subcommand)]
     Data(DataCommand),
@@ -170,6 +175,9 @@ pub enum Command {
     /// Peak memory of a process that plans: `speed` runs it as a child.
     #[command(hide = true)]
     PeakMemory(PeakMemoryArgs),
+    /// One point of `growth`, which runs it as a child.
+    #[command(hide = true)]
+    GrowthPoint(GrowthPointArgs),
 }
 
 /// Options that several commands share.

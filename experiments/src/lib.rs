@@ -14,6 +14,7 @@ mod document;
 pub mod drive;
 mod estimate;
 pub mod failure;
+mod growth;
 pub mod interrupt;
 pub mod output;
 mod photographs;

@@ -90,6 +90,7 @@ impl Case {
             chunks: self.chunks,
             condition: vec![0, 2],
             bodies: vec![0..1, 2..3],
+            objects: vec![],
             level_blocks: self.level_blocks,
             returns: false,
         };

@@ -37,8 +37,8 @@ fn number() -> impl Strategy<Value = f64> {
 fn any_layout() -> impl Strategy<Value = TokenLayout> {
     let sizes =
         (count(), count(), any::<bool>(), count(), count(), prop::collection::vec(count(), 0..3), count());
-    let bodies = prop::collection::vec((count(), count()).prop_map(|(from, to)| from..to), 0..3);
-    (sizes, bodies).prop_map(|(sizes, bodies)| {
+    let runs = || prop::collection::vec((count(), count()).prop_map(|(from, to)| from..to), 0..3);
+    (sizes, runs(), runs()).prop_map(|(sizes, bodies, objects)| {
         let (observation, action, reward, frames_per_token, chunks, condition, level_blocks) = sizes;
         TokenLayout {
             observation,
@@ -48,6 +48,7 @@ fn any_layout() -> impl Strategy<Value = TokenLayout> {
             chunks,
             condition,
             bodies,
+            objects,
             level_blocks,
             returns: false,
         }

@@ -20,6 +20,7 @@ use crate::resolve;
 use crate::results::{self, Layout, Row};
 use crate::runner::{self, Agenda, Finished, Request};
 use crate::scoring::Episodes;
+use crate::speed::machine;
 use crate::suite::Suite;
 use crate::times::{self, Effort};
 use crate::variants::{self, Asked, Chosen};
@@ -263,7 +264,7 @@ fn finish(
     if args.json {
         console::json(
             &json!({ "results": sheet.all(), "together": sheet.together(), "layout": agenda.results.layout, "notes": agenda.notes,
-            "scored": scored, "kept": kept, "timed": timed, "files": console::all_shown(&files), "folder": console::shown(out.path()) }),
+            "peak_memory_mb": machine::peak_memory_mb(), "scored": scored, "kept": kept, "timed": timed, "files": console::all_shown(&files), "folder": console::shown(out.path()) }),
         )?;
         return Ok(());
     }

@@ -6,6 +6,7 @@ mod envs;
 mod estimate;
 mod eval;
 mod export;
+mod growth;
 mod import;
 mod inspect;
 mod merge;
@@ -40,6 +41,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Report(args) => report::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Zenoh(args) => self::zenoh::run(&args),
+        Command::Growth(args) => growth::run(&args),
+        Command::GrowthPoint(args) => growth::point(&args),
         Command::Speed(args) => speed::run(&args),
         Command::Data(command) => data::run(&command),
         Command::Import(args) => import::run(&args),

@@ -14,10 +14,21 @@ pub fn load_average() -> Vec<f64> {
     text.split_whitespace().take(3).filter_map(|word| word.parse().ok()).collect()
 }
 
+/// Memory of the machine, in MB (10^6 bytes).
+pub fn memory_mb() -> Option<f64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    kib(&text, "MemTotal")
+}
+
 /// Largest resident size this process has had, in MB (10^6 bytes).
 pub fn peak_memory_mb() -> Option<f64> {
     let text = fs::read_to_string("/proc/self/status").ok()?;
-    let kib: f64 = field(&text, "VmHWM")?.strip_suffix("kB")?.trim().parse().ok()?;
+    kib(&text, "VmHWM")
+}
+
+/// A field of KiB, in MB.
+fn kib(text: &str, name: &str) -> Option<f64> {
+    let kib: f64 = field(text, name)?.strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024.0 / 1e6)
 }
 

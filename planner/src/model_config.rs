@@ -25,7 +25,7 @@ pub struct ModelConfig {
     /// asked for as much as `plan.wanted_return` says.
     pub condition: ConditionKind,
     /// In which order the network is shown things that are alike, as the environment says of them
-    /// ([`forethought_envs::EnvSpec::interchangeable`]): as they are seen (`as-seen`), or the one that is moved furthest first
+    /// ([`forethought_envs::EnvSpec::interchangeable`]): as they are seen (`as-seen`), or the one that is moved next first
     /// (`moved-first`), so that what is learnt of one holds for all. As seen: most environments have none.
     pub objects: ObjectOrder,
     /// Deviation that the positions have for the network, those entries of an observation that goals speak of;

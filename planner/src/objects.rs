@@ -2,8 +2,9 @@
 //!
 //! Two cubes on a table differ in nothing but which entries of an observation speak of them. Shown as they are seen, a network has to
 //! learn for each place what it already knows of the other, and in every chunk which of them the hand goes to: a choice that it
-//! makes by averages, until it has seen very many. So a sequence that shows its goal shows the thing that is furthest from where it ends up first, and
-//! whatever is done to one thing is learnt once. Where no goal is shown nothing says which is moved, and the order is drawn.
+//! makes by averages, or by where the hand is already moving. So in training what the data move next comes first, and in planning
+//! what is furthest from where it is wanted; whatever is done to one thing is learnt once. Where no goal is shown nothing says which
+//! is moved, and the order is drawn.
 
 use std::ops::Range;
 
@@ -18,7 +19,7 @@ pub enum ObjectOrder {
     /// As they are seen.
     #[default]
     AsSeen,
-    /// The one that is furthest from where it is wanted first.
+    /// The one that is moved next first.
     MovedFirst,
 }
 
@@ -30,21 +31,22 @@ pub(crate) struct Arrangement {
 }
 
 impl Arrangement {
-    /// Of things in this order: `order[0]` is shown where the first of them is seen.
-    pub fn of(order: &[usize], layout: &TokenLayout) -> Self {
-        if order.iter().enumerate().all(|(place, thing)| place == *thing) {
+    /// With one of the things shown where the first is seen, and those before it one place later.
+    pub fn first(first: usize, layout: &TokenLayout) -> Self {
+        if first == 0 || first >= layout.objects.len() {
             return Self::default();
         }
+        let order = std::iter::once(first).chain((0..layout.objects.len()).filter(|thing| *thing != first));
         let mut from: Vec<usize> = (0..layout.observation).collect();
         for (place, thing) in layout.objects.iter().zip(order) {
-            let Some(shown) = layout.objects.get(*thing) else { continue };
-            place.clone().zip(shown.clone()).for_each(|(at, seen)| from[at] = seen);
+            place.clone().zip(layout.objects[thing].clone()).for_each(|(at, seen)| from[at] = seen);
         }
         Self { from }
     }
 
-    /// The thing that is to move furthest first, from a normalised observation and the normalised values of the condition.
-    pub fn moved_first(layout: &TokenLayout, now: &dyn Fn(usize) -> f64, condition: &[f64]) -> Self {
+    /// The thing first that is furthest from where it is wanted, from a normalised observation and the normalised values of the
+    /// condition.
+    pub fn furthest_first(layout: &TokenLayout, now: &dyn Fn(usize) -> f64, condition: &[f64]) -> Self {
         let away = |thing: &Range<usize>| -> f64 {
             let wanted = layout.condition.iter().zip(condition);
             wanted
@@ -53,9 +55,9 @@ impl Arrangement {
                 .sum()
         };
         let away: Vec<f64> = layout.objects.iter().map(away).collect();
-        let mut order: Vec<usize> = (0..away.len()).collect();
-        order.sort_by(|a, b| away[*b].total_cmp(&away[*a]));
-        Self::of(&order, layout)
+        // The first of several that are as far.
+        let furthest = (0..away.len()).rev().max_by(|a, b| away[*a].total_cmp(&away[*b]));
+        Self::first(furthest.unwrap_or(0), layout)
     }
 
     /// Whether it leaves observations as they are.
@@ -112,10 +114,10 @@ mod tests {
     #[test]
     fn what_is_furthest_from_where_it_is_wanted_is_shown_first() {
         let seen = [9.0, 0.0, 0.1, 1.0, 1.1, 2.0, 2.1];
-        let arranged = Arrangement::moved_first(&layout(), &|entry| seen[entry], &[0.5, 1.0, -3.0]);
+        let arranged = Arrangement::furthest_first(&layout(), &|entry| seen[entry], &[0.5, 1.0, -3.0]);
         assert_eq!(arranged.show(&seen), [9.0, 2.0, 2.1, 0.0, 0.1, 1.0, 1.1]);
         assert_eq!([0, 1, 2, 3].map(|entry| arranged.seen(entry)), [0, 5, 6, 1]);
-        let as_seen = Arrangement::moved_first(&layout(), &|entry| seen[entry], &[0.5, 1.0, 2.0]);
+        let as_seen = Arrangement::furthest_first(&layout(), &|entry| seen[entry], &[0.5, 1.0, 2.0]);
         assert!(as_seen.is_as_seen());
         assert_eq!(as_seen.show(&seen), seen);
     }
@@ -123,9 +125,9 @@ mod tests {
     #[test]
     fn what_is_shown_is_restored_row_by_row() {
         let seen: Vec<f64> = (0..14).map(f64::from).collect();
-        for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-            let arranged = Arrangement::of(&order, &layout());
-            assert_eq!(arranged.restore(&arranged.show(&seen)), seen, "{order:?}");
+        for first in 0..3 {
+            let arranged = Arrangement::first(first, &layout());
+            assert_eq!(arranged.restore(&arranged.show(&seen)), seen, "{first}");
         }
     }
 }

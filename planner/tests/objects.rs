@@ -1,5 +1,11 @@
 //! Things that are alike: what is moved is shown first, in training and in planning, so that nothing hangs on which of them it is.
-#![allow(clippy::float_cmp, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::float_cmp,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::single_range_in_vec_init
+)]
 
 use std::sync::Arc;
 
@@ -155,7 +161,7 @@ fn planner(guidance: f64) -> DiffusionPlanner {
         sampler: SamplerConfig { steps: 4, clean_tokens: 0, ..SamplerConfig::default() },
         guidance: GuidanceConfig { scale: guidance, ..GuidanceConfig::default() },
         horizon: HorizonConfig { lengths: Lengths::These(vec![2]), ..HorizonConfig::default() },
-        rank: RankConfig { candidates: 1, ood_penalty: 0.0, ..RankConfig::default() },
+        rank: RankConfig { candidates: 1, ood_penalty: 0.0 },
         // With the goal shown nothing is guided before it is reached.
         goal_conditioning: guidance == 0.0,
         ..PlanConfig::default()

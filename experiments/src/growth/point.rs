@@ -5,11 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use burn::tensor::Device;
-use forethought_envs::Start;
-use forethought_envs::VectorEnv;
 use forethought_envs::data::{
     Dataset, DatasetNormalizer, NormalizerKind, ReadOptions, WriteOptions, read_data, write_npz,
 };
+use forethought_envs::{Start, Transition, VectorEnv};
 use forethought_planner::ModelConfig;
 use forethought_planner::checkpoint::{self, Checkpoint};
 use forethought_planner::network::{Network, ParameterLayout};
@@ -101,13 +100,19 @@ fn network(device: &Device, change: &dyn Fn(&mut ModelConfig)) -> Result<Checkpo
 fn environments(count: usize, threads: usize) -> Result<Work, Failure> {
     let mut all = VectorEnv::make(OF, count, threads)?;
     let starts: Vec<Start> = (0..count as u64).map(Start::seed).collect();
-    refuse_first(all.reset(&starts)?)?;
     let actions: Vec<f64> = (0..count * all.spec().action.len()).map(|i| (i as f64).sin()).collect();
-    Ok(Box::new(move |repeats| timed(repeats, &mut || refuse_first(all.step(&actions)?))))
-}
-
-fn refuse_first<T>(results: Vec<Result<T, forethought_envs::EnvError>>) -> Result<(), Failure> {
-    results.into_iter().try_for_each(|result| result.map(drop)).map_err(Failure::from)
+    let mut over = true;
+    Ok(Box::new(move |repeats| {
+        timed(repeats, &mut || {
+            // Episodes begin anew together, which is part of the work.
+            if over {
+                all.reset(&starts)?.into_iter().collect::<Result<Vec<()>, _>>()?;
+            }
+            let steps = all.step(&actions)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+            over = steps.iter().any(Transition::ended);
+            Ok(())
+        })
+    }))
 }
 
 /// Writes data of so many rows for [`measure`].

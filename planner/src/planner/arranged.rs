@@ -58,7 +58,7 @@ impl<'a> Arranged<'a> {
                 .map(|(&entry, value)| unit(entry, *value))
                 .collect();
             let now = |entry: usize| unit(entry, request.observation[entry]);
-            arranged.arrangement = Arrangement::moved_first(layout, &now, &wanted);
+            arranged.arrangement = Arrangement::furthest_first(layout, &now, &wanted);
         }
         if !arranged.arrangement.is_as_seen() {
             arranged.shown = Some(arranged.shown(layout)?);

@@ -6,12 +6,12 @@ use forethought_envs::data::{
     Dataset, DatasetNormalizer, Padding, RewardConvention, Support, Trajectory, Window, WindowIndex,
 };
 use rand::RngExt;
-use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::balance::Balance;
 use super::data::{least_rows, window_rows};
+use super::moved::next_moved;
 use super::rows::{Asked, Row, RowLevels, draw_levels};
 use crate::dynamics::LocalDynamics;
 use crate::layout::{FIRST_CHUNK, GOAL, STATE, is_visible};
@@ -62,6 +62,8 @@ struct Rows {
     rewards: Vec<f32>,
     /// Where the network is told returns.
     returns: Option<StepReturns>,
+    /// The thing that is moved next, from each row on.
+    next_moved: Vec<Option<usize>>,
 }
 
 /// One sequence's numbers while they are made, `[T, D]` and `[T, P]`.
@@ -171,11 +173,12 @@ impl BatchMaker {
         normalizer.action.normalize_f32(&mut actions)?;
         let rewards = (0..dataset.len()).map(|row| dataset.step_reward(row).unwrap_or(0.0)).collect();
         let returns = layout.returns.then(|| StepReturns::new(dataset));
+        let next_moved = next_moved(&observations, &dataset.trajectories(true), layout);
         let steps = window_rows(layout) - 1;
         let scale = returns.as_ref().map(|returns| ReturnScale::of(dataset, returns, trajectories, steps));
         Ok(Self {
             returns: scale.transpose()?,
-            rows: Arc::new(Rows { observations, actions, rewards, returns }),
+            rows: Arc::new(Rows { observations, actions, rewards, returns, next_moved }),
             balance: None,
             near_leaps: near_leaps(dataset, layout, train),
             longest: longest(&windows, layout, train),
@@ -481,7 +484,7 @@ impl BatchMaker {
         let (layout, t, d) = (self.layout(), self.tokens(), self.layout().width());
         let count = layout.parts();
         let part_of_slots = self.preconditioning.part_of_slots();
-        let arrangement = self.arrange(rng, start, chunks, goal);
+        let arrangement = self.arrange(rng, start, goal);
         for of in [&mut buffers.clean_td, &mut buffers.noisy_td] {
             of.clear();
             of.resize(t * d, 0.0);
@@ -509,22 +512,14 @@ impl BatchMaker {
         }
     }
 
-    /// The order of things that are alike: where a sequence shows its goal the one that it moves furthest comes first; else any.
-    fn arrange(&self, rng: &mut ChaCha8Rng, start: usize, chunks: usize, goal: bool) -> Arrangement {
+    /// The order of things that are alike: where a sequence shows its goal the one that is moved next comes first; else any.
+    fn arrange(&self, rng: &mut ChaCha8Rng, start: usize, goal: bool) -> Arrangement {
         let layout = self.layout();
         if layout.objects.is_empty() {
             return Arrangement::default();
         }
-        if !goal {
-            let mut order: Vec<usize> = (0..layout.objects.len()).collect();
-            order.shuffle(rng);
-            return Arrangement::of(&order, layout);
-        }
-        let row =
-            |row: usize, entry: usize| f64::from(self.rows.observations[row * layout.observation + entry]);
-        let end = start + chunks * layout.frames_per_token;
-        let ends: Vec<f64> = layout.condition.iter().map(|&entry| row(end, entry)).collect();
-        Arrangement::moved_first(layout, &|entry| row(start, entry), &ends)
+        let next = self.rows.next_moved.get(start).copied().flatten().filter(|_| goal);
+        Arrangement::first(next.unwrap_or_else(|| rng.random_range(0..layout.objects.len())), layout)
     }
 
     /// Writes the clean token `token` of the window that starts at row `start`.

@@ -10,6 +10,7 @@ mod events;
 mod exchange;
 mod gradient;
 mod metrics;
+mod moved;
 mod optimizer;
 mod records;
 mod rows;

@@ -1,0 +1,47 @@
+//! Which of several things that are alike the data move next.
+
+use forethought_envs::data::Trajectory;
+
+use crate::TokenLayout;
+
+/// A thing has moved when it is this far from where it was, normalised: more than it shifts when it is touched.
+const MOVED: f64 = 0.1;
+
+/// For every row of normalised observations the thing that is the first to have moved from where it is there, within the row's
+/// trajectory; `None` where none has by its end.
+///
+/// Not the thing that a sequence moves: most sequences end before anything has moved, and where a hand is going is to be learnt
+/// from them too.
+pub(super) fn next_moved(
+    observations: &[f32],
+    trajectories: &[Trajectory],
+    layout: &TokenLayout,
+) -> Vec<Option<usize>> {
+    let rows = observations.len() / layout.observation.max(1);
+    let mut next = vec![None; rows];
+    if layout.objects.is_empty() {
+        return next;
+    }
+    let places: Vec<Vec<usize>> = layout
+        .objects
+        .iter()
+        .map(|thing| layout.condition.iter().copied().filter(|entry| thing.contains(entry)).collect())
+        .collect();
+    let at = |row: usize, entry: usize| f64::from(observations[row * layout.observation + entry]);
+    let away = |thing: &[usize], from: usize, to: usize| {
+        thing.iter().map(|&entry| (at(to, entry) - at(from, entry)).powi(2)).sum::<f64>().sqrt()
+    };
+    for trajectory in trajectories {
+        let end = trajectory.end.min(rows);
+        for row in trajectory.start..end {
+            next[row] = (row + 1..end).find_map(|later| {
+                let moved = places.iter().enumerate().map(|(thing, place)| (thing, away(place, row, later)));
+                moved
+                    .filter(|(_, away)| *away > MOVED)
+                    .max_by(|a, b| a.1.total_cmp(&b.1))
+                    .map(|(thing, _)| thing)
+            });
+        }
+    }
+    next
+}

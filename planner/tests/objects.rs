@@ -72,8 +72,12 @@ fn unscaled() -> DatasetNormalizer {
 }
 
 fn batches(swapped: bool, condition_dropout: f64) -> BatchMaker {
+    batches_of(&dataset(swapped), condition_dropout)
+}
+
+fn batches_of(dataset: &Dataset, condition_dropout: f64) -> BatchMaker {
     let train = TrainConfig { batch: 32, condition_dropout, ..TrainConfig::default() };
-    BatchMaker::new(&dataset(swapped), &unscaled(), None, &layout(), &model(), &train).unwrap()
+    BatchMaker::new(dataset, &unscaled(), None, &layout(), &model(), &train).unwrap()
 }
 
 #[test]
@@ -92,6 +96,23 @@ fn sequences_that_show_their_goal_show_what_is_moved_first() {
             assert!(chunk[2] == 0.0 || (chunk[2], chunk[4]) == (7.0, 9.0), "{chunk:?}");
         }
     }
+}
+
+/// The other thing leaps at the end: until then both rest, and sequences end long before.
+#[test]
+fn what_is_moved_next_comes_first_in_sequences_that_end_before() {
+    let place = |row: usize| if row + 1 < ROWS { 3.0 } else { 5.0 };
+    let rows = (0..ROWS).flat_map(|row| [0.1 * row as f32, 1.0, 7.0, place(row), 9.0]).collect();
+    let maker = batches_of(&Dataset::of_rows("two things", [5, 1], rows, vec![0.0; ROWS]), 0.0);
+    let (t, d, last) = (maker.tokens(), layout().width(), layout().last_observation());
+    let batch = maker.batch(0);
+    let mut resting = 0;
+    for sequence in (0..32).filter(|&sequence| batch.goal_b[sequence]) {
+        let token = |token: usize| &batch.clean_btd[(sequence * t + token) * d + last..][..5];
+        assert_eq!((token(STATE)[2], token(STATE)[4]), (9.0, 7.0));
+        resting += usize::from(token(GOAL)[1] == 3.0);
+    }
+    assert!(resting > 16, "{resting} sequences end before it leaps");
 }
 
 #[test]

@@ -25,6 +25,7 @@ const CONFIGURATIONS: [(&str, &str); 11] = [
     ("toy-car-v0", include_str!("../configs/toy-car-v0.toml")),
     ("crossing-v0", include_str!("../configs/crossing-v0.toml")),
     ("fruit-swap-v0", include_str!("../configs/fruit-swap-v0.toml")),
+    ("cube-double-play-v0", include_str!("../configs/cube-double-play-v0.toml")),
     ("cube-single-play-v0", include_str!("../configs/cube-single-play-v0.toml")),
     ("half-cheetah-v5", include_str!("../configs/half-cheetah-v5.toml")),
 ];

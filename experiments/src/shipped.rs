@@ -15,7 +15,7 @@ const CHECKPOINTS: &str = "experiments/checkpoints";
 /// Names another folder of checkpoints.
 const VARIABLE: &str = "FORETHOUGHT_CHECKPOINTS";
 
-const CONFIGURATIONS: [(&str, &str); 11] = [
+const CONFIGURATIONS: [(&str, &str); 12] = [
     ("maze2d-umaze-v1", include_str!("../configs/maze2d-umaze-v1.toml")),
     ("maze2d-medium-v1", include_str!("../configs/maze2d-medium-v1.toml")),
     ("maze2d-large-v1", include_str!("../configs/maze2d-large-v1.toml")),

@@ -310,7 +310,8 @@ class Forethought(Base):
     def plan(self, observation, goal, noise, sampler=None):
         """A plan from this noise by the settings in the manifest, without guidance: `(actions, observations)`, frame by frame.
 
-        `observation` and `goal` (or None) are in their own units.
+        `observation` and `goal` (or None) are in their own units. Where the layout has `objects`, the thing that is to be moved comes
+        first in both, as the network is shown it.
         """
         settings = sampler or self.manifest["plan"]["sampler"]
         if settings.get("schedule", "pyramid") != "pyramid":

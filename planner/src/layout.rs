@@ -154,6 +154,11 @@ impl TokenLayout {
         if let Err(problem) = check_alike(&self.objects, self.observation) {
             return bad("layout.objects", format!("{:?}", self.objects), problem);
         }
+        if !self.objects.is_empty() && (self.returns || !self.goals_speak_of_objects()) {
+            let remedy = "the thing that is moved is told by where it is wanted: goals have to speak of the same entries of each of \
+                          them and of nothing else, or give model.objects = \"as-seen\"";
+            return bad("layout.objects", format!("{:?}", self.objects), remedy.into());
+        }
         let mut sorted = self.condition.clone();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -164,14 +169,20 @@ impl TokenLayout {
 
     /// Entries that are of one scale: those of the same axis in positions of as many axes ([`Self::bodies`]), and those that say the
     /// same of different things ([`Self::objects`]).
-    pub fn alike(&self) -> Vec<Vec<usize>> {
+    pub(crate) fn alike(&self) -> Vec<Vec<usize>> {
         let mut alike = self.axes();
         let width = self.objects.first().map_or(0, Range::len);
         for offset in 0..width {
-            let entries: Vec<usize> = self.objects.iter().map(|thing| thing.start + offset).collect();
-            if !alike.iter().flatten().any(|entry| entries.contains(entry)) {
-                alike.push(entries);
-            }
+            let mut entries: Vec<usize> =
+                self.objects.iter().map(|thing| thing.start.saturating_add(offset)).collect();
+            // Those of an axis of positions are of the scale of all of that axis.
+            let (shared, others): (Vec<_>, Vec<_>) =
+                alike.into_iter().partition(|of: &Vec<usize>| of.iter().any(|entry| entries.contains(entry)));
+            entries.extend(shared.into_iter().flatten());
+            entries.sort_unstable();
+            entries.dedup();
+            alike = others;
+            alike.push(entries);
         }
         alike
     }
@@ -343,4 +354,34 @@ pub(crate) fn is_visible(t: usize, chunks: usize, goal: bool) -> bool {
 /// Chunks from token `t` to the end of its sequence; 0 for state and goal, and past the end.
 pub(crate) fn remaining_chunks(t: usize, chunks: usize) -> usize {
     if t < FIRST_CHUNK { 0 } else { FIRST_CHUNK.saturating_add(chunks).saturating_sub(t.saturating_add(1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_of_positions_and_entries_of_things_that_are_alike_are_of_one_scale() {
+        let layout = TokenLayout {
+            observation: 8,
+            action: 1,
+            reward: false,
+            frames_per_token: 1,
+            chunks: 1,
+            condition: vec![3, 6],
+            bodies: vec![0..2, 3..5, 6..8],
+            objects: Vec::new(),
+            level_blocks: 0,
+            returns: false,
+        };
+        assert_eq!(layout.alike(), [[0, 3, 6], [1, 4, 7]]);
+        // The second entry of each thing is no position.
+        let things =
+            TokenLayout { bodies: vec![0..1, 3..4, 6..7], objects: vec![3..5, 6..8], ..layout.clone() };
+        assert_eq!(things.alike(), [vec![0, 3, 6], vec![4, 7]]);
+        // The place of one thing alone is told as a position.
+        let one = TokenLayout { bodies: vec![0..1, 3..4], ..things };
+        assert_eq!(one.alike(), [vec![0, 3, 6], vec![4, 7]]);
+        assert!(TokenLayout { bodies: Vec::new(), ..layout }.alike().is_empty());
+    }
 }

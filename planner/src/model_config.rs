@@ -100,23 +100,14 @@ impl ModelConfig {
         layout.returns = self.condition == ConditionKind::Return;
         if self.objects == ObjectOrder::MovedFirst {
             layout.objects.clone_from(&spec.interchangeable);
-            let refused = |remedy: String| {
-                Err(PlannerError::Setting { name: "model.objects", value: "moved-first".into(), remedy })
-            };
             if layout.objects.is_empty() {
-                return refused(format!("`{}` names no things that are alike: give \"as-seen\"", spec.id));
+                return Err(PlannerError::Setting {
+                    name: "model.objects",
+                    value: "moved-first".into(),
+                    remedy: format!("`{}` names no things that are alike: give \"as-seen\"", spec.id),
+                });
             }
-            if layout.returns {
-                return refused(
-                    "where returns are told no goal says which thing is moved: give \"as-seen\"".into(),
-                );
-            }
-            if !layout.goals_speak_of_objects() {
-                return refused(format!(
-                    "goals of `{}` do not speak of the same entries of each of its things: give \"as-seen\"",
-                    spec.id
-                ));
-            }
+            layout.check()?;
         }
         Ok(layout)
     }

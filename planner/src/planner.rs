@@ -242,6 +242,22 @@ impl DiffusionPlanner {
                     .into(),
             });
         }
+        // Where the data have been, and what outcomes are worth, is told of things as they are seen.
+        let of_places = [
+            ("plan.rank.ood_penalty", config.rank.ood_penalty > 0.0),
+            ("plan.horizon.reach", config.horizon.reach > 0.0),
+            ("plan.monte_carlo.select", config.monte_carlo.select),
+        ];
+        let asked = of_places.into_iter().find(|(_, asked)| *asked && !self.layout().objects.is_empty());
+        if let Some((name, _)) = asked {
+            return Err(PlannerError::Setting {
+                name,
+                value: "on".into(),
+                remedy: "the checkpoint is shown the thing that is moved first, and this speaks of things as they are seen: set \
+                         it to 0 or false, or train again with model.objects = \"as-seen\""
+                    .into(),
+            });
+        }
         if config.wanted_return != WantedReturn::None && !self.layout().returns {
             return Err(PlannerError::Setting {
                 name: "plan.wanted_return",

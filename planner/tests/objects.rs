@@ -267,7 +267,9 @@ impl Task for InTurn {
 
     fn stage(&self, observation: &[f64]) -> Option<SharedTask> {
         let wanted = self.condition()?.values;
-        Some(Arc::new(task([wanted[0], observation[3]])))
+        Some(Arc::new(
+            ObjectsTask::new(&[1, 3], &[wanted[0], observation[3]], 1, self.0.tolerance()).unwrap(),
+        ))
     }
 }
 
@@ -298,7 +300,9 @@ fn a_plan_arrives_where_the_whole_task_is_done() {
     };
     let near = |places: [f64; 2]| ObjectsTask::new(&[1, 3], &places, 1, 4.0).unwrap();
     assert!(arrives(&near([end[1], end[3]])));
-    assert!(!arrives(&InTurn(near([end[1], end[3] + 50.0]))));
+    let then = InTurn(near([end[1], end[3] + 50.0]));
+    assert!(arrives(then.stage(&now).unwrap().as_ref()), "its first stage does");
+    assert!(!arrives(&then));
 }
 
 #[test]
@@ -310,7 +314,17 @@ fn what_is_not_alike_is_refused() {
         assert!(refused.contains("interchangeable"), "{things:?}: {refused}");
     }
     let unlike = refused(EnvSpec { condition: vec![1, 4], ..spec() });
-    assert!(unlike.contains("model.objects"), "{unlike}");
+    assert!(unlike.contains("layout.objects"), "{unlike}");
     let hand = refused(EnvSpec { condition: vec![0, 1, 3], ..spec() });
-    assert!(hand.contains("model.objects"), "{hand}");
+    assert!(hand.contains("layout.objects"), "{hand}");
+    let mut planner = planner(0.0);
+    for change in [
+        |config: &mut PlanConfig| config.horizon.reach = 0.5,
+        |config: &mut PlanConfig| config.rank.ood_penalty = 1.0,
+    ] {
+        let mut config = planner.config().clone();
+        change(&mut config);
+        let refused = planner.set_config(config).unwrap_err().to_string();
+        assert!(refused.contains("as-seen"), "{refused}");
+    }
 }

@@ -7,7 +7,7 @@ use super::robot::STARTS;
 use super::rotation::distance;
 
 /// A cube within this distance of its goal stays, metres: less than the 4 cm that count as there, so that stacks stand.
-const THERE: f64 = 0.03;
+pub(super) const THERE: f64 = 0.03;
 /// Cubes whose middles are nearer than this along the table are one above the other, metres.
 const STACKED: f64 = 0.03;
 /// A goal with another cube nearer than this cannot be reached by open fingers, metres.

@@ -1,6 +1,6 @@
 //! Cubes, each of which is wanted at a place: all at once to be done, one after the other to be planned.
 
-use super::cube_order::{held, next_move};
+use super::cube_order::{THERE, held, next_move};
 use super::cube_seen::{CubeSeen, places};
 use super::robot::{SCALE, shown};
 use super::{CUBE_RADIUS, robot_seen};
@@ -24,7 +24,7 @@ impl CubesTask {
     /// # Errors
     /// [`EnvError::Mismatch`] for no cubes.
     pub fn new(goals: &[[f64; 3]]) -> Result<Self, EnvError> {
-        Ok(Self { all: at(goals)?, goals: goals.to_vec() })
+        Ok(Self { all: at(goals, CUBE_RADIUS)?, goals: goals.to_vec() })
     }
 
     fn next(&self, observation: &[f64]) -> Option<ObjectsTask> {
@@ -36,18 +36,19 @@ impl CubesTask {
         }
         let (cube, to) = next_move(&cubes, &self.goals, held(&cubes, seen.robot().hand()))?;
         cubes[cube] = to;
-        at(&cubes).ok()
+        // Done as the next move is chosen: a cube that has to move on is not there yet.
+        at(&cubes, THERE).ok()
     }
 }
 
-/// All cubes at these places, metres.
-fn at(places_of: &[[f64; 3]]) -> Result<ObjectsTask, EnvError> {
+/// All cubes within a radius of these places, metres.
+fn at(places_of: &[[f64; 3]], radius: f64) -> Result<ObjectsTask, EnvError> {
     let values: Vec<f64> = places_of.iter().flat_map(|place| shown(*place)).collect();
     let entries = places(places_of.len());
     let hand: Vec<usize> = (robot_seen::HAND..robot_seen::HAND + 3).collect();
     // While the arm approaches a cube, only the hand moves.
     let along = [hand, entries.clone()].concat();
-    Ok(ObjectsTask::new(&entries, &values, 3, CUBE_RADIUS * SCALE)?.with_progress(&along))
+    Ok(ObjectsTask::new(&entries, &values, 3, radius * SCALE)?.with_progress(&along))
 }
 
 impl Task for CubesTask {
@@ -127,6 +128,16 @@ mod tests {
         assert!(near(&wanted(&task, lifted, &[lifted, right])[..1], &[aside]));
         let put_down = wanted(&task, [aside[0], aside[1], 0.03], &[aside, right]);
         assert!(near(&put_down, &[aside, left]), "{put_down:?}");
+    }
+
+    /// 3.5 cm off counts for the task, and is too far for another cube to stand on.
+    #[test]
+    fn a_stage_is_as_strict_as_what_chooses_it() {
+        let goals = [[0.5, 0.1, TABLE], [0.5, 0.1, TABLE + 0.04]];
+        let task = CubesTask::new(&goals).unwrap();
+        let at = seen([0.3, 0.0, 0.2], &[[0.535, 0.1, TABLE], [0.4, -0.1, TABLE]]);
+        let stage = task.stage(&at).unwrap();
+        assert!(!stage.reached(&at), "the lower cube is moved once more");
     }
 
     #[test]

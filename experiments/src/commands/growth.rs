@@ -35,7 +35,7 @@ pub fn run(args: &GrowthArgs) -> Result<(), Failure> {
     for &axis in &axes {
         for &size in axis.sizes(args.quick) {
             bar.set_message(format!("{size} {}", axis.grows()));
-            let found = point::in_processes(axis, size, rounds, out.path())?;
+            let found = point::in_processes(axis, size, rounds)?;
             points.push(Point { axis, size, ms: found.ms, memory_mb: found.memory_mb });
             bar.inc(1);
         }

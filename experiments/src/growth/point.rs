@@ -79,6 +79,8 @@ pub fn measure(axis: Axis, size: usize, rounds: usize, data: Option<&Path>) -> R
         }
         Axis::Episodes => return Err(Failure::refused("episodes are those of `eval`")),
     };
+    // The first is of cold caches.
+    work(1)?;
     let once = work(1)?.max(1e-6);
     let repeats = (SHORTEST_MS / once).ceil().clamp(1.0, MOST_REPEATS) as usize;
     let ms = (0..rounds).map(|_| Ok(work(repeats)? / repeats as f64)).collect::<Result<_, Failure>>()?;
@@ -149,8 +151,11 @@ fn timed(repeats: usize, work: &mut dyn FnMut() -> Result<(), Failure>) -> Resul
 ///
 /// # Errors
 /// [`Failure`] naming the point where a process cannot be started or fails.
-pub fn in_processes(axis: Axis, size: usize, rounds: usize, folder: &Path) -> Result<Found, Failure> {
+pub fn in_processes(axis: Axis, size: usize, rounds: usize) -> Result<Found, Failure> {
     let broken = |what: String| Failure::broken(format!("{} at {size}: {what}", axis.name()));
+    // Whatever fails, it goes.
+    let folder = tempfile::tempdir().map_err(|error| broken(format!("a folder for its data: {error}")))?;
+    let folder = folder.path();
     let program = std::env::current_exe().map_err(|error| broken(error.to_string()))?;
     if axis == Axis::Episodes {
         return episodes(&program, size, rounds, folder);
@@ -166,9 +171,12 @@ pub fn in_processes(axis: Axis, size: usize, rounds: usize, folder: &Path) -> Re
         command.spawn().map_err(|error| broken(error.to_string()))
     };
     let together = if axis == Axis::Processes { size } else { 1 };
-    let children: Vec<Child> = (0..together).map(|_| start()).collect::<Result<_, _>>()?;
+    let mut children = Children(Vec::new());
+    for _ in 0..together {
+        children.0.push(start()?);
+    }
     let mut all = Found { ms: Vec::new(), memory_mb: Some(0.0) };
-    for child in children {
+    while let Some(child) = children.0.pop() {
         let output = child.wait_with_output().map_err(|error| broken(error.to_string()))?;
         if !output.status.success() {
             return Err(broken(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
@@ -178,10 +186,20 @@ pub fn in_processes(axis: Axis, size: usize, rounds: usize, folder: &Path) -> Re
         all.ms.extend(found.ms);
         all.memory_mb = all.memory_mb.zip(found.memory_mb).map(|(sum, more)| sum + more);
     }
-    if axis == Axis::Rows {
-        std::fs::remove_file(&data).map_err(|error| broken(error.to_string()))?;
-    }
     Ok(all)
+}
+
+/// Processes that end with whoever started them.
+struct Children(Vec<Child>);
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // One that has ended already cannot be ended, and that is well.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// An evaluation of so many episodes, by the program itself.
@@ -203,8 +221,8 @@ fn episodes(program: &Path, size: usize, rounds: usize, folder: &Path) -> Result
         }
         let told: Value =
             serde_json::from_slice(&output.stdout).map_err(|error| broken(error.to_string()))?;
-        found.memory_mb = told["peak_memory_mb"].as_f64().or(found.memory_mb);
+        let peak = told["peak_memory_mb"].as_f64();
+        found.memory_mb = [peak, found.memory_mb].into_iter().flatten().reduce(f64::max);
     }
-    std::fs::remove_dir_all(&out).map_err(|error| broken(error.to_string()))?;
     Ok(found)
 }

@@ -140,7 +140,11 @@ pub fn text(growth: &Growth) -> String {
             format!("{:.3}", ms.median),
             format!("{:.3}", ms.q25),
             format!("{:.3}", ms.q75),
-            format!("{:.5}", ms.median / point.size as f64),
+            // A width is no number of things.
+            match point.axis {
+                Axis::Width | Axis::TrainWidth => "-".into(),
+                _ => format!("{:.5}", ms.median / point.size as f64),
+            },
             point.memory_mb.map_or("-".into(), |mb| format!("{mb:.0}")),
         ]);
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::check_len;
 use crate::layout::MOST;
+use crate::objects::ObjectOrder;
 use crate::{
     ConditionKind, DistillConfig, LocalDynamics, ModelConfig, PlanConfig, PlannerError, ReturnScale,
     SamplerConfig, TokenLayout, TrainConfig,
@@ -153,6 +154,9 @@ impl SlotLimits {
         normalizer: &DatasetNormalizer,
         layout: &TokenLayout,
     ) -> Result<Self, PlannerError> {
+        layout.check()?;
+        check_len("data observation", layout.observation, dataset.observation_dim)?;
+        check_len("data action", layout.action, dataset.action_dim)?;
         let summary = dataset.summary();
         let bounds = |pick: fn(&forethought_envs::data::ColumnStatistics) -> f64| {
             let mut actions: Vec<f64> = summary.actions.iter().map(pick).collect();
@@ -178,8 +182,9 @@ impl SlotLimits {
             };
             let (low, high) = (over(&self.low, f64::min), over(&self.high, f64::max));
             for &slot in &slots {
-                if let (Some(low), Some(high)) = (low, high) {
-                    (self.low[slot], self.high[slot]) = (low, high);
+                let place = self.low.get_mut(slot).zip(self.high.get_mut(slot));
+                if let (Some(place), Some(low), Some(high)) = (place, low, high) {
+                    (*place.0, *place.1) = (low, high);
                 }
             }
         }
@@ -214,6 +219,8 @@ impl Manifest {
         let (layout, model, spec) = (&self.layout, &self.model, &self.environment);
         let sizes =
             (layout.frames_per_token, layout.chunks, layout.reward, layout.level_blocks, layout.returns);
+        let objects: &[_] =
+            if model.objects == ObjectOrder::MovedFirst { &spec.interchangeable } else { &[] };
         let told = model.condition == ConditionKind::Return;
         let normalizer = (self.normalizer.observation.width(), self.normalizer.action.width());
         let fits_support = |support: &Support| support.fits(&layout.condition, layout.observation);
@@ -232,6 +239,10 @@ impl Manifest {
                 (spec.observation.len(), spec.action.len()) == (layout.observation, layout.action)
                     && spec.condition == layout.condition,
                 "its `layout` is not that of its `environment`",
+            ),
+            (
+                layout.objects == objects,
+                "its `layout` does not show things in the order that its `model` says, or not those of its `environment`",
             ),
             (normalizer == (layout.observation, layout.action), "its `normalizer` does not fit its `layout`"),
             (self.support.as_ref().is_none_or(fits_support), "its `support` does not fit its `layout`"),

@@ -92,11 +92,26 @@ impl<'a> Arranged<'a> {
         self.stage.as_deref().unwrap_or(self.request.task)
     }
 
-    /// The plan in force, where things were in the same order when it was made: what was noted of it is in that order.
+    /// The plan in force, where it was made for the same stage and with things in the same order: what was noted of another says
+    /// nothing of when this stage is done, and of which thing it speaks.
     fn in_force(&self) -> Option<InForce<'a>> {
-        let same =
-            |now: &InForce<'_>| notes(now.plan).is_none_or(|notes| notes.arrangement == self.arrangement);
+        let same = |now: &InForce<'_>| {
+            notes(now.plan)
+                .is_none_or(|notes| notes.arrangement == self.arrangement && self.is_stage(&notes.stage))
+        };
         self.request.in_force.filter(same)
+    }
+
+    /// Whether a stage asked for the same, up to what counts as done: what rests is asked to stay where it is seen.
+    fn is_stage(&self, values: &[f64]) -> bool {
+        let now = self.stage_values();
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= self.task().tolerance();
+        now.len() == values.len() && now.iter().zip(values).all(near)
+    }
+
+    fn stage_values(&self) -> &[f64] {
+        let condition = self.stage.as_ref().and_then(|stage| stage.condition());
+        condition.map_or(&[], |condition| condition.values)
     }
 
     /// The task as things are shown, where that is not as they are seen.
@@ -126,18 +141,19 @@ impl<'a> Arranged<'a> {
             let done = |frame: &usize| plan.observation(*frame).is_some_and(|at| self.restored_reaches(at));
             plan.arrival = plan.arrival.filter(done);
         }
+        plan.rejected = plan.rejected.into_iter().map(|plan| self.restore(plan)).collect();
+        if let Some(made) = notes(&plan).filter(|_| self.stage.is_some() || !self.arrangement.is_as_seen()) {
+            let (arrangement, stage) = (self.arrangement.clone(), self.stage_values().to_vec());
+            plan.memory = Memory::new(Notes { arrangement, stage, ..made.clone() });
+        }
         if self.arrangement.is_as_seen() {
             return plan;
-        }
-        if let Some(made) = notes(&plan) {
-            plan.memory = Memory::new(Notes { arrangement: self.arrangement.clone(), ..made.clone() });
         }
         plan.observations = self.arrangement.restore(&plan.observations);
         plan.out_of_data = plan.out_of_data.map(|entry| self.arrangement.seen(entry));
         for snapshot in &mut plan.trace {
             snapshot.observations = self.arrangement.restore(&snapshot.observations);
         }
-        plan.rejected = plan.rejected.into_iter().map(|plan| self.restore(plan)).collect();
         plan
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Notes {
     pub end: Vec<f64>,
     /// The order that things were in when it was made.
     pub arrangement: Arrangement,
+    /// What was asked for at that time, where the task is done one thing after another; else nothing.
+    pub stage: Vec<f64>,
 }
 
 /// Notes on one of this planner's plans.

@@ -132,6 +132,7 @@ impl BatchMaker {
         train: &TrainConfig,
     ) -> Result<Self, PlannerError> {
         dataset.check()?;
+        layout.check()?;
         crate::error::check_len("data observation", layout.observation, dataset.observation_dim)?;
         crate::error::check_len("data action", layout.action, dataset.action_dim)?;
         if layout.reward && dataset.metadata.rewards == RewardConvention::Missing {

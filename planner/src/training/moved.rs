@@ -4,11 +4,15 @@ use forethought_envs::data::Trajectory;
 
 use crate::TokenLayout;
 
-/// A thing has moved when it is this far from where it was, normalised: more than it shifts when it is touched.
+/// A thing has moved when it is this far from where it was, normalised: more than it shifts when it is touched. A larger
+/// `model.position_scale` makes it less.
 const MOVED: f64 = 0.1;
 
+/// Rows that are looked ahead at most, so that data in which everything rests take no longer.
+const FURTHEST: usize = 4096;
+
 /// For every row of normalised observations the thing that is the first to have moved from where it is there, within the row's
-/// trajectory; `None` where none has by its end.
+/// trajectory; `None` where none has by its end, or for very long.
 ///
 /// Not the thing that a sequence moves: most sequences end before anything has moved, and where a hand is going is to be learnt
 /// from them too.
@@ -34,7 +38,8 @@ pub(super) fn next_moved(
     for trajectory in trajectories {
         let end = trajectory.end.min(rows);
         for row in trajectory.start..end {
-            next[row] = (row + 1..end).find_map(|later| {
+            let until = end.min(row.saturating_add(1).saturating_add(FURTHEST));
+            next[row] = (row + 1..until).find_map(|later| {
                 let moved = places.iter().enumerate().map(|(thing, place)| (thing, away(place, row, later)));
                 moved
                     .filter(|(_, away)| *away > MOVED)

@@ -37,14 +37,12 @@ pub(super) fn next_moved(
     };
     for trajectory in trajectories {
         let end = trajectory.end.min(rows);
-        for row in trajectory.start..end {
+        for (row, next) in next.iter_mut().enumerate().take(end).skip(trajectory.start) {
             let until = end.min(row.saturating_add(1).saturating_add(FURTHEST));
-            next[row] = (row + 1..until).find_map(|later| {
+            *next = (row + 1..until).find_map(|later| {
                 let moved = places.iter().enumerate().map(|(thing, place)| (thing, away(place, row, later)));
-                moved
-                    .filter(|(_, away)| *away > MOVED)
-                    .max_by(|a, b| a.1.total_cmp(&b.1))
-                    .map(|(thing, _)| thing)
+                let moved = moved.filter(|(_, away)| *away > MOVED);
+                moved.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(thing, _)| thing)
             });
         }
     }

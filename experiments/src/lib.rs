@@ -2,6 +2,7 @@
 //!
 //! The studies under `examples/` are made of the same parts.
 
+mod axis;
 mod canonical;
 pub mod cli;
 pub mod commands;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::growth::axis::Axis;
+use crate::axis::Axis;
 
 /// Options of `growth`.
 #[derive(Args, Debug)]

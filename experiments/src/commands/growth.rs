@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::axis::Axis;
 use crate::cli::{GrowthArgs, GrowthPointArgs};
 use crate::failure::Failure;
-use crate::growth::axis::Axis;
 use crate::growth::point;
 use crate::growth::report::{self, Growth, Point, Protocol};
 use crate::output::{ExistingPolicy, OutputDir};

@@ -16,7 +16,7 @@ use forethought_planner::training::BatchMaker;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::axis::Axis;
+use crate::axis::Axis;
 use crate::failure::Failure;
 use crate::shipped;
 use crate::speed::machine;

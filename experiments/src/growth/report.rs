@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::axis::Axis;
 use super::law;
+use crate::axis::Axis;
 use crate::picture::{Line, LinePanel, Scale, lines};
 use crate::statistics::Quantiles;
 use crate::table::{Table, numbers, words};

@@ -42,7 +42,7 @@ fn every_size_is_measured_in_a_process_of_its_own() {
 fn what_cannot_be_measured_is_refused() {
     let home = Home::new();
     let refused = |arguments: &[&str], says: &str| {
-        let output = home.run(&words(arguments));
+        let output = home.run(words(arguments));
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{message}");
         assert!(message.contains(says), "{message}");

@@ -171,10 +171,7 @@ impl TokenLayout {
     /// same of different things ([`Self::objects`]).
     pub(crate) fn alike(&self) -> Vec<Vec<usize>> {
         let mut alike = self.axes();
-        let width = self.objects.first().map_or(0, Range::len);
-        for offset in 0..width {
-            let mut entries: Vec<usize> =
-                self.objects.iter().map(|thing| thing.start.saturating_add(offset)).collect();
+        for mut entries in self.entries_of_objects() {
             // Those of an axis of positions are of the scale of all of that axis.
             let (shared, others): (Vec<_>, Vec<_>) =
                 alike.into_iter().partition(|of: &Vec<usize>| of.iter().any(|entry| entries.contains(entry)));
@@ -197,14 +194,21 @@ impl TokenLayout {
         widths.into_iter().flat_map(|width| (0..width).map(move |i| axis(width, i))).collect()
     }
 
+    /// Entries that say the same of each of the things that are alike, one run for each that a thing has.
+    pub(crate) fn entries_of_objects(&self) -> impl Iterator<Item = Vec<usize>> {
+        let width = self.objects.first().map_or(0, Range::len);
+        (0..width).map(|offset| self.objects.iter().map(|thing| thing.start.saturating_add(offset)).collect())
+    }
+
+    /// Where in the condition a thing is spoken of, and by which entry.
+    pub(crate) fn condition_of(&self, thing: &Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        self.condition.iter().copied().enumerate().filter(move |(_, entry)| thing.contains(entry))
+    }
+
     /// Whether goals speak of each thing in the same way, and of nothing besides.
-    pub(crate) fn goals_speak_of_objects(&self) -> bool {
+    fn goals_speak_of_objects(&self) -> bool {
         let of = |thing: &Range<usize>| -> Vec<usize> {
-            self.condition
-                .iter()
-                .filter(|entry| thing.contains(entry))
-                .map(|entry| entry - thing.start)
-                .collect()
+            self.condition_of(thing).map(|(_, entry)| entry - thing.start).collect()
         };
         let mut all = self.objects.iter().map(of);
         let first = all.next().unwrap_or_default();

@@ -46,14 +46,10 @@ impl Arrangement {
 
     /// The thing first that is furthest from where it is wanted, from a normalised observation and the normalised values of the
     /// condition.
-    pub fn furthest_first(layout: &TokenLayout, now: &dyn Fn(usize) -> f64, condition: &[f64]) -> Self {
-        let away = |thing: &Range<usize>| -> f64 {
-            let wanted = layout.condition.iter().zip(condition);
-            wanted
-                .filter(|(entry, _)| thing.contains(entry))
-                .map(|(&entry, goal)| (goal - now(entry)).powi(2))
-                .sum()
-        };
+    pub fn furthest_first(layout: &TokenLayout, now: &[f64], condition: &[f64]) -> Self {
+        let square =
+            |(at, entry): (usize, usize)| condition.get(at).map_or(0.0, |goal| (goal - now[entry]).powi(2));
+        let away = |thing: &Range<usize>| -> f64 { layout.condition_of(thing).map(square).sum() };
         let away: Vec<f64> = layout.objects.iter().map(away).collect();
         // The first of several that are as far.
         let furthest = (0..away.len()).rev().max_by(|a, b| away[*a].total_cmp(&away[*b]));
@@ -114,10 +110,10 @@ mod tests {
     #[test]
     fn what_is_furthest_from_where_it_is_wanted_is_shown_first() {
         let seen = [9.0, 0.0, 0.1, 1.0, 1.1, 2.0, 2.1];
-        let arranged = Arrangement::furthest_first(&layout(), &|entry| seen[entry], &[0.5, 1.0, -3.0]);
+        let arranged = Arrangement::furthest_first(&layout(), &seen, &[0.5, 1.0, -3.0]);
         assert_eq!(arranged.show(&seen), [9.0, 2.0, 2.1, 0.0, 0.1, 1.0, 1.1]);
         assert_eq!([0, 1, 2, 3].map(|entry| arranged.seen(entry)), [0, 5, 6, 1]);
-        let as_seen = Arrangement::furthest_first(&layout(), &|entry| seen[entry], &[0.5, 1.0, 2.0]);
+        let as_seen = Arrangement::furthest_first(&layout(), &seen, &[0.5, 1.0, 2.0]);
         assert!(as_seen.is_as_seen());
         assert_eq!(as_seen.show(&seen), seen);
     }

@@ -1,11 +1,12 @@
 //! Cubes, each of which is wanted at a place: all at once to be done, one after the other to be planned.
 
+use std::sync::Arc;
+
 use super::cube_order::{THERE, held, next_move};
 use super::cube_seen::{CubeSeen, places};
 use super::robot::{SCALE, shown};
 use super::{CUBE_RADIUS, robot_seen};
 use crate::{Condition, EnvError, Frames, FramesGradient, ObjectsTask, Progress, SharedTask, Task};
-use std::sync::Arc;
 
 /// Every cube within 4 cm of its own place.
 ///

@@ -12,7 +12,7 @@ pub struct GrowthArgs {
     /// The smallest two sizes, two samples each: shows that everything runs, not how anything grows.
     #[arg(long)]
     pub quick: bool,
-    /// What to grow, separated by commas. Default: everything, which takes some ten minutes.
+    /// What to grow, separated by commas. Default: everything, which takes some three minutes.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAMES")]
     pub axes: Vec<Axis>,
     /// Samples of each point. Default: 7, with --quick 2.

@@ -21,21 +21,17 @@ use crate::failure::Failure;
 use crate::shipped;
 use crate::speed::machine;
 use crate::speed::row::RowBench;
+use crate::speed::timing::{self, Side};
 use crate::speed::train_step::TrainBench;
 
 /// Environment whose network and rules are grown.
 pub const OF: &str = "maze2d-umaze-v1";
 /// Least milliseconds of a sample.
 const SHORTEST_MS: f64 = 20.0;
-/// Most repeats of a sample.
-const MOST_REPEATS: f64 = 10_000.0;
 /// Sequences of a training step whose network grows, and of a row in each of several processes.
 const SEQUENCES: usize = 64;
 /// Steps of the episodes of data that are grown.
 const EPISODE: usize = 1000;
-
-/// Does the work so many times, and says how many milliseconds that took.
-type Work = Box<dyn FnMut(usize) -> Result<f64, Failure>>;
 
 /// What a process found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,11 +49,11 @@ pub struct Found {
 /// [`Failure`] of whatever is measured.
 pub fn measure(axis: Axis, size: usize, rounds: usize, data: Option<&Path>) -> Result<Found, Failure> {
     let (device, threads) = (Device::flex(), std::thread::available_parallelism().ok().map(usize::from));
-    let row = |model: &dyn Fn(&mut ModelConfig), threads, batch| -> Result<Work, Failure> {
+    let row = |model: &dyn Fn(&mut ModelConfig), threads, batch| -> Result<Side<'static>, Failure> {
         let mut bench = RowBench::new(network(&device, model)?, &device, threads, batch, false)?;
         Ok(Box::new(move |repeats| bench.time(repeats)))
     };
-    let step = |model: &dyn Fn(&mut ModelConfig), batch| -> Result<Work, Failure> {
+    let step = |model: &dyn Fn(&mut ModelConfig), batch| -> Result<Side<'static>, Failure> {
         let mut bench = TrainBench::new(network(&device, model)?, &device, threads, batch)?;
         Ok(Box::new(move |repeats| bench.time(repeats)))
     };
@@ -81,8 +77,7 @@ pub fn measure(axis: Axis, size: usize, rounds: usize, data: Option<&Path>) -> R
     };
     // The first is of cold caches.
     work(1)?;
-    let once = work(1)?.max(1e-6);
-    let repeats = (SHORTEST_MS / once).ceil().clamp(1.0, MOST_REPEATS) as usize;
+    let repeats = timing::lasting(work(1)?, SHORTEST_MS);
     let ms = (0..rounds).map(|_| Ok(work(repeats)? / repeats as f64)).collect::<Result<_, Failure>>()?;
     Ok(Found { ms, memory_mb: machine::peak_memory_mb() })
 }
@@ -99,7 +94,7 @@ fn network(device: &Device, change: &dyn Fn(&mut ModelConfig)) -> Result<Checkpo
     Ok(Checkpoint { network, parameters, weights, ..of })
 }
 
-fn environments(count: usize, threads: usize) -> Result<Work, Failure> {
+fn environments(count: usize, threads: usize) -> Result<Side<'static>, Failure> {
     let mut all = VectorEnv::make(OF, count, threads)?;
     let starts: Vec<Start> = (0..count as u64).map(Start::seed).collect();
     let actions: Vec<f64> = (0..count * all.spec().action.len()).map(|i| (i as f64).sin()).collect();

@@ -194,23 +194,16 @@ fn plot(
 ) -> String {
     let axes = growth.axes();
     let titles: Vec<String> = axes.iter().map(|axis| format!("{}, {unit}", axis.timed())).collect();
-    let panel = |(axis, title): (&Axis, &'_ String)| {
-        let sizes = growth.of(*axis).map(|point| ((point.size as f64).log2(), short(point.size)));
-        (sizes.collect::<Vec<_>>(), title.clone(), *axis)
-    };
-    let panels: Vec<_> = axes.iter().zip(&titles).map(panel).collect();
-    let panels: Vec<LinePanel<'_>> = panels
-        .iter()
-        .map(|(ticks, title, axis)| LinePanel {
-            title,
-            x_label: axis.grows(),
-            x_ticks: ticks.clone(),
-            y_range: None,
-            percent: false,
-            scale: Scale::Log,
-            lines: vec![Line { name: "measured", colour: 0, dashed: false, points: points_of(*axis) }],
-        })
-        .collect();
+    let panels = axes.iter().zip(&titles).map(|(&axis, title)| LinePanel {
+        title: title.as_str(),
+        x_label: axis.grows(),
+        x_ticks: growth.of(axis).map(|point| ((point.size as f64).log2(), short(point.size))).collect(),
+        y_range: None,
+        percent: false,
+        scale: Scale::Log,
+        lines: vec![Line { name: "measured", colour: 0, dashed: false, points: points_of(axis) }],
+    });
+    let panels: Vec<LinePanel<'_>> = panels.collect();
     lines(title, subtitle, &panels).text
 }
 

@@ -35,9 +35,8 @@ pub fn in_turn(
 ) -> Result<Vec<Quantiles>, Failure> {
     let mut repeats = Vec::new();
     for side in sides.iter_mut() {
-        let once = side(1)?.max(1e-6);
-        let lasting = |ms: f64| (ms / once).ceil().clamp(1.0, MOST_REPEATS) as usize;
-        repeats.push((lasting(WARM_UP_MS.min(5.0 * shortest_ms)), lasting(shortest_ms)));
+        let once = side(1)?;
+        repeats.push((lasting(once, WARM_UP_MS.min(5.0 * shortest_ms)), lasting(once, shortest_ms)));
     }
     let mut samples = vec![Vec::new(); sides.len()];
     for _ in 0..rounds {
@@ -49,6 +48,11 @@ pub fn in_turn(
         tick();
     }
     Ok(samples.iter().map(|samples| Quantiles::of(samples)).collect())
+}
+
+/// Repeats of what takes `once` milliseconds, so that they last so many.
+pub fn lasting(once: f64, ms: f64) -> usize {
+    (ms / once.max(1e-6)).ceil().clamp(1.0, MOST_REPEATS) as usize
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The manifest of a checkpoint.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
 
 use forethought_envs::data::{Dataset, DatasetNormalizer, InverseModel, Support};
@@ -174,9 +173,8 @@ impl SlotLimits {
 
     /// Gives things that are alike the range of all of them: which of them is shown where changes.
     fn share(&mut self, layout: &TokenLayout) {
-        for offset in 0..layout.objects.first().map_or(0, Range::len) {
-            let slots: Vec<usize> =
-                layout.objects.iter().map(|thing| layout.action + thing.start + offset).collect();
+        for entries in layout.entries_of_objects() {
+            let slots: Vec<usize> = entries.into_iter().map(|entry| layout.action + entry).collect();
             let over = |of: &[f64], pick: fn(f64, f64) -> f64| {
                 slots.iter().filter_map(|&slot| of.get(slot)).copied().reduce(pick)
             };

@@ -4,6 +4,7 @@ use forethought_envs::data::DatasetNormalizer;
 use forethought_envs::{Condition, Frames, FramesGradient, Progress, Rows, SharedTask, Task};
 
 use super::notes::{Notes, notes};
+use super::situation::condition;
 use crate::error::{check_finite, check_len};
 use crate::objects::Arrangement;
 use crate::plan::{History, InForce, Memory, Plan, Request};
@@ -45,19 +46,10 @@ impl<'a> Arranged<'a> {
         }
         check_len("observation", layout.observation, request.observation.len())?;
         check_finite("observation", request.observation)?;
-        let condition = arranged.task().condition();
-        // A task of other entries is refused where requests are read.
-        if let Some(condition) = condition.filter(|condition| condition.entries == layout.condition) {
-            check_len("goal", condition.entries.len(), condition.values.len())?;
-            let (shift, scale) = (normalizer.observation.shift(), normalizer.observation.scale());
-            let unit = |entry: usize, value: f64| (value - shift[entry]) / scale[entry];
-            let wanted: Vec<f64> = condition
-                .entries
-                .iter()
-                .zip(condition.values)
-                .map(|(&entry, value)| unit(entry, *value))
-                .collect();
-            let now = |entry: usize| unit(entry, request.observation[entry]);
+        let wanted = condition(&Request { task: arranged.task(), ..*request }, layout, normalizer)?;
+        if !wanted.is_empty() {
+            let mut now = request.observation.to_vec();
+            normalizer.observation.normalize(&mut now)?;
             arranged.arrangement = Arrangement::furthest_first(layout, &now, &wanted);
         }
         if !arranged.arrangement.is_as_seen() {

@@ -174,7 +174,7 @@ fn progress(request: &Request<'_>, now: &InForce<'_>) -> (usize, f64) {
 }
 
 /// Normalised values of the task's condition in the order of the layout's; empty where there is none to show.
-fn condition(
+pub(super) fn condition(
     request: &Request<'_>,
     layout: &TokenLayout,
     normalizer: &DatasetNormalizer,

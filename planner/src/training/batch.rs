@@ -62,7 +62,7 @@ struct Rows {
     rewards: Vec<f32>,
     /// Where the network is told returns.
     returns: Option<StepReturns>,
-    /// The thing that is moved next, from each row on.
+    /// The thing that is moved next, from each row on; empty where there are no things that are alike.
     next_moved: Vec<Option<usize>>,
 }
 
@@ -174,7 +174,10 @@ impl BatchMaker {
         normalizer.action.normalize_f32(&mut actions)?;
         let rewards = (0..dataset.len()).map(|row| dataset.step_reward(row).unwrap_or(0.0)).collect();
         let returns = layout.returns.then(|| StepReturns::new(dataset));
-        let next_moved = next_moved(&observations, &dataset.trajectories(true), layout);
+        let next_moved = match layout.objects.is_empty() {
+            true => Vec::new(),
+            false => next_moved(&observations, &dataset.trajectories(true), layout),
+        };
         let steps = window_rows(layout) - 1;
         let scale = returns.as_ref().map(|returns| ReturnScale::of(dataset, returns, trajectories, steps));
         Ok(Self {

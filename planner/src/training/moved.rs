@@ -23,14 +23,8 @@ pub(super) fn next_moved(
 ) -> Vec<Option<usize>> {
     let rows = observations.len() / layout.observation.max(1);
     let mut next = vec![None; rows];
-    if layout.objects.is_empty() {
-        return next;
-    }
-    let places: Vec<Vec<usize>> = layout
-        .objects
-        .iter()
-        .map(|thing| layout.condition.iter().copied().filter(|entry| thing.contains(entry)).collect())
-        .collect();
+    let of = |thing| layout.condition_of(thing).map(|(_, entry)| entry).collect();
+    let places: Vec<Vec<usize>> = layout.objects.iter().map(of).collect();
     let at = |row: usize, entry: usize| f64::from(observations[row * layout.observation + entry]);
     let away = |thing: &[usize], from: usize, to: usize| {
         thing.iter().map(|&entry| (at(to, entry) - at(from, entry)).powi(2)).sum::<f64>().sqrt()

@@ -10,6 +10,7 @@
 mod action_search;
 pub mod crossing;
 pub mod data;
+mod differences;
 mod disturbed;
 mod entry;
 mod environment;
@@ -39,6 +40,7 @@ mod time_limit;
 pub mod toy_car;
 mod vector;
 
+pub use differences::differences;
 pub use disturbed::{Disturbance, DisturbanceKind, Disturbed};
 pub use entry::Entry;
 pub use environment::{

@@ -89,16 +89,39 @@ fn the_same_seed_is_the_same_file() {
         (&manifest["config"]["train"]["batch"], &manifest["config"]["train"]["seed"]),
         (&16.into(), &1.into())
     );
-    // No time at all is one step.
-    let told = json(&home.succeed(train("bc", "d", &["--steps", "500", "--time-limit", "0", "--json"])));
-    assert_eq!((&told["steps"], &told["complete"]), (&1.into(), &false.into()));
+}
+
+#[test]
+fn the_same_command_resumes_and_ends_in_the_same_bytes() {
+    let home = Home::new();
+    let of = |out, more: &[&str]| train("gcivl", out, &[&["--steps", "20", "--json"], more].concat());
+    home.succeed(of("whole", &[]));
+    // No time at all is one step. What is there then can act.
+    for steps in 1..=2 {
+        let told = json(&home.succeed(of("parts", &["--time-limit", "0"])));
+        assert_eq!((&told["steps"], &told["complete"]), (&steps.into(), &false.into()));
+        home.succeed(eval(&format!("out-{steps}"), &["--policy", "parts"]));
+    }
+    refused(
+        &home,
+        &train("gcivl", "parts", &["--steps", "20", "--seed", "1"]),
+        &["train.seed (0 then, 1 now)"],
+    );
+    let told = json(&home.succeed(of("parts", &[])));
+    assert_eq!((&told["steps"], &told["complete"]), (&20.into(), &true.into()));
+    assert!(home.files("parts") == home.files("whole"));
+    // Nothing is left to do.
+    let before = home.files(".");
+    assert_eq!(json(&home.succeed(of("parts", &[])))["complete"], true);
+    assert!(home.succeed(train("gcivl", "parts", &["--steps", "20"])).contains("complete already"));
+    assert!(home.files(".") == before);
 }
 
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
     let home = Home::new();
     home.succeed(train("gcbc", "own", &["--steps", "1"]));
-    refused(&home, &train("gcbc", "own", &["--steps", "1"]), &["holds a policy already", "--out"]);
+    refused(&home, &train("gcbc", "own", &["--steps", "2"]), &["holds a policy of other settings", "--out"]);
     refused(
         &home,
         &train("gciqll", "x", &[]),

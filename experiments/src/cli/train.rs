@@ -44,8 +44,7 @@ pub struct TrainArgs {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceName,
-    /// Stop after this many seconds with a checkpoint; the same command resumes. With --policy: with the policy as it is then,
-    /// and nothing resumes.
+    /// Stop after this many seconds with a checkpoint; the same command resumes.
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<f64>,
     /// Distil a trained planner: the run begins with the weights of this checkpoint folder or training run, and learns to do in

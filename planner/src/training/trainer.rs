@@ -7,6 +7,7 @@ use forethought_envs::TaskConfig;
 use forethought_envs::data::{
     DataReport, DatasetNormalizer, Finding, FindingKind, InverseModel, NormalizerKind, Support, Trajectory,
 };
+use forethought_envs::differences;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -475,30 +476,12 @@ fn same_run(path: &Path, found: &Manifest, wanted: &Manifest) -> Result<(), Plan
     } else {
         return Ok(());
     };
+    // Nothing that JSON shows: not a number, for one.
+    let differs = if differs.is_empty() { "settings".into() } else { differs };
     Err(PlannerError::Checkpoint {
         path: path.to_owned(),
         problem: format!(
             "this run was begun with other {differs}: repeat those to resume it, or choose another folder"
         ),
     })
-}
-
-/// The settings below `name` that differ, with both values.
-fn differences<T: serde::Serialize>(name: &str, found: &T, wanted: &T) -> String {
-    fn list(key: &str, found: &Value, wanted: &Value, differ: &mut Vec<String>) {
-        match (found, wanted) {
-            (Value::Object(found), Value::Object(wanted)) => {
-                for (name, value) in found {
-                    list(&format!("{key}.{name}"), value, wanted.get(name).unwrap_or(&Value::Null), differ);
-                }
-            }
-            _ if found != wanted => differ.push(format!("{key} ({found} then, {wanted} now)")),
-            _ => {}
-        }
-    }
-    let mut differ = Vec::new();
-    if let (Ok(found), Ok(wanted)) = (serde_json::to_value(found), serde_json::to_value(wanted)) {
-        list(name, &found, &wanted, &mut differ);
-    }
-    if differ.is_empty() { format!("[{name}] settings") } else { differ.join(", ") }
 }

@@ -33,7 +33,6 @@ impl Learner for Cloning {
         &self.actor.network
     }
 
-    #[cfg(test)]
     fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
         vec![(0, &mut self.actor)]
     }

@@ -10,7 +10,7 @@ use super::batch::{Batch, join};
 use super::network::{Purpose, Trained, Twins, lower, mean};
 use super::td3_bc::normal;
 use super::transitions::Sizes;
-use super::{Head, LearnedConfig, Learner, Losses};
+use super::{Head, LearnedConfig, Learner, Losses, Memory};
 use crate::PolicyError;
 use crate::perceptron::{Adam, AdamConfig, Mlp};
 
@@ -175,10 +175,19 @@ impl Learner for Cql {
         Head::TanhGaussian
     }
 
-    #[cfg(test)]
     fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
         let [q1, q2, t1, t2] = self.critics.all();
         vec![(0, &mut self.actor), (2, q1), (3, q2), (4, t1), (5, t2)]
+    }
+
+    fn besides(&mut self) -> Vec<(&'static str, Memory<'_>)> {
+        let (steps, first, second) = self.temperature_adam.memory();
+        vec![
+            ("log_temperature", Memory::Numbers(&mut self.log_temperature)),
+            ("temperature.steps", Memory::Count(steps)),
+            ("temperature.first", Memory::Numbers(first)),
+            ("temperature.second", Memory::Numbers(second)),
+        ]
     }
 }
 

@@ -12,7 +12,7 @@ use super::denoising::{Chain, Level, TIME, levels, shown};
 use super::network::{Purpose, Trained, Twins, lower, mean};
 use super::td3_bc::normal;
 use super::transitions::Sizes;
-use super::{Head, LearnedConfig, Learner, Losses};
+use super::{Head, LearnedConfig, Learner, Losses, Memory};
 use crate::PolicyError;
 use crate::perceptron::Mlp;
 
@@ -147,9 +147,15 @@ impl Learner for DiffusionQl {
         Head::Denoised
     }
 
-    #[cfg(test)]
     fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
         let [q1, q2, t1, t2] = self.critics.all();
         vec![(0, &mut self.actor), (2, q1), (3, q2), (4, t1), (5, t2)]
+    }
+
+    fn besides(&mut self) -> Vec<(&'static str, Memory<'_>)> {
+        vec![
+            ("average", Memory::Numbers(self.average.parameters_mut())),
+            ("steps", Memory::Count(&mut self.steps)),
+        ]
     }
 }

@@ -70,7 +70,6 @@ impl Learner for Gcivl {
         &self.actor.network
     }
 
-    #[cfg(test)]
     fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
         let [v1, v2, t1, t2] = self.values.all();
         vec![(0, &mut self.actor), (1, v1), (2, v2), (4, t1), (5, t2)]

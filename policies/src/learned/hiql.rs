@@ -142,7 +142,6 @@ impl Learner for Hiql {
         vec![("high", &self.high.network)]
     }
 
-    #[cfg(test)]
     fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
         let [v1, v2, t1, t2] = self.values.all();
         let policies = [(0, &mut self.low), (7, &mut self.high), (8, &mut self.representation)];

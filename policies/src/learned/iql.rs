@@ -58,7 +58,6 @@ impl Learner for Iql {
         &self.actor.network
     }
 
-    #[cfg(test)]
     fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
         let [q1, q2, t1, t2] = self.critics.all();
         vec![(0, &mut self.actor), (1, &mut self.value), (2, q1), (3, q2), (4, t1), (5, t2)]

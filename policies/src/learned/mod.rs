@@ -19,7 +19,7 @@
 //! terminal is worth its reward alone. [`GCIVL`], [`GCIQL`] and [`HIQL`] use none of the data's: a step costs 1, and the row whose
 //! observation is the goal ends it at 0, so that `V = -(1 - gamma^d) / (1 - gamma)` for `d` steps to go.
 //!
-//! [`train`] makes a [`LearnedPolicy`], which acts, is saved to a folder and loaded from it.
+//! A [`Training`] makes a [`LearnedPolicy`], which acts, is saved to a folder and loaded from it.
 
 mod batch;
 mod bc;
@@ -39,6 +39,7 @@ mod iql;
 mod manifest;
 mod network;
 mod policy;
+mod state;
 mod td3_bc;
 #[cfg(test)]
 mod tests;
@@ -51,10 +52,12 @@ pub use config::{
 };
 pub use manifest::PolicyManifest;
 pub use policy::LearnedPolicy;
-pub use training::{LearnedProgress, train};
+pub use training::{LearnedProgress, Training};
 
 use batch::Batch;
+use network::Trained;
 use rand_chacha::ChaCha8Rng;
+use state::Memory;
 use transitions::Sizes;
 
 use crate::PolicyError;
@@ -124,9 +127,13 @@ trait Learner: Send {
         Head::Mean
     }
 
-    /// Its networks, by the numbers that the golden fixture gives them: 0 the policy, then values and critics, then targets.
-    #[cfg(test)]
-    fn trained(&mut self) -> Vec<(u64, &mut network::Trained)>;
+    /// Its networks, by number: 0 the policy, then values and critics, then targets.
+    fn trained(&mut self) -> Vec<(u64, &mut Trained)>;
+
+    /// What a step changes besides, by name.
+    fn besides(&mut self) -> Vec<(&'static str, Memory<'_>)> {
+        Vec::new()
+    }
 }
 
 /// What a policy network's outputs mean, for actions in `[-1, 1]`.

@@ -1,6 +1,6 @@
 //! Networks that learn: with their optimiser, their gradient, and the memory of their passes.
 
-use super::LearnedTrainConfig;
+use super::{LearnedTrainConfig, Memory};
 use crate::PolicyError;
 use crate::perceptron::{Adam, AdamConfig, Mlp, MlpConfig, Tape};
 
@@ -49,6 +49,17 @@ impl Trained {
     pub fn with_rate(mut self, rate: f32) -> Self {
         self.adam = Adam::new(self.network.len(), AdamConfig { rate, ..AdamConfig::default() });
         self
+    }
+
+    /// All that a step changes, by name.
+    pub fn memory(&mut self) -> [(&'static str, Memory<'_>); 4] {
+        let (steps, first, second) = self.adam.memory();
+        [
+            ("parameters", Memory::Numbers(self.network.parameters_mut())),
+            ("steps", Memory::Count(steps)),
+            ("first", Memory::Numbers(first)),
+            ("second", Memory::Numbers(second)),
+        ]
     }
 
     /// Outputs of a batch.
@@ -111,8 +122,7 @@ impl Twins {
         Ok(Self { target: now.clone(), now })
     }
 
-    /// All four, the targets last.
-    #[cfg(test)]
+    /// All four, the targets last; these have optimisers that never step.
     pub fn all(&mut self) -> [&mut Trained; 4] {
         let ([first, second], [third, fourth]) = (&mut self.now, &mut self.target);
         [first, second, third, fourth]

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::batch::{Batch, join};
 use super::network::{Purpose, Trained, Twins, lower, mean};
 use super::transitions::Sizes;
-use super::{Head, LearnedConfig, Learner, Losses};
+use super::{Head, LearnedConfig, Learner, Losses, Memory};
 use crate::PolicyError;
 use crate::perceptron::Mlp;
 
@@ -100,9 +100,12 @@ impl Learner for Td3Bc {
         Head::Tanh
     }
 
-    #[cfg(test)]
     fn trained(&mut self) -> Vec<(u64, &mut Trained)> {
         let [q1, q2, t1, t2] = self.critics.all();
         vec![(0, &mut self.actor), (2, q1), (3, q2), (4, t1), (5, t2), (6, &mut self.target_actor)]
+    }
+
+    fn besides(&mut self) -> Vec<(&'static str, Memory<'_>)> {
+        vec![("steps", Memory::Count(&mut self.steps))]
     }
 }

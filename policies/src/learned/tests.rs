@@ -52,6 +52,19 @@ fn small(name: &str, steps: u64) -> LearnedConfig {
     config
 }
 
+fn train(
+    name: &str,
+    data: &Dataset,
+    spec: &EnvSpec,
+    config: &LearnedConfig,
+    threads: usize,
+    progress: &mut (dyn FnMut(LearnedProgress<'_>) -> bool + Send),
+) -> Result<LearnedPolicy, PolicyError> {
+    let mut training = Training::new(name, data, spec, config, threads)?;
+    training.run(progress)?;
+    Ok(training.policy())
+}
+
 fn trained(name: &str, (data, spec): &(Dataset, EnvSpec), config: &LearnedConfig) -> LearnedPolicy {
     train(name, data, spec, config, 1, &mut |_| true).unwrap()
 }
@@ -326,5 +339,99 @@ fn what_cannot_be_trained_is_refused_by_name() {
     ] {
         let text = refused(IQL, &data, &spec, &change);
         assert!(text.contains(&format!("setting `{key}`")), "{text}");
+    }
+}
+
+/// Networks of a policy, name by name, to the bit.
+fn bits(policy: &LearnedPolicy) -> Vec<(String, Vec<u32>)> {
+    let of = |(name, network): (&str, &crate::perceptron::Mlp)| {
+        (name.to_owned(), network.parameters().iter().map(|parameter| parameter.to_bits()).collect())
+    };
+    policy.networks().into_iter().map(of).collect()
+}
+
+#[test]
+fn a_training_that_was_stopped_ends_as_one_that_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in LEARNED_POLICIES {
+        let (data, spec) = if has_goal(name) { line() } else { bandit() };
+        let mut config = small(name, 9);
+        // Everything that a step changes has to have changed before the stop, and again after it.
+        (config.td3_bc.delay, config.diffusion_ql.average_after, config.diffusion_ql.average_every) =
+            (2, 1, 2);
+        config.train.batch = 16;
+        let whole = trained(name, &(data.clone(), spec.clone()), &config);
+        let at = folder.path().join(name);
+        std::fs::create_dir(&at).unwrap();
+        let begin = || Training::new(name, &data, &spec, &config, 1).unwrap();
+        assert!(!begin().resume(&at).unwrap());
+        for stop in [2, 5] {
+            let mut training = begin();
+            assert_eq!(training.resume(&at).unwrap(), stop > 2);
+            training.run(&mut |now| now.step < stop).unwrap();
+            assert!(training.steps() == stop && !training.complete());
+            training.save(&at).unwrap();
+        }
+        let mut training = begin();
+        assert!(training.resume(&at).unwrap());
+        training.run(&mut |_| true).unwrap();
+        assert!(training.complete());
+        assert!(bits(&training.policy()) == bits(&whole), "{name}");
+        assert!(training.policy().manifest() == whole.manifest(), "{name}");
+        // What was done in five steps is not what was done in nine.
+        let mut five = begin();
+        five.resume(&at).unwrap();
+        assert!(bits(&five.policy()) != bits(&whole), "{name}");
+        Training::forget(&at).unwrap();
+        assert!(!begin().resume(&at).unwrap());
+    }
+}
+
+#[test]
+fn a_training_is_not_gone_on_with_as_another_nor_from_damage() {
+    let (data, spec) = bandit();
+    let folder = tempfile::tempdir().unwrap();
+    let config = small(IQL, 5);
+    let mut training = Training::new(IQL, &data, &spec, &config, 1).unwrap();
+    training.run(&mut |now| now.step < 3).unwrap();
+    training.save(folder.path()).unwrap();
+    let refused = |name: &str, data: &Dataset, config: &LearnedConfig| {
+        let mut other = Training::new(name, data, &spec, config, 1).unwrap();
+        other.resume(folder.path()).unwrap_err().to_string()
+    };
+    let mut other = config.clone();
+    (other.train.batch, other.iql.expectile) = (64, 0.8);
+    let message = refused(IQL, &data, &other);
+    for part in [
+        "training.safetensors",
+        "settings.train.batch (128 then, 64 now)",
+        "settings.iql.expectile",
+        "another folder",
+    ] {
+        assert!(message.contains(part), "`{part}` is not said: {message}");
+    }
+    assert!(refused(CQL, &data, &small(CQL, 5)).contains("policy (iql then, cql now)"));
+    let mut less = data.clone();
+    less.rewards.truncate(3000);
+    let fewer = Dataset::of_rows("bandit", [1, 1], vec![0.5; 3000], data.actions[..3000].to_vec());
+    let fewer = Dataset { rewards: less.rewards, terminals: vec![true; 3000], ..fewer };
+    assert!(refused(IQL, &fewer, &config).contains("other data"));
+    // More steps are the same training.
+    let longer = small(IQL, 50);
+    assert!(Training::new(IQL, &data, &spec, &longer, 1).unwrap().resume(folder.path()).unwrap());
+    let path = folder.path().join("training.safetensors");
+    let sound = std::fs::read(&path).unwrap();
+    let mut flipped = sound.clone();
+    let last = flipped.len() - 1;
+    flipped[last] ^= 1;
+    for (bytes, says) in [
+        (flipped, "SHA-256"),
+        (sound[..sound.len() / 2].to_vec(), "not a safetensors file"),
+        (Vec::new(), "not a safetensors file"),
+        (vec![0; sound.len() + (2 << 20)], "at most"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let message = refused(IQL, &data, &config);
+        assert!(message.contains(says) && message.contains("remove it to begin anew"), "{message}");
     }
 }

@@ -31,7 +31,7 @@ impl Default for AdamConfig {
 #[derive(Clone, Debug)]
 pub struct Adam {
     config: AdamConfig,
-    steps: i32,
+    steps: u64,
     first: Vec<f32>,
     second: Vec<f32>,
 }
@@ -52,7 +52,8 @@ impl Adam {
         self.steps = self.steps.saturating_add(1);
         let AdamConfig { rate, beta1, beta2, epsilon } = self.config;
         // In double precision: 1 - 0.999 has three good digits in single.
-        let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(self.steps))) as f32;
+        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(steps))) as f32;
         let (correction1, correction2) = (correction(beta1), correction(beta2));
         let at = AdamStep { rate, beta1, beta2, epsilon, correction1, correction2 };
         let moments = self.first.chunks_mut(NUMBERS).zip(self.second.chunks_mut(NUMBERS));
@@ -61,5 +62,10 @@ impl Adam {
             kernels::adam(at, parameters, gradient, first, second);
         });
         Ok(())
+    }
+
+    /// What it remembers: its steps, and means of gradients and of their squares.
+    pub fn memory(&mut self) -> (&mut u64, &mut [f32], &mut [f32]) {
+        (&mut self.steps, &mut self.first, &mut self.second)
     }
 }

@@ -1,8 +1,12 @@
-//! `forethought train --policy`: a policy that acts without plans, learned from the same data.
+//! `forethought train --policy`: a policy that acts without plans, learned from the same data. The same command again resumes.
+
+use std::path::Path;
 
 use forethought_envs::files::open_locked;
 use forethought_envs::printable;
-use forethought_policies::learned::{self, LEARNED_POLICIES, LearnedConfig, LearnedProgress};
+use forethought_policies::learned::{
+    LEARNED_POLICIES, LearnedConfig, LearnedPolicy, LearnedProgress, PolicyManifest, Training,
+};
 use serde_json::{Map, Value, json};
 
 use super::source::{self, Source};
@@ -14,6 +18,9 @@ use crate::{console, progress, resolve};
 
 /// Locked while a policy is trained into a folder; the lock ends with the process.
 const HELD: &str = ".forethought-run";
+const POLICY: &str = "policy.json";
+/// Seconds of work that a machine that goes down takes with it at most.
+const SAVE_EVERY_S: f64 = 60.0;
 
 /// Carries out the command.
 pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
@@ -21,7 +28,10 @@ pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
         return Err(resolve::unknown("--policy", "policy", name, &LEARNED_POLICIES));
     }
     let Some(threads) = args.device.threads() else {
-        return Err(Failure::refused("--device cuda: policies are trained on the CPU; leave it out"));
+        return Err(Failure::refused(format!(
+            "--device {}: policies are trained on the CPU; leave it out",
+            args.device
+        )));
     };
     let config = configuration(args, name)?;
     config.check(name)?;
@@ -29,12 +39,6 @@ pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
     let data = TrainArgs { config: None, overrides: Vec::new(), ..args.clone() };
     let Source { path, name: run, spec, dataset, .. } = source::open(&data)?;
     let folder = args.out.clone().unwrap_or_else(|| resolve::run_folder(&run, name));
-    if folder.join("policy.json").exists() {
-        return Err(Failure::refused(format!(
-            "{} holds a policy already, and a policy's training is not resumed: name another folder with --out, or remove it",
-            folder.display()
-        )));
-    }
     // Before hours of work: that the folder can be written, and by nobody else.
     let unwritten = |error: std::io::Error| {
         Failure::refused(format!(
@@ -49,34 +53,71 @@ pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
             folder.display()
         )));
     };
+    let mut training = Training::new(name, &dataset, &spec, &config, threads)?;
+    let earlier = folder.join(POLICY).exists().then(|| LearnedPolicy::load(&folder, &spec)).transpose()?;
+    if let Some(earlier) = earlier.as_ref().map(LearnedPolicy::manifest)
+        && (earlier.policy.as_str(), &earlier.config, earlier.steps) == (name, &config, config.train.steps)
+    {
+        return complete(args, earlier, &folder);
+    }
+    let resumed = training.resume(&folder)?;
+    if earlier.is_some() && !resumed {
+        return Err(Failure::refused(format!(
+            "{} holds a policy of other settings: name another folder with --out, or remove it",
+            folder.display()
+        )));
+    }
+    let first = training.steps();
     let (end, began) = (Deferred::begin(), progress::clock());
     let mut bar = progress::bar(config.train.steps, "steps", args.json);
+    bar.begin_at(first);
     if !args.json {
         console::note(format_args!("data         {} as `{}`", path.display(), printable(&spec.id)));
         console::note(format_args!(
-            "training {name}: {} steps of {} rows, hidden layers {:?}",
-            config.train.steps, config.train.batch, config.train.hidden
+            "training {name}: {} steps of {} rows, hidden layers {:?}{}",
+            config.train.steps,
+            config.train.batch,
+            config.train.hidden,
+            if resumed { format!(", from step {first} on") } else { String::new() }
         ));
     }
     let mut last = Vec::new();
-    // Borrowed alone, as the bar is shown from a thread of the training's.
-    let (shown, kept, end) = (&mut bar, &mut last, &end);
-    let policy =
-        learned::train(name, &dataset, &spec, &config, threads, &mut move |now: LearnedProgress<'_>| {
-            let passed = progress::clock() - began;
+    loop {
+        let round = progress::clock();
+        // Borrowed alone, as the bar is shown from a thread of the training's.
+        let (shown, kept, end) = (&mut bar, &mut last, &end);
+        let mut stopped = false;
+        let stop = &mut stopped;
+        training.run(&mut move |now: LearnedProgress<'_>| {
+            let clock = progress::clock();
+            let passed = clock - began;
             *kept = now.losses.to_vec();
             let losses: Vec<String> = kept.iter().map(|(loss, value)| format!("{loss} {value:.4}")).collect();
-            shown.set_message(format!(
-                "{}, {:.1} steps/s",
-                losses.join(", "),
-                now.step as f64 / passed.max(1e-9)
-            ));
+            let rate = (now.step - first) as f64 / passed.max(1e-9);
+            shown.set_message(format!("{}, {rate:.1} steps/s", losses.join(", ")));
             shown.set_position(now.step);
-            args.time_limit.is_none_or(|limit| passed < limit) && !end.requested()
+            *stop = args.time_limit.is_some_and(|limit| passed >= limit) || end.requested();
+            !*stop && clock - round < SAVE_EVERY_S
         })?;
+        if training.complete() {
+            break;
+        }
+        training.save(&folder)?;
+        if stopped {
+            break;
+        }
+    }
     bar.finish();
     let seconds = progress::clock() - began;
+    if earlier.is_some() {
+        // Of the training that this one went on with; where it stood is written.
+        std::fs::remove_file(folder.join(POLICY)).map_err(unwritten)?;
+    }
+    let policy = training.policy();
     policy.save(&folder)?;
+    if training.complete() {
+        Training::forget(&folder)?;
+    }
     let steps = policy.manifest().steps;
     if args.json {
         let losses: Map<String, Value> =
@@ -88,11 +129,22 @@ pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
     }
     if steps < config.train.steps {
         console::note(format_args!(
-            "stopped at step {steps} of {}: the policy is what it was then",
+            "stopped at step {steps} of {}: the policy is what it was then, and the same command goes on",
             config.train.steps
         ));
     }
     console::line(format_args!("{steps} steps in {seconds:.0} s; {name} in {}", folder.display()))
+}
+
+/// Says that there is nothing to do.
+fn complete(args: &TrainArgs, policy: &PolicyManifest, folder: &Path) -> Result<(), Failure> {
+    if args.json {
+        return console::json(&json!({
+            "complete": true, "policy": policy.policy, "folder": console::shown(folder), "steps": policy.steps,
+            "transitions": policy.transitions, "seconds": 0.0, "losses": {},
+        }));
+    }
+    console::line(format_args!("training is complete already: {} in {}", policy.policy, folder.display()))
 }
 
 /// The policy's own defaults, a file over them, and what the command says.

@@ -12,6 +12,8 @@ pub enum DeviceName {
     Cpu,
     /// The first NVIDIA GPU, with burn-cuda (a build with `--features cuda`).
     Cuda,
+    /// Any GPU that WebGPU finds a driver for, with burn-wgpu (a build with `--features wgpu`).
+    Wgpu,
 }
 
 impl std::fmt::Display for DeviceName {
@@ -19,6 +21,7 @@ impl std::fmt::Display for DeviceName {
         f.write_str(match self {
             Self::Cpu => "cpu",
             Self::Cuda => "cuda",
+            Self::Wgpu => "wgpu",
         })
     }
 }
@@ -37,41 +40,55 @@ impl DeviceName {
                 "this program was built without the feature `flex`: rebuild with it to use --device cpu",
             )),
             #[cfg(feature = "cuda")]
-            Self::Cuda => cuda(),
+            Self::Cuda => probed(
+                self,
+                || Device::cuda(0),
+                "libcuda.so, libnvrtc.so and CUDA's headers under $CUDA_PATH/include are needed to run",
+            ),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => probed(
+                self,
+                || Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+                "a Vulkan, Metal or DirectX 12 driver is needed to run; without a GPU that of Mesa's software Vulkan, mesa-vulkan-drivers",
+            ),
             #[cfg(not(feature = "cuda"))]
-            Self::Cuda => Err(Failure::refused(
-                "this program was built without CUDA: rebuild with `cargo build --release --features cuda`, or use --device cpu",
-            )),
+            Self::Cuda => Err(self.not_built()),
+            #[cfg(not(feature = "wgpu"))]
+            Self::Wgpu => Err(self.not_built()),
         }
+    }
+
+    #[cfg(not(all(feature = "cuda", feature = "wgpu")))]
+    fn not_built(self) -> Failure {
+        Failure::refused(format!(
+            "this program was built without the feature `{self}`: rebuild with `cargo build --release --features {self}`, or use --device cpu"
+        ))
     }
 
     /// Worker threads on the CPU; other devices take whole batches.
     pub fn threads(self) -> Option<usize> {
         match self {
             Self::Cpu => Some(std::thread::available_parallelism().map_or(1, usize::from)),
-            Self::Cuda => None,
+            Self::Cuda | Self::Wgpu => None,
         }
     }
 }
 
-/// burn-cuda panics at the first tensor where there is no driver, so the driver is asked first.
-#[cfg(feature = "cuda")]
-fn cuda() -> Result<Device, Failure> {
-    let missing = |what: String| Failure::refused(format!("--device cuda: {what}; use --device cpu"));
-    // `cuInit` and the device count through burn-cuda's own driver binding; loading it panics without a driver.
+/// A device that has added two numbers: GPU backends panic at the first tensor where there is no driver.
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+fn probed(name: DeviceName, open: fn() -> Device, needed: &str) -> Result<Device, Failure> {
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let probe = std::panic::catch_unwind(|| {
-        let device = Device::cuda(0);
+        let device = open();
         let one = burn::tensor::Tensor::<1>::from_floats([1.0], &device);
         (one + 1.0).try_into_scalar::<f32>().map(|_| device).map_err(|error| format!("{error:?}"))
     });
     std::panic::set_hook(quiet);
-    match probe {
-        Ok(Ok(device)) => Ok(device),
-        Ok(Err(error)) => Err(missing(format!("the GPU refused a first computation ({error})"))),
-        Err(_) => Err(missing(
-            "no NVIDIA driver, GPU or NVRTC library was found (libcuda.so, libnvrtc.so and CUDA's headers under $CUDA_PATH/include are needed to run)".into(),
-        )),
-    }
+    let missing = match probe {
+        Ok(Ok(device)) => return Ok(device),
+        Ok(Err(error)) => format!("the GPU refused a first computation ({error})"),
+        Err(_) => format!("no driver or GPU was found ({needed})"),
+    };
+    Err(Failure::refused(format!("--device {name}: {missing}; use --device cpu")))
 }

@@ -352,14 +352,17 @@ fn folders_that_cannot_be_written_or_hold_something() {
 }
 
 #[test]
-fn cuda_in_a_program_without_it() {
+fn devices_in_a_program_without_them() {
     let home = Home::new();
-    for arguments in [planned("plan", "out", &[]), planned("eval", "out", &[]), train("out", &[])] {
-        let arguments: Vec<String> = arguments.into_iter().chain(words(&["--device", "cuda"])).collect();
-        if cfg!(feature = "cuda") {
-            continue;
+    for (device, built) in [("cuda", cfg!(feature = "cuda")), ("wgpu", cfg!(feature = "wgpu"))] {
+        for arguments in [planned("plan", "out", &[]), planned("eval", "out", &[]), train("out", &[])] {
+            let arguments: Vec<String> = arguments.into_iter().chain(words(&["--device", device])).collect();
+            let (without, remedy) =
+                (format!("without the feature `{device}`"), format!("--features {device}"));
+            if !built {
+                refused(&home, &arguments, 2, &[&without, &remedy, "--device cpu"]);
+            }
         }
-        refused(&home, &arguments, 2, &["without CUDA", "--features cuda", "--device cpu"]);
     }
 }
 

@@ -115,4 +115,5 @@ fn settings_out_of_range_and_devices_that_are_not_there() {
     if !cfg!(feature = "cuda") {
         refused(&home, &quick(&["--device", "cuda"]), 2, &["cuda", "--device cpu"]);
     }
+    refused(&home, &quick(&["--device", "wgpu", "--python", "python3"]), 2, &["PyTorch has no such device"]);
 }

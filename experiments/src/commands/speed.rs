@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cli::{PeakMemoryArgs, SpeedArgs};
 use crate::console;
+use crate::device::DeviceName;
 use crate::failure::Failure;
 use crate::output::{ExistingPolicy, OutputDir};
 use crate::speed::baseline;
@@ -29,6 +30,11 @@ const NETWORK_OF: &str = "maze2d-umaze-v1";
 pub fn run(args: &SpeedArgs) -> Result<(), Failure> {
     if args.rounds == Some(0) || args.threads == Some(0) {
         return Err(Failure::refused("--rounds and --threads must be at least 1"));
+    }
+    if args.device == DeviceName::Wgpu && args.python.is_some() {
+        return Err(Failure::refused(
+            "--device wgpu: PyTorch has no such device to be measured on; leave --python out",
+        ));
     }
     let device = args.device.open()?;
     let threads = args.device.threads().map(|all| args.threads.unwrap_or(all));

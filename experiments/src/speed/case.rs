@@ -27,7 +27,7 @@ impl Case {
             DeviceName::Cpu => {
                 vec![row(1, false), row(1, true), row(16, false), row(16, true), Self::Train { batch: 64 }]
             }
-            DeviceName::Cuda => {
+            DeviceName::Cuda | DeviceName::Wgpu => {
                 vec![row(1, false), row(1, true), row(1024, true), Self::Train { batch: 1024 }]
             }
         }

@@ -25,7 +25,7 @@ impl Ceiling {
     pub fn new(name: DeviceName, device: &Device) -> Self {
         let size = match name {
             DeviceName::Cpu => 1024,
-            DeviceName::Cuda => 8192,
+            DeviceName::Cuda | DeviceName::Wgpu => 8192,
         };
         let matrix = |salt: usize| {
             let values: Vec<f32> =

@@ -48,7 +48,7 @@ impl Effort {
         let modes = match (args.quick, args.device) {
             (true, _) => vec!["default"],
             (false, DeviceName::Cpu) => vec!["default", "max-autotune-no-cudagraphs", "freezing"],
-            (false, DeviceName::Cuda) => vec!["default", "reduce-overhead"],
+            (false, DeviceName::Cuda | DeviceName::Wgpu) => vec!["default", "reduce-overhead"],
         };
         if args.quick {
             let rounds = args.rounds.unwrap_or(2);

@@ -1,0 +1,138 @@
+//! The code path of a GPU against the CPU's: burn-wgpu, on any driver, such as Mesa's software Vulkan.
+#![cfg(feature = "wgpu")]
+// Failed expectations are the point of a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+// What asks for other things is for the other tests.
+#[allow(dead_code)]
+mod program;
+
+use std::path::Path;
+
+use burn::tensor::{Device, DeviceKind};
+use forethought_agent::{AgentSettings, EpisodeSetup, LoadedCheckpoint, RolloutConfig, rollout};
+use forethought_envs::{Start, make};
+use forethought_planner::{PlanConfig, checkpoint};
+use program::{Home, words};
+
+fn gpu() -> Device {
+    Device::wgpu(DeviceKind::DefaultDevice)
+}
+
+fn shipped(id: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints").join(id)
+}
+
+/// The first plans of a few seeds, in normalised units, and how many rows of the network they took.
+fn plans(
+    id: &str,
+    change: fn(&mut PlanConfig),
+    device: &Device,
+    threads: Option<usize>,
+) -> Vec<(Vec<f64>, usize)> {
+    let loaded = LoadedCheckpoint::load(&shipped(id), device).unwrap();
+    let AgentSettings { mut plan, control, .. } = AgentSettings::of(loaded.manifest()).unwrap();
+    change(&mut plan);
+    let spec = make(id).unwrap().spec().clone();
+    let normalizer = loaded.manifest().normalizer.clone();
+    let setups = (1000..1003)
+        .map(|seed| EpisodeSetup {
+            env: make(id).unwrap(),
+            controller: loaded.controller(&control, &spec).unwrap(),
+            start: Start::seed(seed),
+        })
+        .collect();
+    let mut planner = loaded.planner(&spec, plan, threads).unwrap();
+    let config = RolloutConfig { max_steps: Some(1), record_plans: true, ..RolloutConfig::default() };
+    let records = rollout(&mut planner, setups, &config, &|| 0.0, &mut |_, _| true).unwrap();
+    let normalised = |record: forethought_agent::EpisodeRecord| {
+        let first = &record.plans[0];
+        let mut observations = first.observations.concat();
+        let mut actions = first.actions.concat();
+        normalizer.observation.normalize(&mut observations).unwrap();
+        normalizer.action.normalize(&mut actions).unwrap();
+        ([observations, actions].concat(), first.rows)
+    };
+    records.into_iter().map(normalised).collect()
+}
+
+#[test]
+fn plans_agree_with_the_cpu() {
+    let cases: [(&str, &str, fn(&mut PlanConfig)); 5] = [
+        ("maze2d-umaze-v1", "shipped", |_| ()),
+        ("maze2d-umaze-v1", "guided over four completions", |plan| {
+            plan.goal_conditioning = false;
+            (plan.guidance.scale, plan.guidance.mc_samples) = (2.0, 4);
+        }),
+        ("maze2d-umaze-v1", "ddim", |plan| plan.sampler.solver = forethought_planner::Solver::Ddim),
+        ("pointmaze-teleport-stitch-v0", "outcomes sampled", |_| ()),
+        ("crossing-v0", "outcomes sampled", |_| ()),
+    ];
+    for (id, name, change) in cases {
+        let (host, device) = (plans(id, change, &Device::flex(), Some(1)), plans(id, change, &gpu(), None));
+        let mut largest = 0.0_f64;
+        for ((host, rows), (device, device_rows)) in host.iter().zip(&device) {
+            assert_eq!((host.len(), rows), (device.len(), device_rows), "{id}, {name}");
+            largest = host.iter().zip(device).map(|(a, b)| (a - b).abs()).fold(largest, f64::max);
+        }
+        println!("{id}, {name}: plans differ by {largest:.1e} at most");
+        assert!(largest < 1e-3, "{id}, {name}: plans differ by {largest:e}");
+        // Seeds differ by far more than devices do.
+        let apart = host[0].0.iter().zip(&host[1].0).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(apart > 0.1, "{id}, {name}: the comparison sees differences");
+    }
+}
+
+/// What a network of every checkpoint that ships answers, against what it answered where it was exported.
+#[test]
+fn rows_of_every_shipped_network_agree() {
+    for entry in std::fs::read_dir(shipped("")).unwrap() {
+        let path = entry.unwrap().path();
+        if let Some(gap) = checkpoint::verify(&path, &gpu()).unwrap() {
+            assert!(gap < 1e-3, "{}: {gap:e}", path.display());
+        }
+    }
+}
+
+#[test]
+fn training_steps_agree_with_the_cpu() {
+    let home = Home::new();
+    let loss = |device: &str| {
+        let mut arguments =
+            program::train(device, &["--set", "train.steps=10", "--set", "train.log_every=1"]);
+        arguments.extend(words(&["--device", device, "--json"]));
+        home.succeed(arguments);
+        let metrics = std::fs::read_to_string(home.path(device).join("metrics.jsonl")).unwrap();
+        let loss = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64();
+        metrics.lines().filter_map(loss).collect::<Vec<f64>>()
+    };
+    let (host, device) = (loss("cpu"), loss("wgpu"));
+    assert_eq!(host.len(), 10);
+    for (step, (host, device)) in host.iter().zip(&device).enumerate() {
+        assert!((host - device).abs() < 1e-3 * host, "step {step}: {host} on the CPU, {device} with wgpu");
+    }
+}
+
+#[test]
+fn an_evaluation_arrives() {
+    let home = Home::new();
+    let arguments = ["eval", "maze2d-umaze", "--episodes", "5", "--device", "wgpu", "--json"];
+    let scores: serde_json::Value = serde_json::from_str(&home.succeed(words(&arguments))).unwrap();
+    println!("{scores}");
+}
+
+#[test]
+fn without_a_driver_it_says_so() {
+    let home = Home::new();
+    let output = home
+        .command(words(&["plan", "maze2d-umaze", "--device", "wgpu"]))
+        .env("VK_ICD_FILENAMES", home.path("nothing.json"))
+        .env("VK_DRIVER_FILES", home.path("nothing.json"))
+        .output()
+        .unwrap();
+    let message = program::text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for part in ["--device wgpu", "mesa-vulkan-drivers", "--device cpu"] {
+        assert!(message.contains(part), "{message}");
+    }
+}

@@ -4,6 +4,7 @@
 //! them. Where plans are chosen by their outcomes, `plans.csv` has what was foretold in each episode and what of it
 //! happened. Everything that is reported is computed from these.
 
+mod beginning;
 mod csv;
 mod difference;
 mod layout;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use crate::placed::Ends;
 use crate::plan_time::PlanTime;
 
+pub use beginning::Beginning;
 pub use csv::{line as episode_line, parse as parse_episode};
 pub use layout::{Arm, Group, Layout, Published, ReferenceTime, Row};
 pub use merge::Merge;
@@ -36,8 +38,8 @@ pub struct Episode {
     pub task: Option<usize>,
     /// Steps in which something happened that is left to chance, where tasks are numbered.
     pub chances: Option<usize>,
-    /// First observation, to single precision, as files keep it.
-    pub start: Vec<f64>,
+    /// Where it began.
+    pub start: Beginning,
     /// Goal, where the environment has one, to single precision.
     pub goal: Option<Vec<f64>>,
     /// Sum of rewards.

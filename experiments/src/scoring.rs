@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
 use crate::progress;
-use crate::results::{Episode, Foretold, Planning, VERSION};
+use crate::results::{Beginning, Episode, Foretold, Planning, VERSION};
 
 /// Episodes of a variant at most: far above any protocol, far below what memory holds.
 const MOST_EPISODES: usize = 100_000;
@@ -250,7 +250,7 @@ pub fn episode(record: &EpisodeRecord, spec: &EnvSpec, ends: &Ends) -> Result<Ep
         seed: record.seed,
         task: ends.task_of(spec, record.seed),
         chances: (spec.tasks > 0).then_some(record.chances),
-        start: record.observations.first().map(|start| single(start)).unwrap_or_default(),
+        start: record.observations.first().map(|first| Beginning::new(first)).unwrap_or_default(),
         goal: record.goal.as_deref().map(single),
         episode_return: outcome.episode_return,
         score: outcome.score,
@@ -262,7 +262,7 @@ pub fn episode(record: &EpisodeRecord, spec: &EnvSpec, ends: &Ends) -> Result<Ep
     })
 }
 
-/// Places to single precision: files of thousands of episodes say where each began and was to end, and its seed gives every bit.
+/// Places to single precision: files of thousands of episodes say where each was to end, and its seed gives every bit.
 fn single(entries: &[f64]) -> Vec<f64> {
     entries.iter().map(|&entry| f64::from(entry as f32)).collect()
 }

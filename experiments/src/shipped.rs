@@ -31,8 +31,12 @@ const CONFIGURATIONS: [(&str, &str); 12] = [
 ];
 
 /// Beginnings of the names of environments that share a configuration.
-const SHARED: [(&str, &str); 2] =
-    [("pointmaze-teleport-", "ogbench-teleport"), ("pointmaze-", "ogbench-pointmaze")];
+const SHARED: [(&str, &str); 4] = [
+    ("pointmaze-teleport-", "ogbench-teleport"),
+    ("pointmaze-", "ogbench-pointmaze"),
+    ("fruit-swap-mujoco-", "fruit-swap-v0"),
+    ("crossing-arm-", "crossing-v0"),
+];
 
 /// Suites by name; the last serves every environment.
 pub const SUITES: [(&str, &str); 8] = [

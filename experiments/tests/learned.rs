@@ -115,13 +115,42 @@ fn the_same_command_resumes_and_ends_in_the_same_bytes() {
     assert_eq!(json(&home.succeed(of("parts", &[])))["complete"], true);
     assert!(home.succeed(train("gcivl", "parts", &["--steps", "20"])).contains("complete already"));
     assert!(home.files(".") == before);
+    // Nor anything left to go on with.
+    refused(
+        &home,
+        &train("gcivl", "parts", &["--steps", "30"]),
+        &["steps (20 then, 30 now)", "nothing to go on from", "--out"],
+    );
+}
+
+#[test]
+fn killed_in_training_it_goes_on_and_ends_in_the_same_bytes() {
+    let home = Home::new();
+    let of = |out| train("diffusion-ql", out, &["--steps", "1500", "--set", "train.checkpoint_every=10"]);
+    home.succeed(of("whole"));
+    let mut child = home.command(of("killed")).spawn().unwrap();
+    let state = home.path("killed/training.safetensors");
+    while !state.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!home.path("killed/policy.json").exists(), "it was complete before it was killed");
+    let told = text(&home.run(of("killed")).stderr);
+    assert!(told.contains(", from step "), "{told}");
+    assert!(home.files("killed") == home.files("whole"));
 }
 
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
     let home = Home::new();
     home.succeed(train("gcbc", "own", &["--steps", "1"]));
-    refused(&home, &train("gcbc", "own", &["--steps", "2"]), &["holds a policy of other settings", "--out"]);
+    refused(
+        &home,
+        &train("gcbc", "own", &["--steps", "2"]),
+        &["holds a policy of other steps (1 then, 2 now)", "--out"],
+    );
     refused(
         &home,
         &train("gciqll", "x", &[]),

@@ -19,21 +19,32 @@ pub enum Beginning {
 impl Beginning {
     /// Of an episode's first observation.
     pub fn new(observation: &[f64]) -> Self {
-        let single: Vec<f64> = observation.iter().map(|&entry| f64::from(entry as f32)).collect();
-        let whole = Self::Observation(single);
-        if observation.len() > MOST_ENTRIES { Self::Hash(whole.hash()) } else { whole }
+        let single = Self::Observation(single(observation));
+        if observation.len() > MOST_ENTRIES { Self::Hash(single.hash()) } else { single }
+    }
+
+    /// The hash that a text is, if it is one.
+    pub fn hash_in(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('#')?;
+        let sound = digits.len() == 2 * HASH_BYTES && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        sound.then(|| Self::Hash(text.to_owned()))
     }
 
     fn hash(&self) -> String {
         match self {
             Self::Observation(entries) => {
-                let digest = Sha256::digest(super::csv::vector(entries));
+                let digest = Sha256::digest(super::csv::vector(&single(entries)));
                 let digits = digest.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}"));
                 std::iter::once("#".to_owned()).chain(digits).collect()
             }
             Self::Hash(hash) => hash.clone(),
         }
     }
+}
+
+/// To single precision, as files of earlier versions may not be.
+fn single(entries: &[f64]) -> Vec<f64> {
+    entries.iter().map(|&entry| f64::from(entry as f32)).collect()
 }
 
 impl Default for Beginning {
@@ -66,8 +77,13 @@ mod tests {
         let mut other = many.clone();
         other[11] += 1e-6;
         assert!(Beginning::new(&other) != Beginning::new(&many));
-        // What an earlier version wrote of the same episode.
-        let single = many.iter().map(|&entry| f64::from(entry as f32)).collect();
-        assert!(Beginning::Observation(single) == Beginning::new(&many));
+        // What earlier versions wrote of the same episode, to single precision and to double.
+        for earlier in [single(&many), many.clone()] {
+            assert!(Beginning::Observation(earlier) == Beginning::new(&many));
+        }
+        assert!(Beginning::hash_in(&hash) == Some(Beginning::new(&many)));
+        for other in ["#", "#12", "0123456789abc", "#0123456789ax"] {
+            assert!(Beginning::hash_in(other).is_none(), "{other}");
+        }
     }
 }

@@ -19,7 +19,7 @@ pub fn line(environment: &str, variant: &str, episode: &Episode) -> String {
         episode.seed.to_string(),
         match &episode.start {
             Beginning::Observation(entries) => vector(entries),
-            Beginning::Hash(hash) => quoted(hash),
+            Beginning::Hash(hash) => hash.clone(),
         },
         episode.goal.as_deref().map_or(String::new(), vector),
         episode.episode_return.to_string(),
@@ -59,10 +59,9 @@ pub fn parse(text: &str) -> Result<(String, String, Episode), String> {
         seed: number("seed", &seed)?,
         task: optional("task", &task, number)?,
         chances: optional("chances", &chances, number)?,
-        start: if start.starts_with('#') {
-            Beginning::Hash(start)
-        } else {
-            Beginning::Observation(places("start", &start)?)
+        start: match Beginning::hash_in(&start) {
+            Some(hash) => hash,
+            None => Beginning::Observation(places("start", &start)?),
         },
         goal: optional("goal", &goal, places)?,
         episode_return: number("return", &total)?,

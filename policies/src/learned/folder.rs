@@ -27,11 +27,23 @@ impl LearnedPolicy {
     /// # Errors
     /// [`PolicyError::Folder`] naming the file; there is no policy in the folder then.
     pub fn save(&self, folder: &Path) -> Result<(), PolicyError> {
+        self.write(folder, false)
+    }
+
+    /// As [`Self::save`], in place of the policy that the folder may hold, which is gone only when there is something to write.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn replace(&self, folder: &Path) -> Result<(), PolicyError> {
+        self.write(folder, true)
+    }
+
+    fn write(&self, folder: &Path, replace: bool) -> Result<(), PolicyError> {
         use std::io::Write;
         let refuse = |file: &str, problem: String| PolicyError::Folder { path: folder.join(file), problem };
         let failed =
             |file: &'static str| move |error: io::Error| refuse(file, format!("cannot be written: {error}"));
-        if folder.join(MANIFEST).exists() {
+        if !replace && folder.join(MANIFEST).exists() {
             return Err(refuse(MANIFEST, "there is a policy already: choose another folder".into()));
         }
         std::fs::create_dir_all(folder).map_err(failed(""))?;
@@ -40,6 +52,10 @@ impl LearnedPolicy {
         let manifest = PolicyManifest { weights_sha256: hex(&bytes), ..self.manifest.clone() };
         let text =
             serde_json::to_string_pretty(&manifest).map_err(|error| refuse(MANIFEST, error.to_string()))?;
+        // Never a manifest beside the weights of another.
+        if replace && folder.join(MANIFEST).exists() {
+            std::fs::remove_file(folder.join(MANIFEST)).map_err(failed(MANIFEST))?;
+        }
         write_whole(&folder.join(WEIGHTS), &bytes).map_err(failed(WEIGHTS))?;
         let mut file = Unfinished::begin(&folder.join(MANIFEST), false).map_err(failed(MANIFEST))?;
         file.file().write_all(text.as_bytes()).map_err(failed(MANIFEST))?;
@@ -60,7 +76,7 @@ impl LearnedPolicy {
         let format =
             serde_json::from_str::<serde_json::Value>(&text).map_err(|error| damaged(error.to_string()))?;
         let format = format.get("format").and_then(serde_json::Value::as_u64);
-        // Format 1 had fewer policies, and nothing that is not in this one.
+        // Format 1 had fewer policies, and 2 did not say on which data they were trained.
         if !format.is_some_and(|format| (1..=u64::from(FORMAT)).contains(&format)) {
             let found = format.map_or("none".into(), |found| found.to_string());
             return Err(damaged(format!("its format is {found}, this program reads 1 to {FORMAT}")));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use forethought_envs::{differences, printable};
 use serde::{Deserialize, Serialize};
 
 use super::transitions::Scaling;
@@ -9,7 +10,7 @@ use super::{Head, LearnedConfig};
 use crate::perceptron::MlpConfig;
 
 /// Format of saved policies; it changes whenever an older program could not read them.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// What stands in `policy.json`, beside the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct PolicyManifest {
     pub steps: u64,
     /// Transitions that it was trained on.
     pub transitions: usize,
+    /// SHA-256 (hex) of these transitions, as they are learnt from; empty in earlier formats.
+    #[serde(default)]
+    pub data_sha256: String,
     /// Settings.
     pub config: LearnedConfig,
     /// SHA-256 (hex) of the weights' file.
@@ -41,4 +45,28 @@ pub struct PolicyManifest {
     pub(super) beside: BTreeMap<String, MlpConfig>,
     pub(super) head: Head,
     pub(super) scaling: Scaling,
+}
+
+impl PolicyManifest {
+    /// In what another training differs from this one, in words; empty where it is the same. How long either is to be, and how often it is
+    /// written down, does not count.
+    pub(super) fn differs(&self, other: &Self) -> String {
+        let mut config = other.config.clone();
+        (config.train.steps, config.train.checkpoint_every) =
+            (self.config.train.steps, self.config.train.checkpoint_every);
+        let named =
+            |what: &str, own: &str, others: &str| format!("{what} ({} then, {others} now)", printable(own));
+        if self.policy != other.policy {
+            named("policy", &self.policy, &other.policy)
+        } else if self.environment != other.environment || self.layout_hash != other.layout_hash {
+            named("environment", &self.environment, &other.environment)
+        } else if self.config != config {
+            let differ = differences("settings", &self.config, &config);
+            if differ.is_empty() { "settings".into() } else { differ }
+        } else if self.data_sha256 != other.data_sha256 || self.scaling != other.scaling {
+            "data".into()
+        } else {
+            String::new()
+        }
+    }
 }

@@ -410,12 +410,15 @@ fn a_training_is_not_gone_on_with_as_another_nor_from_damage() {
     ] {
         assert!(message.contains(part), "`{part}` is not said: {message}");
     }
-    assert!(refused(CQL, &data, &small(CQL, 5)).contains("policy (iql then, cql now)"));
-    let mut less = data.clone();
-    less.rewards.truncate(3000);
-    let fewer = Dataset::of_rows("bandit", [1, 1], vec![0.5; 3000], data.actions[..3000].to_vec());
-    let fewer = Dataset { rewards: less.rewards, terminals: vec![true; 3000], ..fewer };
-    assert!(refused(IQL, &fewer, &config).contains("other data"));
+    // From a larger network, too: what was trained is said before the size is complained of.
+    other.train.hidden = vec![4];
+    assert!(refused(IQL, &data, &other).contains("settings.train.hidden ([32,32] then, [4] now)"));
+    assert!(refused(BC, &data, &small(BC, 5)).contains("policy (iql then, bc now)"));
+    assert!(refused(IQL, &data, &small(IQL, 2)).contains("3 steps are done, and 2 are asked for"));
+    // Rewards alone are other data.
+    let mut other = data.clone();
+    other.rewards[7] += 0.5;
+    assert!(refused(IQL, &other, &config).contains("other data"));
     // More steps are the same training.
     let longer = small(IQL, 50);
     assert!(Training::new(IQL, &data, &spec, &longer, 1).unwrap().resume(folder.path()).unwrap());
@@ -424,14 +427,23 @@ fn a_training_is_not_gone_on_with_as_another_nor_from_damage() {
     let mut flipped = sound.clone();
     let last = flipped.len() - 1;
     flipped[last] ^= 1;
+    // Another place among the draws, in a header of the same length.
+    let mut moved = sound.clone();
+    let draws = b"draws\\\":\\\"";
+    let at = moved.windows(draws.len()).position(|window| window == draws).unwrap() + draws.len();
+    moved[at] = if moved[at] == b'1' { b'2' } else { b'1' };
     for (bytes, says) in [
         (flipped, "SHA-256"),
+        (moved, "SHA-256"),
         (sound[..sound.len() / 2].to_vec(), "not a safetensors file"),
-        (Vec::new(), "not a safetensors file"),
-        (vec![0; sound.len() + (2 << 20)], "at most"),
+        (Vec::new(), "cut off"),
+        ([&sound[..], &vec![0; 2 << 20]].concat(), "at most"),
     ] {
         std::fs::write(&path, bytes).unwrap();
         let message = refused(IQL, &data, &config);
-        assert!(message.contains(says) && message.contains("remove it to begin anew"), "{message}");
+        assert!(
+            message.contains(says) && message.contains("remove this one to begin anew"),
+            "{says}: {message}"
+        );
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use forethought_envs::EnvSpec;
 use forethought_envs::data::{Dataset, RewardConvention};
-use forethought_envs::{EnvSpec, printable};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -73,7 +73,8 @@ impl Training {
         }
         let scaling = Scaling::fit(name, dataset, spec, config)?;
         let data = Transitions::new(name, dataset, spec, &scaling)?;
-        let (goal_entries, transitions) = (data.goal_entries.clone(), data.steps.len());
+        let (goal_entries, transitions, data_sha256) =
+            (data.goal_entries.clone(), data.steps.len(), data.sha256());
         let learner = learner(name, data.sizes, config)?;
         let sampler = Sampler::new(data, &config.goals, config.train.discount, config.train.batch)
             .with_subgoals((name == HIQL).then_some(config.hiql.subgoal_steps));
@@ -98,6 +99,7 @@ impl Training {
             goal_entries,
             steps: 0,
             transitions,
+            data_sha256,
             config: config.clone(),
             // Known once they are written.
             weights_sha256: String::new(),
@@ -122,6 +124,19 @@ impl Training {
     /// Whether all of the steps are done.
     pub fn complete(&self) -> bool {
         self.manifest.steps >= self.manifest.config.train.steps
+    }
+
+    /// Whether a policy is what this training ends in.
+    ///
+    /// # Errors
+    /// In what it differs, in words.
+    pub fn made(&self, policy: &PolicyManifest) -> Result<(), String> {
+        let (differs, wanted) = (policy.differs(&self.manifest), self.manifest.config.train.steps);
+        match differs.is_empty() {
+            true if policy.steps == wanted => Ok(()),
+            true => Err(format!("steps ({} then, {wanted} now)", policy.steps)),
+            false => Err(differs),
+        }
     }
 
     /// Goes on to the end. `progress` is told of every step; where it answers `false` training stops there, to be gone on with or not.
@@ -181,13 +196,9 @@ impl Training {
         let Some(standing) = state::read(folder, self.learner.as_mut(), &self.manifest)? else {
             return Ok(false);
         };
-        for (rng, words) in [(&mut self.draws, &standing.draws), (&mut self.noise, &standing.noise)] {
-            let words = words.parse().map_err(|_| PolicyError::Folder {
-                path: folder.to_owned(),
-                problem: format!("training stood at draw `{}`: remove it to begin anew", printable(words)),
-            })?;
-            rng.set_word_pos(words);
-        }
+        let words = |words: &str| state::words(folder, words);
+        self.draws.set_word_pos(words(&standing.draws)?);
+        self.noise.set_word_pos(words(&standing.noise)?);
         self.manifest.steps = standing.manifest.steps;
         Ok(true)
     }

@@ -2,6 +2,7 @@
 
 use forethought_envs::data::{Dataset, Normalizer, NormalizerKind, RewardConvention};
 use forethought_envs::{BoxSpace, EnvSpec};
+use sha2::{Digest, Sha256};
 
 use super::LearnedConfig;
 use crate::PolicyError;
@@ -37,6 +38,21 @@ pub(super) struct Transitions {
 }
 
 impl Transitions {
+    /// SHA-256 (hex) of all that is learnt from.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for values in [&self.observations, &self.actions, &self.rewards] {
+            hash.update(values.len().to_le_bytes());
+            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        }
+        for places in [&self.steps, &self.last, &self.next, &self.goal_entries] {
+            hash.update(places.len().to_le_bytes());
+            places.iter().for_each(|place| hash.update((*place as u64).to_le_bytes()));
+        }
+        self.ended.iter().for_each(|ended| hash.update([u8::from(*ended)]));
+        super::folder::digits(&hash.finalize())
+    }
+
     /// Takes over a data set for a policy with goals, or without.
     ///
     /// # Errors

@@ -19,8 +19,6 @@ use crate::{console, progress, resolve};
 /// Locked while a policy is trained into a folder; the lock ends with the process.
 const HELD: &str = ".forethought-run";
 const POLICY: &str = "policy.json";
-/// Seconds of work that a machine that goes down takes with it at most.
-const SAVE_EVERY_S: f64 = 60.0;
 
 /// Carries out the command.
 pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
@@ -54,18 +52,30 @@ pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
         )));
     };
     let mut training = Training::new(name, &dataset, &spec, &config, threads)?;
-    let earlier = folder.join(POLICY).exists().then(|| LearnedPolicy::load(&folder, &spec)).transpose()?;
-    if let Some(earlier) = earlier.as_ref().map(LearnedPolicy::manifest)
-        && (earlier.policy.as_str(), &earlier.config, earlier.steps) == (name, &config, config.train.steps)
-    {
-        return complete(args, earlier, &folder);
-    }
     let resumed = training.resume(&folder)?;
-    if earlier.is_some() && !resumed {
-        return Err(Failure::refused(format!(
-            "{} holds a policy of other settings: name another folder with --out, or remove it",
-            folder.display()
-        )));
+    if folder.join(POLICY).exists() {
+        let another = |problem: String| {
+            let folder = folder.display();
+            Failure::refused(format!("{problem}: name another folder with --out, or remove {folder}"))
+        };
+        match LearnedPolicy::load(&folder, &spec) {
+            Ok(policy) => match training.made(policy.manifest()) {
+                Ok(()) => {
+                    Training::forget(&folder)?;
+                    return complete(args, policy.manifest(), &folder);
+                }
+                Err(_) if resumed => {}
+                Err(differs) => {
+                    return Err(another(format!(
+                        "{} holds a policy of other {differs}, and nothing to go on from",
+                        folder.display()
+                    )));
+                }
+            },
+            // What is gone on with makes it anew.
+            Err(_) if resumed => {}
+            Err(error) => return Err(another(error.to_string())),
+        }
     }
     let first = training.steps();
     let (end, began) = (Deferred::begin(), progress::clock());
@@ -83,38 +93,30 @@ pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
     }
     let mut last = Vec::new();
     loop {
-        let round = progress::clock();
         // Borrowed alone, as the bar is shown from a thread of the training's.
         let (shown, kept, end) = (&mut bar, &mut last, &end);
         let mut stopped = false;
         let stop = &mut stopped;
         training.run(&mut move |now: LearnedProgress<'_>| {
-            let clock = progress::clock();
-            let passed = clock - began;
+            let passed = progress::clock() - began;
             *kept = now.losses.to_vec();
             let losses: Vec<String> = kept.iter().map(|(loss, value)| format!("{loss} {value:.4}")).collect();
             let rate = (now.step - first) as f64 / passed.max(1e-9);
             shown.set_message(format!("{}, {rate:.1} steps/s", losses.join(", ")));
             shown.set_position(now.step);
             *stop = args.time_limit.is_some_and(|limit| passed >= limit) || end.requested();
-            !*stop && clock - round < SAVE_EVERY_S
+            !*stop && !now.step.is_multiple_of(config.train.checkpoint_every)
         })?;
-        if training.complete() {
-            break;
-        }
+        // Before the policy: what fails then is not lost.
         training.save(&folder)?;
-        if stopped {
+        if stopped || training.complete() {
             break;
         }
     }
     bar.finish();
     let seconds = progress::clock() - began;
-    if earlier.is_some() {
-        // Of the training that this one went on with; where it stood is written.
-        std::fs::remove_file(folder.join(POLICY)).map_err(unwritten)?;
-    }
     let policy = training.policy();
-    policy.save(&folder)?;
+    policy.replace(&folder)?;
     if training.complete() {
         Training::forget(&folder)?;
     }

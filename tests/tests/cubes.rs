@@ -13,7 +13,7 @@ const EPISODES: u64 = 20;
 /// Of 250 episodes 79.6 % succeed. Of twenty such fewer than this do in one case of a hundred, should another processor
 /// round otherwise; a planner with the linear dynamics or the training of before stays below.
 const FEWEST: usize = 12;
-/// The same of two cubes, where 57.6 % of 250 succeed: one in two hundred.
+/// The same of two cubes, where 62 % of 250 succeed: one in two hundred.
 const FEWEST_OF_TWO: usize = 6;
 
 #[test]

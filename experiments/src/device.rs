@@ -42,13 +42,13 @@ impl DeviceName {
             #[cfg(feature = "cuda")]
             Self::Cuda => probed(
                 self,
-                || Device::cuda(0),
+                || Ok(Device::cuda(0)),
                 "libcuda.so, libnvrtc.so and CUDA's headers under $CUDA_PATH/include are needed to run",
             ),
             #[cfg(feature = "wgpu")]
             Self::Wgpu => probed(
                 self,
-                || Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+                wgpu,
                 "a Vulkan, Metal or DirectX 12 driver is needed to run; without a GPU that of Mesa's software Vulkan, mesa-vulkan-drivers",
             ),
             #[cfg(not(feature = "cuda"))]
@@ -76,19 +76,38 @@ impl DeviceName {
 
 /// A device that has added two numbers: GPU backends panic at the first tensor where there is no driver.
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
-fn probed(name: DeviceName, open: fn() -> Device, needed: &str) -> Result<Device, Failure> {
+fn probed(name: DeviceName, open: fn() -> Result<Device, String>, needed: &str) -> Result<Device, Failure> {
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let probe = std::panic::catch_unwind(|| {
-        let device = open();
+        let device = open()?;
         let one = burn::tensor::Tensor::<1>::from_floats([1.0], &device);
         (one + 1.0).try_into_scalar::<f32>().map(|_| device).map_err(|error| format!("{error:?}"))
     });
     std::panic::set_hook(quiet);
     let missing = match probe {
         Ok(Ok(device)) => return Ok(device),
-        Ok(Err(error)) => format!("the GPU refused a first computation ({error})"),
+        Ok(Err(error)) => format!("no GPU did a first computation ({error}; {needed})"),
         Err(_) => format!("no driver or GPU was found ({needed})"),
     };
     Err(Failure::refused(format!("--device {name}: {missing}; use --device cpu")))
+}
+
+/// The best adapter of the first graphics API that has one. Not OpenGL, to which an automatic choice falls back: it does not compile the kernels.
+#[cfg(feature = "wgpu")]
+fn wgpu() -> Result<Device, String> {
+    use burn::tensor::wgpu::WgpuBackend;
+    // A runtime is begun once in a process.
+    static OPENED: std::sync::OnceLock<Result<Device, String>> = std::sync::OnceLock::new();
+    let begin = || {
+        let mut problems = Vec::new();
+        for api in [WgpuBackend::Vulkan, WgpuBackend::Metal, WgpuBackend::Dx12] {
+            match Device::wgpu_options().graphics_api(api).init() {
+                Ok(device) => return Ok(device),
+                Err(error) => problems.push(error.to_string()),
+            }
+        }
+        Err(problems.join("; "))
+    };
+    OPENED.get_or_init(begin).clone()
 }

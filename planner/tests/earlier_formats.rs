@@ -52,7 +52,7 @@ fn a_checkpoint_without_blocks_of_levels_plans_and_refuses_to_imagine() {
     let checkpoint = checkpoint::load(folder, &device).unwrap();
     let manifest = checkpoint.manifest.clone();
     assert_eq!((manifest.format, manifest.layout.level_blocks), (FORMAT, 0));
-    let difference = checkpoint::verify(folder, &device).unwrap();
+    let difference = checkpoint::verify(folder, &device, Some(1)).unwrap();
     assert!(difference.unwrap() < 1e-4, "{difference:?}");
     let (schedule, plan) = (manifest.model.noise().unwrap(), manifest.plan.clone());
     let denoiser = checkpoint.denoiser(&device, Some(1)).unwrap();

@@ -99,7 +99,7 @@ fn denoiser(original: Original) -> Box<dyn Denoiser> {
     let path = folder.path().join("imported");
     original.save(&path, &Device::flex()).unwrap();
     let loaded: Checkpoint = checkpoint::load(&path, &Device::flex()).unwrap();
-    assert!(checkpoint::verify(&path, &Device::flex()).unwrap().unwrap() < 1e-6);
+    assert!(checkpoint::verify(&path, &Device::flex(), Some(1)).unwrap().unwrap() < 1e-6);
     assert_eq!(loaded.weights, original.weights);
     loaded.denoiser(&Device::flex(), Some(1)).unwrap()
 }

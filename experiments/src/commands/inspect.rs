@@ -49,7 +49,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
 fn checkpoint_folder(path: &Path, as_json: bool) -> Result<(), Failure> {
     let device = DeviceName::Cpu.open()?;
     let loaded = checkpoint::load(path, &device)?;
-    let vector = checkpoint::verify(path, &device)?;
+    let vector = checkpoint::verify(path, &device, Some(1))?;
     let (manifest, weights) = (&loaded.manifest, burn::module::Module::num_params(&loaded.network));
     if as_json {
         console::json(

@@ -147,12 +147,12 @@ pub fn save_model(
     write_folder(target, manifest, &[(MODEL, model), (VECTOR, vector)])
 }
 
-/// Largest difference between a checkpoint's test vector and what this program computes on a device; `None` where it
-/// has none.
+/// Largest difference between a checkpoint's test vector and what this program computes, on `threads` of the CPU or, with `None`, on
+/// any other device; `None` where it has none.
 ///
 /// # Errors
 /// As [`load`], and [`PlannerError::Checkpoint`] for a test vector that does not fit.
-pub fn verify(path: &Path, device: &Device) -> Result<Option<f64>, PlannerError> {
+pub fn verify(path: &Path, device: &Device, threads: Option<usize>) -> Result<Option<f64>, PlannerError> {
     let checkpoint = load(path, device)?;
     if !checkpoint.manifest.files.contains_key(VECTOR) {
         return Ok(None);
@@ -160,7 +160,7 @@ pub fn verify(path: &Path, device: &Device) -> Result<Option<f64>, PlannerError>
     let file = checkpoint.path.join(VECTOR);
     let bytes = read_checked(&file, &checkpoint.manifest, VECTOR, &|size| text_size(&file, size))?;
     let vector = TestVector::parse(&file, &bytes)?;
-    vector.difference(&file, checkpoint, device).map(Some)
+    vector.difference(&file, checkpoint, device, threads).map(Some)
 }
 
 /// The latest finished checkpoint under `folder`, or `None`.

@@ -100,9 +100,10 @@ impl TestVector {
         file: &Path,
         checkpoint: Checkpoint,
         device: &Device,
+        threads: Option<usize>,
     ) -> Result<f64, PlannerError> {
         self.check(file, &checkpoint.manifest.layout, checkpoint.manifest.model.levels)?;
-        let answer = self.answer(checkpoint.denoiser(device, Some(1))?.as_mut())?;
+        let answer = self.answer(checkpoint.denoiser(device, threads)?.as_mut())?;
         let differences = answer.iter().zip(&self.x0).map(|(one, other)| f64::from((one - other).abs()));
         Ok(differences
             .fold(0.0, |largest: f64, one| if one.is_nan() { f64::INFINITY } else { largest.max(one) }))

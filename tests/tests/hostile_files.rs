@@ -205,7 +205,7 @@ fn manifest_of(folder: &Path) -> Value {
 /// Loads a checkpoint and plans with it once.
 fn use_checkpoint(folder: &Path) -> Result<(), String> {
     checkpoint::load(folder, &Device::flex()).map_err(|error| error.to_string())?;
-    checkpoint::verify(folder, &Device::flex()).map_err(|error| error.to_string())?;
+    checkpoint::verify(folder, &Device::flex(), Some(1)).map_err(|error| error.to_string())?;
     let mut agent =
         forethought_agent::Agent::builder(folder).threads(1).build().map_err(|error| error.to_string())?;
     let spec = make("maze2d-umaze-v1").unwrap().spec().clone();

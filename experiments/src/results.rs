@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::placed::Ends;
 use crate::plan_time::PlanTime;
 
-pub use beginning::Beginning;
+pub use beginning::{Beginning, single};
 pub use csv::{line as episode_line, parse as parse_episode};
 pub use layout::{Arm, Group, Layout, Published, ReferenceTime, Row};
 pub use merge::Merge;

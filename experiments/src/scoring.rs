@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::placed::Ends;
 use crate::planning::{self, LoadedPlanner};
 use crate::progress;
-use crate::results::{Beginning, Episode, Foretold, Planning, VERSION};
+use crate::results::{Beginning, Episode, Foretold, Planning, VERSION, single};
 
 /// Episodes of a variant at most: far above any protocol, far below what memory holds.
 const MOST_EPISODES: usize = 100_000;
@@ -260,11 +260,6 @@ pub fn episode(record: &EpisodeRecord, spec: &EnvSpec, ends: &Ends) -> Result<Ep
         steps_to_arrival: outcome.steps_to_arrival,
         plans: record.plans.len(),
     })
-}
-
-/// Places to single precision: files of thousands of episodes say where each was to end, and its seed gives every bit.
-fn single(entries: &[f64]) -> Vec<f64> {
-    entries.iter().map(|&entry| f64::from(entry as f32)).collect()
 }
 
 /// What was foretold in these episodes, episode by episode and by rising chance.

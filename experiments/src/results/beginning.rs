@@ -33,6 +33,7 @@ impl Beginning {
     fn hash(&self) -> String {
         match self {
             Self::Observation(entries) => {
+                // Those of files of earlier versions may have more digits.
                 let digest = Sha256::digest(super::csv::vector(&single(entries)));
                 let digits = digest.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}"));
                 std::iter::once("#".to_owned()).chain(digits).collect()
@@ -42,8 +43,8 @@ impl Beginning {
     }
 }
 
-/// To single precision, as files of earlier versions may not be.
-fn single(entries: &[f64]) -> Vec<f64> {
+/// A place to single precision: files of thousands of episodes say where each began and was to end, and its seed gives every bit.
+pub fn single(entries: &[f64]) -> Vec<f64> {
     entries.iter().map(|&entry| f64::from(entry as f32)).collect()
 }
 

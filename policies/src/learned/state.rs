@@ -7,13 +7,14 @@ use std::path::Path;
 
 use forethought_envs::files::write_whole;
 use forethought_envs::printable;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::folder::digits;
 use super::{Learner, PolicyManifest};
 use crate::PolicyError;
+use crate::perceptron::serialized;
 
 /// Its name in a policy's folder.
 const FILE: &str = "training.safetensors";
@@ -121,16 +122,13 @@ fn bytes(learner: &mut dyn Learner, mut standing: Standing) -> Result<Vec<u8>, S
         let bytes = memory.bytes();
         hash.update(name.as_bytes());
         hash.update(&bytes);
-        parts.push((name, memory.kind(), bytes));
+        let (kind, len) = memory.kind();
+        parts.push((name, kind, vec![len], bytes));
         Ok(())
     })?;
     standing.sha256 = digits(&hash.finalize());
     let text = serde_json::to_string(&standing).map_err(|error| error.to_string())?;
-    let view = |(name, (kind, len), bytes)| Ok((name, TensorView::new(kind, vec![len], bytes)?));
-    let parts = parts.iter().map(|(name, kind, bytes)| (name.as_str(), *kind, bytes.as_slice()));
-    let views = parts.map(view).collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
-    let metadata = Some(HashMap::from([(ENTRY.to_owned(), text)]));
-    views.and_then(|views| serialize(views, metadata)).map_err(|error| error.to_string())
+    serialized(&parts, Some(HashMap::from([(ENTRY.to_owned(), text)])))
 }
 
 /// What a file says of itself at its beginning, which is read alone: what follows may be of any size.

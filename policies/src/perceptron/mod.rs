@@ -51,4 +51,5 @@ pub use adam::{Adam, AdamConfig};
 pub use config::{Activation, MlpConfig};
 pub use mlp::Mlp;
 pub use tape::Tape;
+pub(crate) use tensors::serialized;
 pub use tensors::{read_networks, write_networks};

@@ -1,5 +1,7 @@
 //! Weights as safetensors, read whole or not at all.
 
+use std::collections::HashMap;
+
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use super::Mlp;
@@ -17,13 +19,22 @@ pub fn write_networks(networks: &[(&str, &Mlp)]) -> Result<Vec<u8>, String> {
                 return Err(format!("tensor `{name}` is not finite and was not saved"));
             }
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            named.push((name, shape, bytes));
+            named.push((name, Dtype::F32, shape, bytes));
         }
     }
-    let view = |(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape, bytes)?));
-    let parts = named.iter().map(|(name, shape, bytes)| (name.as_str(), shape.clone(), bytes.as_slice()));
-    let views = parts.map(view).collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
-    views.and_then(|views| serialize(views, None)).map_err(|error| error.to_string())
+    serialized(&named, None)
+}
+
+/// Bytes of a safetensors file of tensors by name, and of what is said of them.
+pub(crate) fn serialized(
+    named: &[(String, Dtype, Vec<usize>, Vec<u8>)],
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>, String> {
+    let views = named.iter().map(|(name, dtype, shape, bytes)| {
+        TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
+    });
+    let views: Result<Vec<_>, _> = views.collect();
+    views.and_then(|views| serialize(views, metadata)).map_err(|error| error.to_string())
 }
 
 /// Fills networks with what [`write_networks`] wrote.

@@ -122,12 +122,7 @@ pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
     }
     let steps = policy.manifest().steps;
     if args.json {
-        let losses: Map<String, Value> =
-            last.iter().map(|(loss, value)| ((*loss).into(), json!(value))).collect();
-        return console::json(&json!({
-            "complete": steps == config.train.steps, "policy": name, "folder": console::shown(&folder), "steps": steps,
-            "transitions": policy.manifest().transitions, "seconds": seconds, "losses": losses,
-        }));
+        return told(policy.manifest(), &folder, seconds, &last);
     }
     if steps < config.train.steps {
         console::note(format_args!(
@@ -141,12 +136,19 @@ pub fn run(args: &TrainArgs, name: &str) -> Result<(), Failure> {
 /// Says that there is nothing to do.
 fn complete(args: &TrainArgs, policy: &PolicyManifest, folder: &Path) -> Result<(), Failure> {
     if args.json {
-        return console::json(&json!({
-            "complete": true, "policy": policy.policy, "folder": console::shown(folder), "steps": policy.steps,
-            "transitions": policy.transitions, "seconds": 0.0, "losses": {},
-        }));
+        return told(policy, folder, 0.0, &[]);
     }
     console::line(format_args!("training is complete already: {} in {}", policy.policy, folder.display()))
+}
+
+/// What was trained, for programs.
+fn told(policy: &PolicyManifest, folder: &Path, seconds: f64, losses: &[(&str, f32)]) -> Result<(), Failure> {
+    let losses: Map<String, Value> =
+        losses.iter().map(|(loss, value)| ((*loss).into(), json!(value))).collect();
+    console::json(&json!({
+        "complete": policy.steps == policy.config.train.steps, "policy": policy.policy, "folder": console::shown(folder),
+        "steps": policy.steps, "transitions": policy.transitions, "seconds": seconds, "losses": losses,
+    }))
 }
 
 /// The policy's own defaults, a file over them, and what the command says.
